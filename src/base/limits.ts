@@ -1,0 +1,37 @@
+/**
+ * Every bound on what comes from outside, in one place. A length, count or shape is checked against
+ * these before anything is allocated for it.
+ */
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const limits = {
+  /** Content is cut into blocks of this size: small enough to verify and resume, large enough to stream well. */
+  blockBytes: 1 * MiB,
+  /** No block, and so no reply that carries one, is larger. */
+  blockBytesMax: 4 * MiB,
+  /** A gossip message is a hint; 64 KiB is far below the size at which gossipsub loses messages silently. */
+  gossipBytesMax: 64 * KiB,
+  /** A request or a reply over a stream, framing excluded. */
+  messageBytesMax: 4 * MiB,
+  /** One input file. A larger photograph than this is not a photograph. */
+  inputBytesMax: 256 * MiB,
+  /** Decoded pixels of one image; 30,000 x 30,000 is refused, a 200-megapixel camera is not. */
+  imagePixelsMax: 268_402_689,
+  /** One ONNX file. */
+  modelBytesMax: 2048 * MiB,
+  /** Models in one ensemble. */
+  modelsMax: 32,
+  /** Classes of one classifier. */
+  labelsMax: 100_000,
+  /** Shards of one job. */
+  shardsMax: 1_000_000,
+  /** Items of one shard. */
+  shardItemsMax: 65_536,
+  /** Blocks of one shard. */
+  shardBlocksMax: 1024,
+  /** Jobs that one peer keeps in mind. */
+  jobsMax: 1024,
+  /** Peers that one peer keeps in mind. */
+  peersMax: 4096,
+} as const
