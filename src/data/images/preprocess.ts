@@ -1,0 +1,20 @@
+/**
+ * What happens to a decoded image before a network sees it, as Hugging Face's `preprocessor_config.json`
+ * states it: resize, centre crop, rescale, normalise, in this order.
+ */
+
+/** Pillow's filter numbers, as `resample` in preprocessor_config.json: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming. */
+export type ResampleFilter = 0 | 1 | 2 | 3 | 4 | 5
+
+export interface ImagePreprocess {
+  /** Pixels; `shortestEdge` keeps the aspect ratio. Absent: the image is used as it is. */
+  resize?: ({ height: number; width: number } | { shortestEdge: number }) & { filter: ResampleFilter }
+  /** Cut out of the middle, after resizing; padded with 0 where the image is smaller. */
+  centerCrop?: { height: number; width: number }
+  /** Bytes are multiplied by this (1/255 as a rule; 1: left at 0..255). */
+  rescaleFactor: number
+  /** Per channel, R G B, after rescaling: (x - mean) / std. */
+  normalize?: { mean: number[]; std: number[] }
+  /** What the network's input has. */
+  channels: 1 | 3
+}

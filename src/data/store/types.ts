@@ -1,0 +1,20 @@
+/** Content-addressed blocks: a block's id is the SHA-256 of its bytes, so a block is never wrong, only absent. */
+import type { BlockId } from '../../base/ids.ts'
+
+export interface BlockStore {
+  /** Idempotent; resolves once the block can be read back after a crash of this process. */
+  put(bytes: Uint8Array): Promise<BlockId>
+  /** The bytes, verified against the id when they come from disk; undefined when absent or damaged. */
+  get(id: BlockId): Promise<Uint8Array | undefined>
+  has(id: BlockId): Promise<boolean>
+  delete(id: BlockId): Promise<void>
+  /** Bytes held. */
+  size(): Promise<number>
+  close(): Promise<void>
+}
+
+/** A file or message too large for one block: its bytes cut into blocks of `limits.blockBytes`. */
+export interface BlockList {
+  bytes: number
+  blocks: BlockId[]
+}

@@ -1,0 +1,213 @@
+/**
+ * The vocabulary of the protocol core: what may happen to a peer (events), what it then wants done
+ * (effects), and what peers say to each other (messages). Plain data, no class, no promise.
+ *
+ * `reduce(config, state, event)` is deterministic: the same state and event give the same state and
+ * effects on every machine. Time comes in with each event; deadlines are data in the state.
+ */
+import type { BlockId, JobId, PeerKey } from '../../base/ids.ts'
+
+/** Unique by construction: no two peers can hold the same one. Ordered by counter, then by peer. */
+export interface Ballot {
+  counter: number
+  peer: PeerKey
+}
+
+/** What the core knows of a shard: its number is its place in the list, and this is its size. */
+export interface ShardFacts {
+  /** Items (images, rows) in the shard: the unit of progress and of throughput. */
+  items: number
+}
+
+/** Where the chain of manifest blocks stands; each block names the one before it. */
+export interface ManifestHead {
+  /** Manifest blocks so far. */
+  count: number
+  /** The newest block, absent while count is 0. */
+  head?: BlockId
+}
+
+export type JobPhase = 'open' | 'running' | 'merging' | 'final' | 'cancelled' | 'failed'
+
+export interface JobOutcome {
+  phase: 'final' | 'cancelled' | 'failed'
+  /** The ballot under which it ended. */
+  ballot: Ballot
+  /** `final`: the root block of the merged result. */
+  result?: BlockId
+  /** `failed`: one line for the user. */
+  reason?: string
+}
+
+/** What peers say over acknowledged streams; every one names its job. */
+export type StreamMessage =
+  /** Owner to a ranked candidate: lead this job under this ballot (whose peer is the receiver). */
+  | { type: 'offer'; job: JobId; ballot: Ballot; manifest: ManifestHead; complete: boolean }
+  /** The candidate's answer. */
+  | { type: 'offer-reply'; job: JobId; ballot: Ballot; accepted: boolean; reason?: string }
+  /** Owner to leader: the chain of manifests has grown; `complete` once the inputs were all read. */
+  | { type: 'manifest'; job: JobId; manifest: ManifestHead; complete: boolean }
+  /** Leader to assignee: compute these shards; renew before `leaseMs` is over. */
+  | { type: 'grant'; job: JobId; ballot: Ballot; shards: number[]; leaseMs: number; manifest: ManifestHead }
+  /** Leader to assignee: these are no longer wanted from you. */
+  | { type: 'revoke'; job: JobId; ballot: Ballot; shards: number[] }
+  /** Assignee to leader: still at it; what is not listed was never received or is given back. */
+  | { type: 'renew'; job: JobId; ballot: Ballot; shards: number[] }
+  /** Assignee to leader; the result blocks travel with it. */
+  | { type: 'results'; job: JobId; ballot: Ballot; results: ShardResult[] }
+  /** Leader to assignee: these results are safe with me. */
+  | { type: 'results-ack'; job: JobId; ballot: Ballot; shards: number[] }
+  /** Assignee to leader: this shard did not work here. */
+  | { type: 'shard-failed'; job: JobId; ballot: Ballot; shard: number; reason: string; retryable: boolean }
+  /** A candidate to everyone it knows: I lead now; answer with your inventory. */
+  | { type: 'claim'; job: JobId; ballot: Ballot; manifest: ManifestHead; complete: boolean }
+  /** A peer to a new leader: what I hold (results), what I am at, how far I know the manifests. */
+  | {
+      type: 'inventory'
+      job: JobId
+      ballot: Ballot
+      results: ShardResult[]
+      working: number[]
+      manifest: ManifestHead
+      complete: boolean
+    }
+  /** A refusal: the sender knows a higher ballot, or the job's end. */
+  | { type: 'superseded'; job: JobId; ballot: Ballot; outcome?: JobOutcome }
+  /** Owner to leader, or to whoever leads: stop. Honoured only from the owner. */
+  | { type: 'cancel'; job: JobId }
+  /** Leader to owner: it is over. Also gossiped in the digest. */
+  | { type: 'outcome'; job: JobId; outcome: JobOutcome }
+
+export interface ShardResult {
+  shard: number
+  /** The result block's id. */
+  block: BlockId
+  /** Items that could not be read, counted in the block. */
+  errors: number
+}
+
+/** What a leader gossips: small, lossy, never the only way to learn anything. */
+export interface Digest {
+  type: 'digest'
+  job: JobId
+  owner: PeerKey
+  ballot: Ballot
+  /** Grows with every digest of this ballot. */
+  version: number
+  phase: JobPhase
+  manifest: ManifestHead
+  complete: boolean
+  /** Bit s of byte s >> 3 is set when shard s has a result. */
+  done: Uint8Array
+  itemsDone: number
+  /** Of the manifests read so far. */
+  itemsTotal: number
+  errors: number
+  /** By peer: shards leased now, and items completed so far. */
+  shares: { peer: PeerKey; leased: number; itemsDone: number; itemsPerSecond: number }[]
+  outcome?: JobOutcome
+}
+
+export type Message = StreamMessage | Digest
+
+/** What happens to a peer. */
+export type Event = { nowMs: number } & (
+  | { type: 'tick' }
+  /** A peer is reachable; repeated when its capability changes. */
+  | { type: 'peer-up'; peer: PeerKey; itemsPerSecond: number; slots: number }
+  | { type: 'peer-down'; peer: PeerKey }
+  /** The user of this peer submits a job whose signed spec is `job`. This peer is its owner. */
+  | { type: 'submit'; job: JobId; priority: number }
+  /** The owner's reader appended a manifest block (local), or a fetched one was verified (remote). */
+  | { type: 'manifest'; job: JobId; index: number; block: BlockId; shards: ShardFacts[] }
+  /** The owner's reader reached the end of the inputs. */
+  | { type: 'inputs-end'; job: JobId }
+  /** The owner's user cancels. */
+  | { type: 'cancel'; job: JobId }
+  /** The owner's side could not go on (inputs gone, disk full): the job fails with this reason. */
+  | { type: 'abort'; job: JobId; reason: string }
+  | { type: 'message'; from: PeerKey; message: Message }
+  /** An acknowledged send did not get through. */
+  | { type: 'send-failed'; to: PeerKey; message: StreamMessage }
+  /** A `fetch-spec` effect ended well: the signature holds. */
+  | { type: 'spec'; job: JobId; owner: PeerKey; priority: number }
+  /** A `fetch-*` effect failed; the core asks again elsewhere or later. */
+  | { type: 'fetch-failed'; job: JobId; what: 'spec' | 'manifest' }
+  /** A local `run` effect ended. */
+  | { type: 'ran'; job: JobId; result: ShardResult; items: number; elapsedMs: number }
+  | { type: 'run-failed'; job: JobId; shard: number; reason: string; retryable: boolean }
+  /** Local `merge-shard` found the result block nowhere: the shard must be computed again. */
+  | { type: 'result-lost'; job: JobId; shard: number }
+  /** Local `merge-end` wrote the merged result. */
+  | { type: 'merged'; job: JobId; ballot: Ballot; result: BlockId }
+  | { type: 'merge-failed'; job: JobId; ballot: Ballot; reason: string }
+)
+
+/**
+ * What a peer wants done, in the order in which it must be done. `send` to oneself is delivered like any
+ * other message. Everything is idempotent.
+ */
+export type Effect =
+  | { type: 'send'; to: PeerKey; message: StreamMessage }
+  | { type: 'gossip'; message: Digest }
+  /** Get and verify the signed spec (its id is the job id), from `from` first; answer `spec` or `fetch-failed`. */
+  | { type: 'fetch-spec'; job: JobId; from: PeerKey }
+  /** Get, verify and read manifest blocks `known.count` … `manifest.count - 1`; answer `manifest` for each, in order, or `fetch-failed`. */
+  | { type: 'fetch-manifest'; job: JobId; known: ManifestHead; manifest: ManifestHead; from: PeerKey }
+  /** Compute a shard; answer `ran` or `run-failed`. */
+  | { type: 'run'; job: JobId; shard: number }
+  /** Stop a shard that was to run; no answer. */
+  | { type: 'abandon'; job: JobId; shard: number }
+  /** Leader: merge this shard's result; come in shard order, once each, under one ballot. `holders`: who has the block. */
+  | { type: 'merge-shard'; job: JobId; ballot: Ballot; result: ShardResult; holders: PeerKey[] }
+  /** Leader: no shard is missing; finish and answer `merged`. */
+  | { type: 'merge-end'; job: JobId; ballot: Ballot; shards: number }
+  /** A merge under an older ballot is void. */
+  | { type: 'merge-drop'; job: JobId; ballot: Ballot }
+  /** The job's view changed: tell whoever watches. */
+  | { type: 'changed'; job: JobId }
+  /** The job is over here: free what it held, keep the result. */
+  | { type: 'ended'; job: JobId; outcome: JobOutcome }
+
+/** Every knob, with its trade-off. */
+export interface CoreConfig {
+  self: PeerKey
+  /** A grant not renewed for this long goes to another. Longer survives longer stalls, shorter recovers sooner. */
+  leaseMs: number
+  /** An assignee renews this often. Three renewals fit into a lease, so that two may be lost. */
+  renewMs: number
+  /** A digest goes out this often while a job runs; a leader silent for `leaderSilenceMs` is suspected. */
+  digestMs: number
+  leaderSilenceMs: number
+  /** The r-th ranked candidate waits r times this long before it claims, so that claims rarely collide. */
+  claimStaggerMs: number
+  /** A new leader waits this long for inventories before it leases what nobody mentioned. */
+  inventoryMs: number
+  /** An owner waits this long for an answer to its offer before it asks the next candidate. */
+  offerMs: number
+  /** A leader keeps about this much work queued at each assignee: enough to hide a round trip. */
+  creditMs: number
+  /** A shard that failed on this many attempts fails its job. */
+  attemptsMax: number
+  /** Ended jobs are remembered this long, so that a peer back from absence learns of the end. */
+  rememberMs: number
+}
+
+/** What a watcher is shown of a job; the same on every peer that has heard of it. */
+export interface JobView {
+  job: JobId
+  owner: PeerKey
+  phase: JobPhase
+  ballot?: Ballot
+  leader?: PeerKey
+  shardsDone: number
+  shardsTotal: number
+  itemsDone: number
+  itemsTotal: number
+  /** False while inputs are still being read: totals may grow. */
+  complete: boolean
+  errors: number
+  shares: { peer: PeerKey; leased: number; itemsDone: number; itemsPerSecond: number }[]
+  outcome?: JobOutcome
+  sinceMs: number
+}
