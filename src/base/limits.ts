@@ -20,6 +20,14 @@ export const limits = {
   imagePixelsMax: 268_402_689,
   /** One ONNX file. */
   modelBytesMax: 2048 * MiB,
+  /** Dims of one tensor. */
+  tensorRankMax: 8,
+  /** Elements of one tensor: 2 GiB of float32. */
+  tensorElementsMax: 512 * MiB,
+  /** Ops of one network, and values of one attribute or shape. */
+  modelOpsMax: 100_000,
+  /** Rows of one batch. */
+  batchMax: 4096,
   /** Models in one ensemble. */
   modelsMax: 32,
   /** Classes of one classifier. */

@@ -1,0 +1,42 @@
+/**
+ * What a backend is: a device that compiles programs and runs them. All backends pass one conformance suite
+ * (test/compute/kernels/conformance.ts).
+ *
+ * Invariant: within one `numericClass` a row's result is the same to the bit, whatever the batch, the tile, the
+ * thread or the machine.
+ */
+import type { Program, Weight } from '../engine/program.ts'
+import type { KernelArray } from '../tensor/dtype.ts'
+
+export type BackendName = 'wasm' | 'webgpu' | 'reference'
+
+export interface Backend {
+  readonly name: BackendName
+  /** For people: `NVIDIA RTX 4070`, `wasm simd fma`. */
+  readonly device: string
+  /** Backend, arithmetic, precision and kernel version: `wasm/fma/f32/1`. */
+  readonly numericClass: string
+  /**
+   * Prepacks weights, reserves memory, builds pipelines; nothing of that is left to `run`. The program must hold
+   * `checkProgram`'s invariants. Executables of one backend share equal weights.
+   * @throws PeerError kind `resource` (no memory, device lost), or `model` (a kernel that this backend lacks)
+   */
+  compile(program: Program, weights: readonly Weight[]): Promise<Executable>
+  /** Frees everything, its executables included. */
+  dispose(): Promise<void>
+}
+
+/** By port name; lengths and types as the program's ports say. */
+export type RunInputs = Readonly<Record<string, KernelArray>>
+export type RunOutputs = Record<string, Float32Array>
+
+export interface Executable {
+  readonly program: Program
+  /**
+   * One batch. Inputs are read before the promise resolves and stay the caller's; outputs are fresh arrays of
+   * the caller's. Runs of one executable may be started together; they are queued.
+   * @throws PeerError kind `input` (wrong ports), `resource` (the device is lost; the work may go elsewhere)
+   */
+  run(inputs: RunInputs): Promise<RunOutputs>
+  dispose(): void
+}
