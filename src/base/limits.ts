@@ -38,6 +38,12 @@ export const limits = {
   shardItemsMax: 65_536,
   /** Blocks of one shard. */
   shardBlocksMax: 1024,
+  /** Shards or results named by one message; longer lists travel as several messages. */
+  messageShardsMax: 16_384,
+  /** Stream messages in one request between two peers. */
+  envelopeMessagesMax: 4096,
+  /** One line for a person inside a message: why a shard or a job failed. */
+  reasonCharsMax: 2000,
   /** Jobs that one peer keeps in mind. */
   jobsMax: 1024,
   /** Peers that one peer keeps in mind. */

@@ -102,6 +102,9 @@ export interface Digest {
   itemsDone: number
   /** Of the manifests read so far. */
   itemsTotal: number
+  /** Of the manifests read so far; stated, because `done` may be left out when it is too large to gossip. */
+  shards: number
+  shardsDone: number
   errors: number
   /** By peer: shards leased now, and items completed so far. */
   shares: { peer: PeerKey; leased: number; itemsDone: number; itemsPerSecond: number }[]
@@ -113,7 +116,7 @@ export type Message = StreamMessage | Digest
 /** What happens to a peer. */
 export type Event = { nowMs: number } & (
   | { type: 'tick' }
-  /** A peer is reachable; repeated when its capability changes. */
+  /** A peer is reachable; repeated when its capability changes. For this peer itself it only states the capability. */
   | { type: 'peer-up'; peer: PeerKey; itemsPerSecond: number; slots: number }
   | { type: 'peer-down'; peer: PeerKey }
   /** The user of this peer submits a job whose signed spec is `job`. This peer is its owner. */
@@ -158,7 +161,10 @@ export type Effect =
   | { type: 'run'; job: JobId; shard: number }
   /** Stop a shard that was to run; no answer. */
   | { type: 'abandon'; job: JobId; shard: number }
-  /** Leader: merge this shard's result; come in shard order, once each, under one ballot. `holders`: who has the block. */
+  /**
+   * Leader: merge this shard's result; come in shard order, once each, under one ballot. `holders`: who has the block.
+   * The one exception: after `result-lost` of shard s the merge waits at s, and s alone comes again.
+   */
   | { type: 'merge-shard'; job: JobId; ballot: Ballot; result: ShardResult; holders: PeerKey[] }
   /** Leader: no shard is missing; finish and answer `merged`. */
   | { type: 'merge-end'; job: JobId; ballot: Ballot; shards: number }
@@ -191,6 +197,16 @@ export interface CoreConfig {
   attemptsMax: number
   /** Ended jobs are remembered this long, so that a peer back from absence learns of the end. */
   rememberMs: number
+  /** First wait before a refused offer, a failed fetch or a failed send is tried again; doubles up to 32 times this. */
+  retryMs: number
+  /** A fetch that has not answered in this time is asked for again. Longer than any honest fetch. */
+  fetchMs: number
+  /** A lease must be this old before an idle peer gets a second one on the same shard. */
+  speculateMs: number
+  /** A job whose owner is gone before all inputs were read fails after this time. */
+  ownerGraceMs: number
+  /** No shard further than this beyond the merge is leased: bounds the results that wait to be merged. */
+  lookaheadShards: number
 }
 
 /** What a watcher is shown of a job; the same on every peer that has heard of it. */
@@ -209,5 +225,6 @@ export interface JobView {
   errors: number
   shares: { peer: PeerKey; leased: number; itemsDone: number; itemsPerSecond: number }[]
   outcome?: JobOutcome
+  /** How long this peer has known of the job, or knew of it until it ended. */
   sinceMs: number
 }

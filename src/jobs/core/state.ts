@@ -1,0 +1,230 @@
+/**
+ * What one peer keeps in mind. One `Job` record serves every role that the peer may play in that job; a role's
+ * part is present only while it is played.
+ *
+ * Ownership: the state handed to `reduce` is given away. `reduce` changes it in place and returns it, so that an
+ * event costs what it touches and not a copy of 100,000 shards. Nobody else may keep or change any part of it.
+ */
+import type { BlockId, JobId, PeerKey } from '../../base/ids.ts'
+import type {
+  Ballot,
+  CoreConfig,
+  Digest,
+  Effect,
+  JobOutcome,
+  ManifestHead,
+  ShardResult,
+  StreamMessage,
+} from './types.ts'
+
+export interface PeerFacts {
+  /** Items a second by its heartbeat; 0 while unknown. */
+  itemsPerSecond: number
+  /** Shards that it can work on at once. */
+  slots: number
+}
+
+/** A request to the driver that must be answered, and is asked again when it was not. */
+export interface Fetch {
+  /** How often it failed since it last went well; chooses whom to ask. */
+  failures: number
+  /** In flight: when to stop waiting. Otherwise: when to ask (again). */
+  dueMs: number
+  inFlight: boolean
+}
+
+/** The owner's part: to find a leader, and to tell it of the inputs. */
+export interface OwnerRole {
+  /** Offers made so far; the next one's place in the ranking. */
+  offers: number
+  /** The offer that waits for its answer. */
+  offered?: Ballot
+  /** When the pending offer is given up, or the next one is made. */
+  offerDueMs: number
+  /** True once some leader has accepted: from then on succession looks after the job. */
+  led: boolean
+  /** When the leader is next told of the manifests, if it lags; Infinity: nothing to tell. */
+  tellDueMs: number
+}
+
+/** One peer's lease on one shard. */
+export interface Lease {
+  peer: PeerKey
+  sinceMs: number
+  expiresMs: number
+}
+
+/** What a leader knows of one assignee in this job. */
+export interface AssigneeFacts {
+  leased: Set<number>
+  itemsDone: number
+  /** Measured in this job; 0 until the first results. */
+  itemsPerSecond: number
+  /** Results since this moment were not yet turned into a rate. */
+  windowStartMs: number
+  windowItems: number
+  /** Failures in a row, and until when it therefore gets nothing. */
+  failures: number
+  restUntilMs: number
+}
+
+export interface Collected {
+  result: ShardResult
+  /** Who has the block, at most a few. */
+  holders: PeerKey[]
+}
+
+/** The leader's part; everything in it holds under `ballot` alone and is dropped with it. */
+export interface LeaderRole {
+  ballot: Ballot
+  stage: 'gathering' | 'running' | 'merging'
+  gatherUntilMs: number
+  /** Peers whose inventory has not come yet. */
+  awaiting: Set<PeerKey>
+  /** One result a shard; a shard is done exactly when it is in here. */
+  results: Map<number, Collected>
+  /** Heard of shards whose manifest is not read yet. */
+  earlyResults: Map<number, Collected>
+  earlyWorking: Map<number, PeerKey>
+  /** Bit s of byte s >> 3 mirrors `results`. */
+  done: Uint8Array
+  itemsDone: number
+  errors: number
+  leases: Map<number, Lease[]>
+  assignees: Map<PeerKey, AssigneeFacts>
+  /** Shards that failed, how often and where. */
+  attempts: Map<number, { failed: number; peers: Set<PeerKey>; reason: string }>
+  /** Every shard below is done or leased. */
+  cursor: number
+  /** Every shard below was handed to the merge. */
+  mergeNext: number
+  /** Handed to the merge, then found lost: the merge waits for them. */
+  lost: Set<number>
+  endSent: boolean
+  digestAtMs: number
+  digestSoon: boolean
+  version: number
+  /** Since when the owner is gone; undefined while it is here. */
+  ownerGoneMs?: number
+}
+
+/** A message that must arrive, after its send failed. */
+export interface Retry {
+  to: PeerKey
+  message: StreamMessage
+  dueMs: number
+  tries: number
+}
+
+export interface Job {
+  id: JobId
+  /** Undefined while only a claim was heard. The signed spec's word is final. */
+  owner?: PeerKey
+  priority: number
+  startedMs: number
+  /** The highest ballot accepted; its peer is the leader. Counter 0: none yet. */
+  ballot: Ballot
+  /** True once the signed spec is here and verified. */
+  specKnown: boolean
+  specFetch?: Fetch
+  /** An offer that waits for the spec. */
+  offer?: { from: PeerKey; ballot: Ballot }
+  /** Manifests read, without a gap. */
+  known: ManifestHead
+  /** The longest chain heard of, from whom, and whether it is the last word. */
+  target: ManifestHead
+  targetFrom?: PeerKey
+  complete: boolean
+  manifestFetch?: Fetch
+  /** Items of each shard of the manifests read. */
+  items: number[]
+  itemsTotal: number
+  /** Results whose blocks this peer holds. */
+  results: Map<number, ShardResult>
+  /** Shards leased to this peer and not computed yet; true once handed to the driver. */
+  held: Map<number, boolean>
+  /** Results not acknowledged by the leader, and when to send them (again). */
+  unacked: Map<number, number>
+  renewDueMs: number
+  /** When the present leader is to be sent an inventory; Infinity: it has one. */
+  inventoryDueMs: number
+  /** When the leader was last heard, and since when it is known to be down. */
+  heardMs: number
+  suspectMs?: number
+  ownerRole?: OwnerRole
+  leader?: LeaderRole
+  /** The newest digest, for the view. */
+  seen?: Digest
+  /** When a stale digest was last answered, so that answers are few. */
+  answeredMs: number
+  retries: Map<string, Retry>
+  outcome?: JobOutcome
+  endedMs: number
+  /** Until when the end is gossiped from here, and when next. */
+  announceUntilMs: number
+  announceDueMs: number
+}
+
+export interface State {
+  nowMs: number
+  /** Live peers, this one always included. */
+  peers: Map<PeerKey, PeerFacts>
+  jobs: Map<JobId, Job>
+}
+
+/** One call of `reduce`: what handlers read and where they put effects. */
+export interface Turn {
+  config: CoreConfig
+  state: State
+  nowMs: number
+  effects: Effect[]
+  changed: Set<JobId>
+}
+
+/** No ballot accepted yet: lower than every real one. */
+export const noBallot: Ballot = { counter: 0, peer: '' }
+
+/** A peer that knows nobody and no job. Until told otherwise (`peer-up` of itself) it takes itself to have one slot. */
+export function initialState(config: CoreConfig): State {
+  return { nowMs: 0, peers: new Map([[config.self, { itemsPerSecond: 0, slots: 1 }]]), jobs: new Map() }
+}
+
+export function newJob(id: JobId, nowMs: number, owner?: PeerKey): Job {
+  return {
+    id,
+    owner,
+    priority: 0,
+    startedMs: nowMs,
+    ballot: noBallot,
+    specKnown: false,
+    known: { count: 0 },
+    target: { count: 0 },
+    complete: false,
+    items: [],
+    itemsTotal: 0,
+    results: new Map(),
+    held: new Map(),
+    unacked: new Map(),
+    renewDueMs: 0,
+    inventoryDueMs: Number.POSITIVE_INFINITY,
+    heardMs: nowMs,
+    answeredMs: Number.NEGATIVE_INFINITY,
+    retries: new Map(),
+    endedMs: 0,
+    announceUntilMs: 0,
+    announceDueMs: 0,
+  }
+}
+
+export function headOf(count: number, head: BlockId | undefined): ManifestHead {
+  return head === undefined ? { count } : { count, head }
+}
+
+export function send(turn: Turn, to: PeerKey, message: StreamMessage): void {
+  turn.effects.push({ type: 'send', to, message })
+}
+
+/** Every manifest of the whole input is read here. */
+export function allRead(job: Job): boolean {
+  return job.complete && job.known.count === job.target.count
+}
