@@ -1,0 +1,4 @@
+import { createMemoryStore } from '../../../src/data/store/memory-store.ts'
+import { blockStoreCompliance } from './compliance.ts'
+
+blockStoreCompliance('the memory store', async () => createMemoryStore())
