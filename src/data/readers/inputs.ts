@@ -1,0 +1,159 @@
+/**
+ * What the user names on the command line (folders, files, globs) as a stream of files. Invariant: the order depends
+ * on the names alone, a file comes once, and memory does not grow with the number of files, only with the number of
+ * folders and the longest single folder (a glob holds its matches).
+ */
+import type { Stats } from 'node:fs'
+import { opendir, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { glob, isDynamicPattern } from 'tinyglobby'
+import { PeerError } from '../../base/errors.ts'
+import { systemCode } from '../store/errors.ts'
+
+export interface InputFile {
+  /** As the user would write it: `test/airplane/0000.jpg` for the input `test`. */
+  path: string
+  /** Absolute. */
+  file: string
+}
+
+export interface ListInputsInit {
+  /** Taken from folders and globs, without the dot, in lower case. Default `imageExtensions`. */
+  extensions?: readonly string[]
+}
+
+/**
+ * Images by name. Some of these (bmp, heic, jp2, svg) are not decoded: an error row is better than an image that
+ * is silently missing.
+ */
+export const imageExtensions: readonly string[] =
+  'jpg jpeg jpe jfif png webp gif tif tiff avif bmp heic heif jp2 svg'.split(' ')
+
+/** An input after it was looked at. */
+type Source = { path: string; kind: 'folder' | 'file' }
+
+/**
+ * Lists `inputs` in the order given, folders recursively and sorted by name. Hidden files and folders are left out
+ * unless named. A file named explicitly is taken whatever its extension, and so are the matches of a glob that ends
+ * in an extension of its own (`*.dat`). A subfolder that cannot be read is listed like a file, so that it ends as an
+ * error row. Throws PeerError of kind `input`, before anything is listed where it can be known.
+ */
+export async function* listInputs(inputs: readonly string[], init: ListInputsInit = {}): AsyncIterable<InputFile> {
+  const extensions = new Set(init.extensions ?? imageExtensions)
+  const wanted = (name: string) => extensions.has(extname(name).slice(1).toLowerCase())
+  const sources: Source[] = []
+  for (const input of inputs) sources.push(...(await look(input, wanted)))
+
+  /** Real paths: of folders already walked, and of files that came other than by a walk. */
+  const seen: Seen = { folders: new Set(), files: new Set() }
+  let found = 0
+  for (const source of sources) {
+    for await (const one of source.kind === 'folder'
+      ? walk(source.path, wanted, seen)
+      : single(source.path, wanted, seen)) {
+      found++
+      yield one
+    }
+  }
+  if (found === 0) {
+    throw new PeerError({
+      code: 'INPUT_NONE',
+      kind: 'input',
+      message: `no images in ${inputs.join(', ') || 'no input'}: name a folder with ${[...extensions].slice(0, 8).join(', ')} files, or files themselves`,
+      details: { inputs },
+    })
+  }
+}
+
+type Wanted = (name: string) => boolean
+interface Seen {
+  folders: Set<string>
+  files: Set<string>
+}
+
+/** Finds out what an input is; a glob becomes its matches. */
+async function look(input: string, wanted: Wanted): Promise<Source[]> {
+  const stats = await statOf(input)
+  if (stats?.isDirectory()) return [{ path: join(input), kind: 'folder' }]
+  if (stats?.isFile()) return [{ path: join(input), kind: 'file' }]
+  if (stats) throw inputError('INPUT_KIND', input, 'is neither a file nor a folder: name one of these')
+  if (!isDynamicPattern(input)) throw inputError('INPUT_MISSING', input, 'does not exist: check the path')
+  const matches = await glob(input, { expandDirectories: false, onlyFiles: false, followSymbolicLinks: false })
+  const explicit = /^\.\w+$/.test(extname(input))
+  const sources: Source[] = []
+  for (const match of matches.sort()) {
+    const kind = (await statOf(match))?.isDirectory() ? 'folder' : 'file'
+    if (kind === 'folder' || explicit || wanted(match)) sources.push({ path: join(match), kind })
+  }
+  if (sources.length === 0) throw inputError('INPUT_MISSING', input, 'matches no image: check the pattern')
+  return sources.map(source => ({ ...source, path: source.path.replace(/(.)\/$/, '$1') }))
+}
+
+/** What `path` is, links followed; undefined when there is nothing. */
+async function statOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path)
+  } catch (thrown) {
+    const code = systemCode(thrown)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined
+    throw inputError('INPUT_UNREADABLE', path, `cannot be read (${code ?? 'unknown'}): check its permissions`)
+  }
+}
+
+async function* single(path: string, wanted: Wanted, seen: Seen): AsyncIterable<InputFile> {
+  const file = resolve(path)
+  const folder = await realpath(dirname(file))
+  const name = basename(file)
+  // A folder that was walked has listed it already, if it is one that a walk lists.
+  if (seen.folders.has(folder) && wanted(name) && !name.startsWith('.')) return
+  const key = join(folder, name)
+  if (seen.files.has(key)) return
+  seen.files.add(key)
+  yield { path, file }
+}
+
+async function* walk(path: string, wanted: Wanted, seen: Seen, inside = false): AsyncIterable<InputFile> {
+  const folder = resolve(path)
+  let real: string
+  let names: string[]
+  try {
+    real = await realpath(folder)
+    // Also what ends a loop of links.
+    if (seen.folders.has(real)) return
+    seen.folders.add(real)
+    names = await namesIn(folder, wanted)
+  } catch (thrown) {
+    if (inside) return yield { path, file: folder }
+    throw inputError(
+      'INPUT_UNREADABLE',
+      path,
+      `cannot be read (${systemCode(thrown) ?? 'unknown'}): check its permissions`,
+    )
+  }
+  for (const name of names) {
+    if (name.endsWith('/')) yield* walk(join(path, name.slice(0, -1)), wanted, seen, true)
+    else if (!seen.files.has(join(real, name))) yield { path: join(path, name), file: join(folder, name) }
+  }
+}
+
+/** Sorted names of the wanted files and of the folders in a folder, these with a slash at the end. */
+async function namesIn(folder: string, wanted: Wanted): Promise<string[]> {
+  const names: string[] = []
+  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
+    if (entry.name.startsWith('.')) continue
+    let isFolder = entry.isDirectory()
+    let isFile = entry.isFile()
+    if (entry.isSymbolicLink()) {
+      const target = await stat(join(folder, entry.name)).catch(() => undefined)
+      isFolder = target?.isDirectory() ?? false
+      isFile = target?.isFile() ?? true // a dangling link with an image's name becomes an error row
+    }
+    if (isFolder) names.push(`${entry.name}/`)
+    else if (isFile && wanted(entry.name)) names.push(entry.name)
+  }
+  return names.sort()
+}
+
+function inputError(code: string, input: string, what: string): PeerError {
+  return new PeerError({ code, kind: 'input', message: `${input} ${what}`, details: { input } })
+}
