@@ -1,0 +1,183 @@
+/**
+ * Bytes of an `.onnx` file -> `OnnxModel`. Nothing here trusts the file: every count and shape is checked before
+ * anything is made for it, and whatever is wrong is one PeerError of kind `model` that says what to do.
+ */
+import { PeerError } from '../../base/errors.ts'
+import { limits } from '../../base/limits.ts'
+import type { Constant } from '../tensor/constant.ts'
+import { type AttributeValue, makeAttributes } from './attributes.ts'
+import { type ModelPort, modelError, type OnnxModel, type OnnxOp, opText } from './model.ts'
+import {
+  decodeRawModel,
+  type RawAttribute,
+  type RawModel,
+  type RawNode,
+  type RawValueInfo,
+  toNumber,
+} from './schema.ts'
+import { decodeTensor, elementTypeName } from './tensor-proto.ts'
+
+/**
+ * @param bytes the file; the model's constants may be views of it
+ * @throws PeerError MODEL_NOT_ONNX, MODEL_TOO_LARGE, MODEL_EXTERNAL_DATA, MODEL_BAD_SHAPE, MODEL_BAD_GRAPH
+ */
+export function decodeModel(bytes: Uint8Array): OnnxModel {
+  if (bytes.length > limits.modelBytesMax) {
+    const most = limits.modelBytesMax
+    throw modelError(
+      'MODEL_TOO_LARGE',
+      `the model has ${bytes.length} bytes; at most ${most} are taken, use a smaller one`,
+    )
+  }
+  const raw = readRaw(bytes)
+  const graph = raw.graph
+  if (!graph || graph.nodes.length === 0 || graph.outputs.length === 0) throw notOnnx('it holds no graph')
+  const opsets = new Map(
+    raw.opsets.map(opset => [opset.domain === 'ai.onnx' ? '' : opset.domain, toNumber(opset.version)]),
+  )
+  if (!opsets.has('')) throw notOnnx('it does not say which ONNX operator set it uses')
+  const counts = [graph.nodes.length, graph.initializers.length, graph.inputs.length, graph.outputs.length]
+  if (Math.max(...counts) > limits.modelOpsMax) {
+    throw modelError(
+      'MODEL_TOO_LARGE',
+      `the model has more than ${limits.modelOpsMax} ops or tensors; use a smaller one`,
+    )
+  }
+  if (graph.sparseInitializers.length > 0) {
+    throw modelError('MODEL_SPARSE', 'the model holds sparse tensors, which are not read; export it with dense ones')
+  }
+  const constants = new Map<string, Constant>()
+  for (const tensor of graph.initializers) constants.set(tensor.name, decodeTensor(tensor, `tensor "${tensor.name}"`))
+  const inputs = graph.inputs.filter(info => !constants.has(info.name)).map(decodePort)
+  const ops = graph.nodes.map(decodeOp)
+  const known = new Set(['', ...constants.keys(), ...inputs.map(port => port.name)])
+  return {
+    producer: raw.producerName,
+    opsets,
+    ops: sortOps(
+      ops,
+      known,
+      graph.outputs.map(info => info.name),
+    ),
+    constants,
+    inputs,
+    outputs: graph.outputs.map(decodePort),
+  }
+}
+
+function notOnnx(reason: string, cause?: unknown): PeerError {
+  return new PeerError({
+    code: 'MODEL_NOT_ONNX',
+    kind: 'model',
+    message: `this is not a whole ONNX file (${reason}); give a network exported as .onnx, or copy it again`,
+    cause,
+  })
+}
+
+function readRaw(bytes: Uint8Array): RawModel {
+  if (bytes.length === 0) throw notOnnx('it is empty')
+  try {
+    return decodeRawModel(bytes)
+  } catch (error) {
+    // What protobufjs says of a bad encoding is for developers; it stays in the cause.
+    throw notOnnx('its bytes are damaged, cut off, or something else', error)
+  }
+}
+
+function decodePort(info: RawValueInfo): ModelPort {
+  const type = info.type?.tensorType
+  const dims = type?.shape?.dims.map((dim, axis) => {
+    const value = toNumber(dim.value)
+    // Exporters write 0 or -1 for a dim that they leave open.
+    return value > 0 ? value : dim.param || `dim${axis}`
+  })
+  return { name: info.name, dtype: type ? elementTypeName(type.elemType) : 'unknown', dims }
+}
+
+function decodeOp(node: RawNode, index: number): OnnxOp {
+  const op = {
+    name: node.name || node.outputs[0] || `#${index}`,
+    type: node.opType,
+    domain: node.domain === 'ai.onnx' ? '' : node.domain,
+    inputs: node.inputs,
+    outputs: node.outputs,
+  }
+  const values = new Map(node.attributes.map(attribute => [attribute.name, decodeAttribute(attribute, opText(op))]))
+  return { ...op, attributes: makeAttributes(values) }
+}
+
+const utf8 = new TextDecoder()
+
+function decodeAttribute(raw: RawAttribute, op: string): AttributeValue {
+  if (Math.max(raw.ints.length, raw.floats.length) > limits.modelOpsMax) {
+    throw modelError(
+      'MODEL_BAD_GRAPH',
+      `${op} has an attribute "${raw.name}" of ${raw.ints.length} values; check the model file`,
+    )
+  }
+  return {
+    f: raw.f,
+    i: toNumber(raw.i),
+    s: utf8.decode(raw.s),
+    t: raw.t ? decodeTensor(raw.t, `${op}, attribute "${raw.name}"`) : undefined,
+    floats: raw.floats,
+    ints: raw.ints.map(toNumber),
+  }
+}
+
+/**
+ * The ops that the outputs need, in the file's order where that can be computed, else sorted; an op whose
+ * inputs nobody makes is an error, as is one name made twice.
+ */
+function sortOps(ops: readonly OnnxOp[], known: ReadonlySet<string>, outputs: readonly string[]): OnnxOp[] {
+  const makers = new Map<string, OnnxOp>()
+  for (const op of ops) {
+    for (const output of op.outputs) {
+      if (output === '') continue
+      if (makers.has(output) || known.has(output)) {
+        throw modelError(
+          'MODEL_BAD_GRAPH',
+          `the tensor "${output}" is made twice, by ${opText(op)} too; check the model file`,
+        )
+      }
+      makers.set(output, op)
+    }
+  }
+  const sorted: OnnxOp[] = []
+  const state = new Map<OnnxOp, 'open' | 'done'>()
+  // An explicit stack: a chain of 100,000 ops must not overflow the call stack.
+  const visit = (start: OnnxOp) => {
+    const stack = [start]
+    while (stack.length > 0) {
+      const op = stack[stack.length - 1]
+      if (state.get(op) === 'done') {
+        stack.pop()
+        continue
+      }
+      const needed = op.inputs.filter(name => !known.has(name)).map(name => maker(name, op))
+      const open = needed.filter(other => state.get(other) !== 'done')
+      if (state.get(op) === 'open' && open.length > 0) {
+        throw modelError('MODEL_BAD_GRAPH', `${opText(op)} needs its own result; check the model file`)
+      }
+      state.set(op, open.length > 0 ? 'open' : 'done')
+      if (open.length === 0) sorted.push(op)
+      stack.push(...open)
+    }
+  }
+  const maker = (name: string, user: OnnxOp): OnnxOp => {
+    const found = makers.get(name)
+    if (found) return found
+    throw modelError(
+      'MODEL_BAD_GRAPH',
+      `${opText(user)} takes the tensor "${name}", which nothing makes; check the model file`,
+    )
+  }
+  const wanted = new Set(outputs)
+  for (const op of ops) if (op.outputs.some(output => wanted.has(output))) visit(op)
+  for (const output of outputs) {
+    if (!makers.has(output) && !known.has(output)) {
+      throw modelError('MODEL_BAD_GRAPH', `nothing makes the output "${output}"; check the model file`)
+    }
+  }
+  return sorted
+}
