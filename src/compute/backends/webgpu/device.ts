@@ -14,10 +14,10 @@ import { PeerError } from '../../../base/errors.ts'
 
 /** Which adapters will do. */
 export type AdapterChoice =
+  /** The best there is, a software adapter (SwiftShader, lavapipe) too: who opens WebGPU has asked for it. */
+  | 'any'
   /** Hardware only: on a software adapter our WASM kernels are faster. */
-  | 'auto'
-  /** A software adapter (SwiftShader, lavapipe) too: for tests, or because WebGPU was asked for by name. */
-  | 'fallback-ok'
+  | 'hardware'
 
 /** What a person and the tuner need to know of an adapter. */
 export interface AdapterFacts {
@@ -31,15 +31,17 @@ export interface AdapterFacts {
   isFallback: boolean
 }
 
-/** An open device. `close` ends it; afterwards every call rejects with `WEBGPU_DEVICE_LOST`. */
+/** An open device. `close` ends it; afterwards every call rejects with `DEVICE_LOST`. */
 export interface GpuContext {
   readonly device: GPUDevice
   readonly adapter: AdapterFacts
   /** Set once the device is lost, whatever the reason. */
   lost(): PeerError | undefined
+  /** The same as a promise, which never rejects. */
+  readonly whenLost: Promise<PeerError>
   /**
    * Runs `work` and throws what went wrong in it as a PeerError: `WEBGPU_INVALID`, `WEBGPU_OUT_OF_MEMORY`,
-   * `WEBGPU_DEVICE_LOST`, `WEBGPU_FAILED`. Error scopes cover what `work` does before its first await; after that,
+   * `DEVICE_LOST`, `WEBGPU_FAILED`. Error scopes cover what `work` does before its first await; after that,
    * its own rejections. `what` names the work in the message. Calls may overlap.
    */
   guard<T>(what: string, work: () => T | Promise<T>): Promise<T>
@@ -60,10 +62,10 @@ const limitsWanted = [
  * Opens the best adapter's device. Throws PeerError: `WEBGPU_NO_ADAPTER`, `WEBGPU_SOFTWARE_ADAPTER`,
  * `WEBGPU_DEVICE_FAILED`.
  */
-export async function openGpu(choice: AdapterChoice = 'auto'): Promise<GpuContext> {
+export async function openGpu(choice: AdapterChoice = 'any'): Promise<GpuContext> {
   const adapter = await requestAdapter()
   const facts = adapterFacts(adapter)
-  if (choice === 'auto' && facts.isFallback) {
+  if (choice === 'hardware' && facts.isFallback) {
     throw new PeerError({
       code: 'WEBGPU_SOFTWARE_ADAPTER',
       kind: 'resource',
@@ -122,7 +124,7 @@ function wantedLimits(adapter: GPUAdapter): Record<string, number> {
 function createContext(device: GPUDevice, adapter: AdapterFacts): GpuContext {
   let lost: PeerError | undefined
   const loss = device.lost.then(info => {
-    lost = gpuError('WEBGPU_DEVICE_LOST', `the WebGPU device is gone (${info.reason}): ${oneLine(info.message)}`)
+    lost = gpuError('DEVICE_LOST', `the WebGPU device is gone (${info.reason}): ${oneLine(info.message)}`)
     return lost
   })
   // What no scope catches would otherwise be printed by Dawn, at any time, to nobody.
@@ -143,7 +145,7 @@ function createContext(device: GPUDevice, adapter: AdapterFacts): GpuContext {
     if (!outcome.ok) throw asyncError(what, outcome.thrown)
     return outcome.value
   }
-  return { device, adapter, lost: () => lost, guard, close: () => device.destroy() }
+  return { device, adapter, lost: () => lost, whenLost: loss, guard, close: () => device.destroy() }
 }
 
 const scopes = ['validation', 'out-of-memory', 'internal'] as const satisfies GPUErrorFilter[]

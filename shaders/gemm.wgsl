@@ -1,0 +1,93 @@
+// gemm: matrix product, batched, with bias and activation.
+//
+// y[s,i,j] = act(bias[i*biasStrideM + j*biasStrideN] + sum over l of a[s,i,l] * b[s,l,j])
+// Shapes: a [batch, m, k], b [batch, k, n] or [batch, n, k] when transposeB is 1, y [batch, m, n]. sharedB 1: b has no batch
+//         axis. bias: [1], [n], [m] or [m, n] by its strides.
+// Numerics: one sum in the order of l from 0, then + bias, then the activation.
+// Source: ONNX operators Gemm (opset 13) and MatMul. Tiling: common/tile.wgsl.
+
+struct Params {
+  batch: u32,
+  m: u32,
+  n: u32,
+  k: u32,
+  transposeB: u32,
+  sharedB: u32,
+  hasBias: u32,
+  biasStrideM: u32,
+  biasStrideN: u32,
+  activation: u32,
+  clipMin: f32,
+  clipMax: f32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<uniform> p: Params;
+
+// Where the current matrices of the batch begin.
+var<private> first_a: u32;
+var<private> first_b: u32;
+var<private> first_y: u32;
+
+struct Column {
+  inside: bool,
+  j: u32,
+  // Of the column's first element in b.
+  offset: u32,
+}
+
+fn column(n: u32) -> Column {
+  return Column(n < p.n, n, first_b + n * select(1u, p.k, p.transposeB == 1u));
+}
+
+struct Tap {
+  inside: bool,
+  offset: u32,
+}
+
+fn tap(k: u32) -> Tap {
+  return Tap(k < p.k, k * select(p.n, 1u, p.transposeB == 1u));
+}
+
+fn load_a(m: u32, k: u32) -> f32 {
+  if (m < p.m && k < p.k) {
+    return a[first_a + m * p.k + k];
+  }
+  return 0.0;
+}
+
+fn load_b(t: Tap, c: Column) -> f32 {
+  if (t.inside && c.inside) {
+    return b[c.offset + t.offset];
+  }
+  return 0.0;
+}
+
+fn store(m: u32, c: Column, sum: f32) {
+  var value = sum;
+  if (p.hasBias == 1u) {
+    value += bias[m * p.biasStrideM + c.j * p.biasStrideN];
+  }
+  y[first_y + m * p.n + c.j] = activate(value, p.activation, p.clipMin, p.clipMax);
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  for (var s = group.z; s < p.batch; s += groups.z) {
+    first_a = s * p.m * p.k;
+    first_b = select(s * p.k * p.n, 0u, p.sharedB == 1u);
+    first_y = s * p.m * p.n;
+    for (var m = group.y * ROWS; m < p.m; m += groups.y * ROWS) {
+      for (var n = group.x * COLUMNS; n < p.n; n += groups.x * COLUMNS) {
+        multiply_tile(m, n, p.m, p.k, lane);
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The WebGPU backend: Dawn's Node bindings over Vulkan, Metal or Direct3D.
+ *
+ *     const backend = await createWebGpuBackend()           // inside a process of its own
+ *     const executable = await backend.compile(program, weights)
+ *     const { logits } = await executable.run({ image: pixels })
+ *
+ * Invariant: whatever the driver does becomes a PeerError of kind `resource` that may be retried elsewhere, so that
+ * work moves to another backend. Call it in a process made for it, and end that process by `process.exit`: Dawn spins
+ * a core while it waits, and its teardown has crashed.
+ */
+import type { Backend } from '../types.ts'
+import { type AdapterChoice, type AdapterFacts, openGpu } from './device.ts'
+import { compileProgram } from './executable.ts'
+import { createWeightStore } from './memory.ts'
+import { createPipelineCache } from './shaders.ts'
+import { type GpuTable, webGpuTable } from './table.ts'
+
+export type { AdapterChoice, AdapterFacts } from './device.ts'
+export { type ProbeInit, probeWebGpu, type WebGpuProbe } from './probe.ts'
+
+/** Raised with every change that may change a bit of any kernel's result. */
+const kernelVersion = 1
+
+export interface WebGpuInit {
+  /** Default `any`; `hardware` refuses a software adapter, where WASM is faster. */
+  adapter?: AdapterChoice
+  /** Replaces kernels; a test's canary gives a wrong one. */
+  table?: GpuTable
+}
+
+export interface WebGpuBackend extends Backend {
+  readonly name: 'webgpu'
+  readonly adapter: AdapterFacts
+  /** Resolves with a PeerError `DEVICE_LOST` when the device is lost, by `dispose` too. */
+  readonly lost: Promise<Error>
+}
+
+/**
+ * Opens this machine's best adapter. Runs of its executables reject with `DEVICE_LOST` once the device is gone.
+ * @throws PeerError WEBGPU_NO_ADAPTER, WEBGPU_SOFTWARE_ADAPTER, WEBGPU_DEVICE_FAILED
+ */
+export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpuBackend> {
+  const context = await openGpu(init.adapter)
+  const { adapter } = context
+  const deps = {
+    context,
+    pipelines: createPipelineCache(context),
+    weightStore: createWeightStore(context),
+    table: init.table ?? webGpuTable,
+  }
+  return {
+    name: 'webgpu',
+    device: adapter.name,
+    // Rounding is the adapter's and its compiler's: a driver may fuse a multiplication with an addition or not.
+    numericClass: `webgpu/${adapter.name}/${adapter.driver}/f32/${kernelVersion}`,
+    adapter,
+    lost: context.whenLost,
+    compile: (program, weights) => compileProgram(deps, program, weights),
+    dispose: async () => {
+      context.close()
+      await context.whenLost
+    },
+  }
+}

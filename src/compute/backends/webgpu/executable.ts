@@ -1,0 +1,201 @@
+/**
+ * A program on a WebGPU device: compiled to prebuilt dispatches, run as one encoder, one pass and one submit a batch.
+ *
+ * Invariant: a run does no shape logic and creates no pipeline, bind group or (after the first few) buffer. Runs that
+ * are started together overlap: uploads, work and copies are ordered by the device's queue, and each run has a staging
+ * buffer of its own.
+ */
+import { assert, PeerError } from '../../../base/errors.ts'
+import { bufferAlignment, checkProgram, type Program, type StepOf, type Weight } from '../../engine/program.ts'
+import type { KernelName } from '../../kernels/index.ts'
+import { takeInputs } from '../ports.ts'
+import type { Executable, RunOutputs } from '../types.ts'
+import type { GpuContext } from './device.ts'
+import {
+  allocate,
+  createStagingPool,
+  packParams,
+  type StagingLayout,
+  stagingLayout,
+  upload,
+  type WeightStore,
+} from './memory.ts'
+import type { Pipeline, PipelineCache } from './shaders.ts'
+import type { Call, GpuTable, Implementation } from './table.ts'
+
+/** What all executables of one backend share. */
+export interface ExecutableDeps {
+  context: GpuContext
+  pipelines: PipelineCache
+  weightStore: WeightStore
+  table: GpuTable
+}
+
+interface Dispatch {
+  pipeline: GPUComputePipeline
+  group: GPUBindGroup
+  workgroups: Call['workgroups']
+}
+
+/** A step with its call decided and its parameters packed. */
+interface PlannedStep {
+  call: Call
+  params: Uint8Array<ArrayBuffer>
+  inputs: (number | null)[]
+  output: number
+}
+
+/** Throws PeerError: `MODEL_UNSUPPORTED_KERNEL`, or as `GpuContext.guard`. */
+export async function compileProgram(
+  deps: ExecutableDeps,
+  program: Program,
+  weights: readonly Weight[],
+): Promise<Executable> {
+  checkProgram(program, weights)
+  const { context, weightStore } = deps
+  const planned = program.steps
+    .map(step => planStep(deps.table, step))
+    .filter(step => !step.call.workgroups.includes(0))
+  const compiled = await Promise.all(planned.map(step => deps.pipelines.get(step.call.variant)))
+  const acquired: Weight[] = []
+  const owned: GPUBuffer[] = []
+  const free = () => {
+    for (const weight of acquired.splice(0)) weightStore.release(weight)
+    for (const buffer of owned.splice(0)) buffer.destroy()
+  }
+  try {
+    return await context.guard('the compiled program', () => {
+      const weightBuffers = weights.map(weight => {
+        const buffer = weightStore.acquire(weight)
+        acquired.push(weight)
+        return buffer
+      })
+      const slots = createSlots(context, program, owned)
+      const buffers = program.buffers.map(buffer =>
+        buffer.kind === 'weight' ? weightBuffers[buffer.weight] : slots[buffer.slot],
+      )
+      const dispatches = bindSteps(context, planned, compiled, buffers, owned)
+      return createExecutable(context, program, buffers, dispatches, free)
+    })
+  } catch (thrown) {
+    free()
+    throw thrown
+  }
+}
+
+function planStep<K extends KernelName>(table: GpuTable, step: StepOf<K>): PlannedStep {
+  const implementation: Implementation<K> | { unsupported: string } = table[step.kernel]
+  if ('unsupported' in implementation) {
+    throw new PeerError({
+      code: 'MODEL_UNSUPPORTED_KERNEL',
+      kind: 'model',
+      retry: 'elsewhere',
+      message: `${step.name} needs the kernel ${step.kernel}, which WebGPU lacks: ${implementation.unsupported}`,
+    })
+  }
+  const { inputs, output } = step
+  return { call: implementation(step.params), params: packParams(step.kernel, step.params), inputs, output }
+}
+
+function createSlots(context: GpuContext, program: Program, owned: GPUBuffer[]): GPUBuffer[] {
+  const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage
+  return program.slots.map(bytes => {
+    const buffer = allocate(context, 'a tensor', bytes, STORAGE | COPY_SRC | COPY_DST)
+    owned.push(buffer)
+    return buffer
+  })
+}
+
+function bindSteps(
+  context: GpuContext,
+  planned: PlannedStep[],
+  compiled: Pipeline[],
+  buffers: GPUBuffer[],
+  owned: GPUBuffer[],
+): Dispatch[] {
+  const { device } = context
+  const { STORAGE, UNIFORM, COPY_DST } = GPUBufferUsage
+  // One buffer for all parameters, each at an offset that uniforms may have; and one for operands that are absent.
+  const uniforms = allocate(context, 'parameters', Math.max(1, planned.length) * bufferAlignment, UNIFORM | COPY_DST)
+  const absent = allocate(context, 'an absent operand', bufferAlignment, STORAGE)
+  owned.push(uniforms, absent)
+  return planned.map(({ call, params, inputs, output }, place) => {
+    const { pipeline, layout } = compiled[place]
+    const offset = place * bufferAlignment
+    device.queue.writeBuffer(uniforms, offset, params)
+    const bound = [...inputs.map(input => (input === null ? absent : buffers[input])), buffers[output]]
+    const entries: GPUBindGroupEntry[] = bound.map((buffer, binding) => ({ binding, resource: { buffer } }))
+    entries.push({ binding: bound.length, resource: { buffer: uniforms, offset, size: params.byteLength } })
+    return { pipeline, group: device.createBindGroup({ layout, entries }), workgroups: call.workgroups }
+  })
+}
+
+function createExecutable(
+  context: GpuContext,
+  program: Program,
+  buffers: GPUBuffer[],
+  dispatches: Dispatch[],
+  free: () => void,
+): Executable {
+  const { device, guard } = context
+  const layout = stagingLayout(program)
+  const staging = createStagingPool(context, layout.bytes)
+  let disposed = false
+  return {
+    program,
+    async run(inputs) {
+      assert(!disposed, 'an executable runs before it is disposed of')
+      const taken = takeInputs(program, inputs)
+      const readback = await staging.acquire()
+      try {
+        return await guard('a batch', () => {
+          for (const { port, data } of taken) upload(device, buffers[port.buffer], data)
+          device.queue.submit([encode(device, dispatches, buffers, layout, readback)])
+          return collect(readback, layout)
+        })
+      } finally {
+        if (!disposed) staging.release(readback)
+      }
+    },
+    dispose() {
+      if (disposed) return
+      disposed = true
+      staging.destroy()
+      free()
+    },
+  }
+}
+
+function encode(
+  device: GPUDevice,
+  dispatches: Dispatch[],
+  buffers: GPUBuffer[],
+  layout: StagingLayout,
+  readback: GPUBuffer,
+): GPUCommandBuffer {
+  const encoder = device.createCommandEncoder()
+  const pass = encoder.beginComputePass()
+  let current: GPUComputePipeline | undefined
+  for (const { pipeline, group, workgroups } of dispatches) {
+    if (pipeline !== current) pass.setPipeline(pipeline)
+    current = pipeline
+    pass.setBindGroup(0, group)
+    pass.dispatchWorkgroups(...workgroups)
+  }
+  pass.end()
+  for (const part of layout.parts) {
+    if (part.bytes > 0) encoder.copyBufferToBuffer(buffers[part.buffer], 0, readback, part.offset, part.bytes)
+  }
+  return encoder.finish()
+}
+
+/** Waits for the copies and hands out arrays that are the caller's own. */
+async function collect(readback: GPUBuffer, layout: StagingLayout): Promise<RunOutputs> {
+  await readback.mapAsync(GPUMapMode.READ, 0, layout.bytes)
+  const mapped = readback.getMappedRange(0, layout.bytes)
+  const outputs: RunOutputs = {}
+  for (const { name, offset, bytes } of layout.parts)
+    outputs[name] = new Float32Array(mapped.slice(offset, offset + bytes))
+  readback.unmap()
+  return outputs
+}

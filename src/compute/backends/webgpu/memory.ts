@@ -1,0 +1,131 @@
+/**
+ * Buffers on the device: weights kept once for all executables, the slots of a program, its parameters, and the
+ * staging buffers through which results come back.
+ *
+ * Invariant: nothing is allocated while a batch runs, once as many batches as may be under way have run.
+ */
+import { limits } from '../../../base/limits.ts'
+import { bufferBytes, type Program, type Weight } from '../../engine/program.ts'
+import { type KernelName, type KernelParams, kernels } from '../../kernels/index.ts'
+import { dtypeOf, type KernelArray } from '../../tensor/dtype.ts'
+import { type GpuContext, gpuError } from './device.ts'
+
+/** A buffer of `bytes`, refused with `WEBGPU_OUT_OF_MEMORY` before the device is asked for more than it binds. */
+export function allocate({ device, adapter }: GpuContext, label: string, bytes: number, usage: number): GPUBuffer {
+  const most = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize)
+  if (bytes > most) {
+    const message = `${label} takes ${bytes} bytes and ${adapter.name} binds at most ${most} at once: use a smaller batch`
+    throw gpuError('WEBGPU_OUT_OF_MEMORY', message, undefined, { expected: most, got: bytes })
+  }
+  return device.createBuffer({ label, size: bytes, usage })
+}
+
+/** Writes all of `data`, with zeros up to a multiple of four bytes as the queue demands. */
+export function upload(device: GPUDevice, buffer: GPUBuffer, data: KernelArray): void {
+  const whole = data.byteLength - (data.byteLength % 4)
+  if (whole > 0) device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, whole)
+  if (whole < data.byteLength) {
+    const tail = new Uint8Array(4)
+    tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole))
+    device.queue.writeBuffer(buffer, whole, tail)
+  }
+}
+
+/** Weights by key; equal ones of two programs are one buffer, freed with the last user. */
+export interface WeightStore {
+  acquire(weight: Weight): GPUBuffer
+  release(weight: Weight): void
+}
+
+export function createWeightStore(context: GpuContext): WeightStore {
+  const held = new Map<string, { buffer: GPUBuffer; users: number }>()
+  return {
+    acquire(weight) {
+      let entry = held.get(weight.key)
+      if (entry === undefined) {
+        const { STORAGE, COPY_DST } = GPUBufferUsage
+        const bytes = bufferBytes({ dtype: dtypeOf(weight.data), elements: weight.data.length })
+        entry = { buffer: allocate(context, 'a weight', bytes, STORAGE | COPY_DST), users: 0 }
+        upload(context.device, entry.buffer, weight.data)
+        held.set(weight.key, entry)
+      }
+      entry.users++
+      return entry.buffer
+    },
+    release(weight) {
+      const entry = held.get(weight.key)
+      if (entry === undefined) return
+      entry.users--
+      if (entry.users > 0) return
+      entry.buffer.destroy()
+      held.delete(weight.key)
+    },
+  }
+}
+
+/** A kernel's parameters as its uniform struct: the contract's fields in order, four bytes each, padded to 16. */
+export function packParams<K extends KernelName>(kernel: K, params: KernelParams[K]): Uint8Array<ArrayBuffer> {
+  const { fields } = kernels[kernel]
+  const names = Object.keys(fields) as (keyof KernelParams[K])[]
+  const view = new DataView(new ArrayBuffer(Math.ceil(names.length / 4) * 16))
+  names.forEach((name, place) => {
+    const value = Number(params[name])
+    if (fields[name] === 'f32') view.setFloat32(4 * place, value, true)
+    else if (fields[name] === 'i32') view.setInt32(4 * place, value, true)
+    else view.setUint32(4 * place, value, true)
+  })
+  return new Uint8Array(view.buffer)
+}
+
+/** Where the outputs lie in a staging buffer. */
+export interface StagingLayout {
+  bytes: number
+  parts: { name: string; buffer: number; offset: number; bytes: number }[]
+}
+
+export function stagingLayout(program: Program): StagingLayout {
+  let offset = 0
+  const parts = program.outputs.map(port => {
+    const buffer = program.buffers[port.buffer]
+    const part = { name: port.name, buffer: port.buffer, offset, bytes: buffer.elements * 4 }
+    // Copies and mapped ranges begin at multiples of 8.
+    offset += Math.ceil(part.bytes / 8) * 8
+    return part
+  })
+  return { bytes: Math.max(offset, 8), parts }
+}
+
+/** Staging buffers: as many as batches under way, at most `limits.gpuBatchesMax`; who comes later waits in order. */
+export interface StagingPool {
+  acquire(): Promise<GPUBuffer>
+  /** Unmapped, and no longer used by its last holder. */
+  release(buffer: GPUBuffer): void
+  destroy(): void
+}
+
+export function createStagingPool(context: GpuContext, bytes: number): StagingPool {
+  const all: GPUBuffer[] = []
+  const free: GPUBuffer[] = []
+  const waiting: ((buffer: GPUBuffer) => void)[] = []
+  return {
+    async acquire() {
+      const ready = free.pop()
+      if (ready) return ready
+      if (all.length < limits.gpuBatchesMax) {
+        const { MAP_READ, COPY_DST } = GPUBufferUsage
+        const buffer = allocate(context, 'the results', bytes, MAP_READ | COPY_DST)
+        all.push(buffer)
+        return buffer
+      }
+      return new Promise(resolve => waiting.push(resolve))
+    },
+    release(buffer) {
+      const next = waiting.shift()
+      if (next) next(buffer)
+      else free.push(buffer)
+    },
+    destroy() {
+      for (const buffer of all) buffer.destroy()
+    },
+  }
+}

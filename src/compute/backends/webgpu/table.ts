@@ -1,0 +1,78 @@
+/**
+ * The kernels on WebGPU: for each one its shader's variant and how many workgroups a call takes.
+ *
+ * Invariant: what changes an order of summation (the lanes that share a line) depends on the row's own shape, never on
+ * the batch; tiles may depend on anything, because every tile sums in the same order.
+ */
+import { type KernelName, type KernelParams, kernels, type Unsupported } from '../../kernels/index.ts'
+import type { Common, Variant } from './shaders.ts'
+
+/** One call of a kernel: what to bind follows from the contract's operands. */
+export interface Call {
+  variant: Variant
+  /** None is above `workgroupsMax`; one that is 0 means that there is nothing to do. */
+  workgroups: readonly [x: number, y: number, z: number]
+}
+
+export type Implementation<K extends KernelName> = (params: KernelParams[K]) => Call
+
+export type GpuTable = { readonly [K in KernelName]: Implementation<K> | Unsupported }
+
+/** The standard's default for workgroups along one axis, which every device has. */
+export const workgroupsMax = 65_535
+
+/** Lanes of a workgroup where each makes one element: two to four subgroups on every known GPU. */
+const lanes = 64
+
+function variant(shader: KernelName, common: readonly Common[], constants: Variant['constants']): Variant {
+  return { shader, common, constants, access: [...kernels[shader].operands.map(() => 'read' as const), 'write'] }
+}
+
+/** `count` things, `each` a workgroup, over x and then y. The shader's index is y * (all of x) + x. */
+function spread(count: number, each: number): Call['workgroups'] {
+  const groups = Math.ceil(count / each)
+  if (groups <= workgroupsMax) return [groups, 1, 1]
+  // Rows of equal length, so that few workgroups find nothing to do.
+  const y = Math.ceil(groups / workgroupsMax)
+  return [Math.ceil(groups / y), y, 1]
+}
+
+function elementwise(shader: KernelName, common: readonly Common[], count: number, more?: Variant['constants']): Call {
+  return { variant: variant(shader, common, { LANES: lanes, ...more }), workgroups: spread(count, lanes) }
+}
+
+/** Sums along lines of `length`: one lane a line for short ones, else a part of a workgroup or a whole one. */
+function lineSums(shader: KernelName, common: readonly Common[], lines: number, length: number): Call {
+  const share = length <= 16 ? 1 : length <= 256 ? 16 : lanes
+  return { variant: variant(shader, common, { LANES: lanes, SHARE: share }), workgroups: spread(lines, lanes / share) }
+}
+
+/** Values of k that pass through workgroup memory at a time. */
+const tileK = 16
+
+/** Workgroups of 4 * x columns by 4 * y rows: as many lanes as the matrix fills, at most 16 * 16 (8 KiB of tiles). */
+function tiled(shader: KernelName, rows: number, columns: number, matrices: number): Call {
+  const y = rows > 32 ? 16 : rows > 16 ? 8 : 4
+  const x = columns > 32 ? 16 : columns > 16 ? 8 : 4
+  const constants = { TILE_X: x, TILE_Y: y, TILE_K: tileK }
+  const along = (count: number) => Math.min(count, workgroupsMax)
+  return {
+    variant: variant(shader, ['activation', 'tile'], constants),
+    workgroups: [along(Math.ceil(columns / (4 * x))), along(Math.ceil(rows / (4 * y))), along(matrices)],
+  }
+}
+
+const walked = (p: KernelParams['copy'] | KernelParams['binary']) => p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5
+
+export const webGpuTable: GpuTable = {
+  affine: p => elementwise('affine', ['activation'], p.outer * p.channels * p.inner),
+  binary: p => elementwise('binary', ['activation', 'math'], walked(p), { FLAT: walked(p) === p.dim5 }),
+  conv2d: p => tiled('conv2d', p.filters / p.groups, p.batch * p.outHeight * p.outWidth, p.groups),
+  copy: p => elementwise('copy', [], walked(p)),
+  gemm: p => tiled('gemm', p.m, p.n, p.batch),
+  'global-average-pool': p => lineSums('global-average-pool', [], p.planes, p.area),
+  'image-to-tensor': p => elementwise('image-to-tensor', [], p.batch * p.area),
+  pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
+  softmax: p => lineSums('softmax', ['math'], p.outer * p.inner, p.axis),
+  unary: p => elementwise('unary', ['math'], p.count),
+}

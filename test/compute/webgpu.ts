@@ -1,0 +1,40 @@
+/**
+ * WebGPU for tests. Where no Vulkan driver is chosen and Debian's Chromium is there, its SwiftShader serves: a software
+ * driver, for correctness only. A machine without an adapter skips, loudly; SHARDMESH_REQUIRE_WEBGPU=1 makes that a
+ * failure.
+ */
+import { existsSync } from 'node:fs'
+import { createWebGpuBackend, type WebGpuBackend, type WebGpuInit } from '../../src/compute/backends/webgpu/backend.ts'
+import { probeWebGpu } from '../../src/compute/backends/webgpu/probe.ts'
+
+const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json'
+
+/** Sets the environment of this process, and so of its children, for a WebGPU adapter in tests. */
+export function offerSwiftShader(): void {
+  if (process.env.VK_DRIVER_FILES === undefined && existsSync(swiftShader)) process.env.VK_DRIVER_FILES = swiftShader
+}
+
+/**
+ * Whether this machine has an adapter, asked in a child process.
+ * @param suite names what is skipped without one, with its count, in one line on the console
+ * @throws where SHARDMESH_REQUIRE_WEBGPU is 1 and there is none
+ */
+export async function haveWebGpu(suite: string): Promise<boolean> {
+  offerSwiftShader()
+  const probe = await probeWebGpu()
+  if (probe.available) return true
+  const why = `${probe.reason}; ${probe.hint}`
+  if (process.env.SHARDMESH_REQUIRE_WEBGPU === '1') throw new Error(`WebGPU is required here and missing: ${why}`)
+  console.warn(`SKIPPED: ${suite}: no WebGPU (${why})`)
+  return false
+}
+
+const opened: WebGpuBackend[] = []
+
+/** A backend that lives until the test process ends, so that no teardown of Dawn's runs between tests. */
+export async function openWebGpu(init: WebGpuInit = {}): Promise<WebGpuBackend> {
+  offerSwiftShader()
+  const backend = await createWebGpuBackend(init)
+  opened.push(backend)
+  return backend
+}
