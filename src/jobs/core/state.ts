@@ -31,6 +31,8 @@ export interface Fetch {
   /** In flight: when to stop waiting. Otherwise: when to ask (again). */
   dueMs: number
   inFlight: boolean
+  /** Manifests: the count that was asked for. */
+  upTo: number
 }
 
 /** The owner's part: to find a leader, and to tell it of the inputs. */

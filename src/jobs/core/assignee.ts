@@ -1,0 +1,127 @@
+/**
+ * The assignee's part: to compute what it was granted, to say in time that it still does, and to keep each result until
+ * the leader has it. It obeys the leader of the highest ballot it accepted; computed results outlive ballots.
+ */
+import type { PeerKey } from '../../base/ids.ts'
+import { limits } from '../../base/limits.ts'
+import { adoptHead, wantManifests, wantSpec } from './fetches.ts'
+import { tell } from './outcome.ts'
+import { type Job, send, type Turn } from './state.ts'
+import type { Event, ShardResult, StreamMessage } from './types.ts'
+
+/** Fetches of spec or manifests that may fail in a row before the leases that need them are given back. */
+const fetchFailuresMax = 6
+
+/** Under the leader's ballot, which was already accepted. */
+export function onGrant(turn: Turn, job: Job, from: PeerKey, message: StreamMessage & { type: 'grant' }): void {
+  adoptHead(job, message.manifest, false, from)
+  if (job.held.size === 0) job.renewDueMs = turn.nowMs + turn.config.renewMs
+  for (const shard of message.shards) {
+    // A result that is here already needs no computing: the leader lost it, or never heard.
+    if (job.results.has(shard)) job.unacked.set(shard, turn.nowMs)
+    else if (!job.held.has(shard) && shard < limits.shardsMax) job.held.set(shard, false)
+  }
+  startHeld(turn, job)
+  sendResults(turn, job)
+}
+
+/** Hands to the driver what was leased, as soon as spec and manifest say what it is. */
+export function startHeld(turn: Turn, job: Job): void {
+  let waiting = false
+  for (const [shard, running] of job.held) {
+    if (running) continue
+    if (job.specKnown && shard < job.items.length) {
+      job.held.set(shard, true)
+      turn.effects.push({ type: 'run', job: job.id, shard })
+    } else waiting = true
+  }
+  if (!waiting) return
+  wantSpec(turn, job)
+  wantManifests(turn, job)
+}
+
+export function onRevoke(turn: Turn, job: Job, message: StreamMessage & { type: 'revoke' }): void {
+  for (const shard of message.shards) {
+    const running = job.held.get(shard)
+    job.held.delete(shard)
+    if (running) turn.effects.push({ type: 'abandon', job: job.id, shard })
+  }
+}
+
+export function onResultsAck(job: Job, message: StreamMessage & { type: 'results-ack' }): void {
+  for (const shard of message.shards) job.unacked.delete(shard)
+}
+
+/** A shard is computed; its block is in the store before this event. */
+export function onRan(turn: Turn, job: Job, event: Event & { type: 'ran' }): void {
+  job.held.delete(event.result.shard)
+  job.results.set(event.result.shard, event.result)
+  job.unacked.set(event.result.shard, turn.nowMs)
+  sendResults(turn, job)
+}
+
+export function onRunFailed(turn: Turn, job: Job, event: Event & { type: 'run-failed' }): void {
+  if (!job.held.delete(event.shard)) return
+  giveBack(turn, job, event.shard, event.reason, event.retryable)
+}
+
+/** The block of a result that was to be sent is gone here: what is asked for again must be computed again. */
+export function onOwnResultLost(job: Job, shard: number): void {
+  job.results.delete(shard)
+  job.unacked.delete(shard)
+}
+
+function giveBack(turn: Turn, job: Job, shard: number, reason: string, retryable: boolean): void {
+  tell(turn, job, job.ballot.peer, {
+    type: 'shard-failed',
+    job: job.id,
+    ballot: job.ballot,
+    shard,
+    reason: reason.slice(0, limits.reasonCharsMax),
+    retryable,
+  })
+}
+
+/** Spec or manifests cannot be had: others may do better with the shards that wait for them. */
+export function giveBackWaiting(turn: Turn, job: Job): void {
+  for (const what of ['spec', 'manifests'] as const) {
+    const fetch = what === 'spec' ? job.specFetch : job.manifestFetch
+    if (!fetch || fetch.failures < fetchFailuresMax) continue
+    fetch.failures = 0
+    for (const [shard, running] of job.held) {
+      if (running) continue
+      job.held.delete(shard)
+      giveBack(turn, job, shard, `could not fetch the job's ${what}`, true)
+    }
+  }
+}
+
+/** Sends the results that are due. The blocks travel with them; an acknowledgement is waited for as long as a lease. */
+export function sendResults(turn: Turn, job: Job): void {
+  if (job.ballot.counter === 0) return
+  const results: ShardResult[] = []
+  for (const [shard, dueMs] of job.unacked) {
+    if (dueMs > turn.nowMs || results.length >= limits.messageShardsMax) continue
+    const result = job.results.get(shard)
+    if (!result) continue
+    job.unacked.set(shard, turn.nowMs + turn.config.leaseMs)
+    results.push(result)
+  }
+  if (results.length === 0) return
+  send(turn, job.ballot.peer, { type: 'results', job: job.id, ballot: job.ballot, results })
+}
+
+export function onResultsUndelivered(turn: Turn, job: Job, message: StreamMessage & { type: 'results' }): void {
+  for (const { shard } of message.results) {
+    if (job.unacked.has(shard)) job.unacked.set(shard, turn.nowMs + turn.config.retryMs)
+  }
+}
+
+export function tickAssignee(turn: Turn, job: Job): void {
+  startHeld(turn, job)
+  sendResults(turn, job)
+  if (job.held.size + job.unacked.size === 0 || turn.nowMs < job.renewDueMs || job.ballot.counter === 0) return
+  job.renewDueMs = turn.nowMs + turn.config.renewMs
+  const shards = [...job.held.keys(), ...job.unacked.keys()].slice(0, limits.messageShardsMax)
+  send(turn, job.ballot.peer, { type: 'renew', job: job.id, ballot: job.ballot, shards })
+}

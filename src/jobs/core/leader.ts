@@ -1,0 +1,218 @@
+/**
+ * The leader's part: to take results, to keep every pending shard leased to somebody, and to end the job. It acts under
+ * its own ballot alone and stops at the first sight of a higher one. Results are facts whatever ballot they were asked
+ * for under, so late ones still count.
+ */
+import type { PeerKey } from '../../base/ids.ts'
+import { limits } from '../../base/limits.ts'
+import { collect, collectEarly } from './collecting.ts'
+import { gossipDigest, leaderDigest } from './digest.ts'
+import { adoptHead } from './fetches.ts'
+import { assign, assigneeFacts, expireLeases, lease, measure, release, releaseAll } from './leases.ts'
+import { failJob, pumpMerge } from './merging.ts'
+import { allRead, type Job, type LeaderRole, send, type Turn } from './state.ts'
+import type { Ballot, StreamMessage } from './types.ts'
+
+type From<K extends StreamMessage['type']> = StreamMessage & { type: K }
+
+/** After n failures in a row an assignee rests: this long, doubled n - 1 times, to the maximum. */
+const restMs = { first: 500, max: 30_000 }
+
+/**
+ * Begins to lead under `ballot`. A successor first gathers inventories from `awaiting`; the first leader has nothing to
+ * gather. Starts from what this peer itself holds and works on.
+ */
+export function becomeLeader(turn: Turn, job: Job, ballot: Ballot, awaiting: PeerKey[]): void {
+  const leader: LeaderRole = {
+    ballot,
+    stage: 'gathering',
+    gatherUntilMs: turn.nowMs + turn.config.inventoryMs,
+    awaiting: new Set(awaiting),
+    results: new Map(),
+    earlyResults: new Map(),
+    earlyWorking: new Map(),
+    done: new Uint8Array(0),
+    itemsDone: 0,
+    errors: 0,
+    leases: new Map(),
+    assignees: new Map(),
+    attempts: new Map(),
+    cursor: 0,
+    mergeNext: 0,
+    lost: new Set(),
+    endSent: false,
+    digestAtMs: Number.NEGATIVE_INFINITY,
+    digestSoon: true,
+    version: 0,
+  }
+  job.leader = leader
+  job.unacked.clear()
+  const { self } = turn.config
+  for (const result of job.results.values()) collect(turn, job, leader, result, [self], self)
+  for (const shard of job.held.keys()) noteWorking(turn, job, leader, shard, self)
+  gossipDigest(turn, job, leader, true)
+  if (leader.awaiting.size === 0) endGathering(turn, job, leader)
+}
+
+/** A higher ballot leads: everything of ours is void but the results, which the inventory passes on. */
+export function stepDown(turn: Turn, job: Job, leader: LeaderRole): void {
+  turn.effects.push({ type: 'merge-drop', job: job.id, ballot: leader.ballot })
+  job.seen = leaderDigest(turn, job, leader)
+  job.leader = undefined
+}
+
+/** Everybody has answered, or time is up: lease what nobody mentioned and merge from shard 0. */
+function endGathering(turn: Turn, job: Job, leader: LeaderRole): void {
+  leader.stage = 'running'
+  leader.awaiting.clear()
+  advance(turn, job, leader)
+  gossipDigest(turn, job, leader, true)
+}
+
+/** Does whatever the newest facts allow. */
+export function advance(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey): void {
+  pumpMerge(turn, job, leader)
+  assign(turn, job, leader, only)
+}
+
+/** More manifests were read: from shard `first` on there is new work. */
+export function onMoreShards(turn: Turn, job: Job, leader: LeaderRole, first: number): void {
+  collectEarly(turn, job, leader, first)
+  advance(turn, job, leader)
+}
+
+export function onResults(turn: Turn, job: Job, leader: LeaderRole, from: PeerKey, message: From<'results'>): void {
+  const { self } = turn.config
+  const facts = assigneeFacts(leader, from)
+  let items = 0
+  for (const result of message.results) {
+    // The blocks came with the message, so this peer holds them from now on and says so to a successor.
+    if (result.shard < limits.shardsMax) job.results.set(result.shard, result)
+    const holders = from === self ? [self] : [self, from]
+    if (collect(turn, job, leader, result, holders, from)) items += job.items[result.shard]
+  }
+  measure(turn, facts, items)
+  facts.failures = 0
+  acknowledge(
+    turn,
+    job,
+    leader,
+    from,
+    message.results.map(result => result.shard),
+  )
+  advance(turn, job, leader, from)
+  turn.changed.add(job.id)
+}
+
+function acknowledge(turn: Turn, job: Job, leader: LeaderRole, to: PeerKey, shards: number[]): void {
+  if (shards.length > 0) send(turn, to, { type: 'results-ack', job: job.id, ballot: leader.ballot, shards })
+}
+
+/** Extends what is listed, adopts what was thought lost, takes back what is no longer listed. */
+export function onRenew(turn: Turn, job: Job, leader: LeaderRole, from: PeerKey, message: From<'renew'>): void {
+  const listed = new Set(message.shards)
+  const done: number[] = []
+  const unwanted: number[] = []
+  for (const shard of listed) {
+    if (leader.results.has(shard)) done.push(shard)
+    else if (!noteWorking(turn, job, leader, shard, from)) unwanted.push(shard)
+  }
+  for (const shard of [...assigneeFacts(leader, from).leased]) {
+    const mine = leader.leases.get(shard)?.find(one => one.peer === from)
+    // A renewal may have crossed with its grant: only an older lease counts as given back.
+    if (!listed.has(shard) && mine && turn.nowMs - mine.sinceMs > turn.config.renewMs) release(leader, shard, from)
+  }
+  // A renewed shard that is done: either its result is on its way here and this ends the resending, or it is stopped.
+  const held = done.filter(shard => leader.results.get(shard)?.holders.includes(from))
+  acknowledge(turn, job, leader, from, held)
+  const revoked = [...unwanted, ...done.filter(shard => !held.includes(shard))]
+  if (revoked.length > 0) send(turn, from, { type: 'revoke', job: job.id, ballot: leader.ballot, shards: revoked })
+  assign(turn, job, leader, from)
+}
+
+/** Leases to `peer` what it says it works on. False when it should stop. */
+function noteWorking(turn: Turn, job: Job, leader: LeaderRole, shard: number, peer: PeerKey): boolean {
+  if (shard >= limits.shardsMax) return false
+  if (shard >= job.items.length) {
+    leader.earlyWorking.set(shard, peer)
+    return true
+  }
+  return !leader.results.has(shard) && lease(turn, leader, shard, peer)
+}
+
+export function onShardFailed(
+  turn: Turn,
+  job: Job,
+  leader: LeaderRole,
+  from: PeerKey,
+  message: From<'shard-failed'>,
+): void {
+  const { shard, reason, retryable } = message
+  // Without a lease this is a repetition, or news of a shard that was taken back: it must not count twice.
+  if (!release(leader, shard, from)) return
+  const facts = assigneeFacts(leader, from)
+  facts.failures++
+  facts.restUntilMs = turn.nowMs + Math.min(restMs.first * 2 ** Math.min(facts.failures - 1, 10), restMs.max)
+  const attempt = leader.attempts.get(shard) ?? { failed: 0, peers: new Set(), reason }
+  attempt.failed++
+  attempt.peers.add(from)
+  leader.attempts.set(shard, attempt)
+  if (!retryable) {
+    failJob(turn, job, leader, `shard ${shard} cannot be computed: ${reason}`)
+    return
+  }
+  if (attempt.failed >= turn.config.attemptsMax) {
+    failJob(turn, job, leader, `shard ${shard} failed on ${attempt.failed} attempts, last: ${reason}`)
+    return
+  }
+  advance(turn, job, leader)
+}
+
+/** Unites what another peer holds and does with what is known; from late or early answers alike. */
+export function onInventory(turn: Turn, job: Job, leader: LeaderRole, from: PeerKey, message: From<'inventory'>): void {
+  adoptHead(job, message.manifest, message.complete, from)
+  for (const result of message.results) collect(turn, job, leader, result, [from], from)
+  const unwanted = message.working.filter(shard => !noteWorking(turn, job, leader, shard, from))
+  if (unwanted.length > 0) send(turn, from, { type: 'revoke', job: job.id, ballot: leader.ballot, shards: unwanted })
+  turn.changed.add(job.id)
+  if (leader.stage === 'gathering') noLongerAwaited(turn, job, leader, from)
+  else advance(turn, job, leader)
+}
+
+/** The peer has answered, or never will. */
+function noLongerAwaited(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey): void {
+  leader.awaiting.delete(peer)
+  if (leader.stage === 'gathering' && leader.awaiting.size === 0) endGathering(turn, job, leader)
+}
+
+/** A peer cannot be reached with `what` the leader sent. */
+export function onUndelivered(turn: Turn, job: Job, leader: LeaderRole, to: PeerKey, message: StreamMessage): void {
+  if (message.type === 'claim') noLongerAwaited(turn, job, leader, to)
+  if (message.type !== 'grant') return
+  const facts = assigneeFacts(leader, to)
+  facts.restUntilMs = Math.max(facts.restUntilMs, turn.nowMs + turn.config.retryMs)
+  for (const shard of message.shards) release(leader, shard, to)
+  assign(turn, job, leader)
+}
+
+export function onAssigneeDown(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey): void {
+  releaseAll(leader, peer)
+  noLongerAwaited(turn, job, leader, peer)
+  assign(turn, job, leader)
+}
+
+export function tickLeader(turn: Turn, job: Job, leader: LeaderRole): void {
+  if (leader.stage === 'gathering') {
+    if (turn.nowMs >= leader.gatherUntilMs) endGathering(turn, job, leader)
+  } else {
+    expireLeases(turn, leader)
+    advance(turn, job, leader)
+  }
+  gossipDigest(turn, job, leader, false)
+  const ownerHere = job.owner === undefined || turn.state.peers.has(job.owner)
+  if (ownerHere || allRead(job)) leader.ownerGoneMs = undefined
+  else leader.ownerGoneMs ??= turn.nowMs
+  if (leader.ownerGoneMs !== undefined && turn.nowMs - leader.ownerGoneMs >= turn.config.ownerGraceMs) {
+    failJob(turn, job, leader, 'its owner left before all inputs were read: submit it again')
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Who computes what. Credit follows each assignee's measured rate in this job, so that about `creditMs` of work waits at
+ * it, and never less than one shard more than it has lanes, so that no lane idles while the next shard arrives. Near the
+ * end nobody holds more than its fair share, and an idle peer doubles up on the oldest lease.
+ */
+import type { PeerKey } from '../../base/ids.ts'
+import { limits } from '../../base/limits.ts'
+import { type AssigneeFacts, type Job, type LeaderRole, type Lease, type PeerFacts, send, type Turn } from './state.ts'
+
+/** No shard is leased to more peers than this at once. */
+const leasesPerShardMax = 2
+/** Weight of a newly measured rate against the earlier ones. */
+const rateBlend = 0.5
+/** A rate is measured over at least this time. */
+const rateWindowMs = 500
+
+export function assigneeFacts(leader: LeaderRole, peer: PeerKey): AssigneeFacts {
+  let facts = leader.assignees.get(peer)
+  if (!facts) {
+    facts = {
+      leased: new Set(),
+      itemsDone: 0,
+      itemsPerSecond: 0,
+      windowStartMs: 0,
+      windowItems: 0,
+      failures: 0,
+      restUntilMs: Number.NEGATIVE_INFINITY,
+    }
+    leader.assignees.set(peer, facts)
+  }
+  return facts
+}
+
+/** Notes that `peer` works on the shard; its lease is renewed if it has one. False when enough others do. */
+export function lease(turn: Turn, leader: LeaderRole, shard: number, peer: PeerKey): boolean {
+  const leases = leader.leases.get(shard) ?? []
+  const expiresMs = turn.nowMs + turn.config.leaseMs
+  const mine = leases.find(one => one.peer === peer)
+  if (mine) {
+    mine.expiresMs = expiresMs
+    return true
+  }
+  if (leases.length >= leasesPerShardMax) return false
+  const facts = assigneeFacts(leader, peer)
+  if (facts.leased.size === 0) {
+    facts.windowStartMs = turn.nowMs
+    facts.windowItems = 0
+  }
+  facts.leased.add(shard)
+  leases.push({ peer, sinceMs: turn.nowMs, expiresMs })
+  leader.leases.set(shard, leases)
+  return true
+}
+
+/** Takes the shard from `peer`; it is pending again when nobody else has it. False when it had none. */
+export function release(leader: LeaderRole, shard: number, peer: PeerKey): boolean {
+  const leases = leader.leases.get(shard)
+  if (!leases?.some(one => one.peer === peer)) return false
+  const rest = leases.filter(one => one.peer !== peer)
+  if (rest.length > 0) leader.leases.set(shard, rest)
+  else {
+    leader.leases.delete(shard)
+    leader.cursor = Math.min(leader.cursor, shard)
+  }
+  leader.assignees.get(peer)?.leased.delete(shard)
+  return true
+}
+
+/** The peer is gone, or gives everything back. */
+export function releaseAll(leader: LeaderRole, peer: PeerKey): void {
+  for (const shard of [...(leader.assignees.get(peer)?.leased ?? [])]) release(leader, shard, peer)
+}
+
+/** Takes back what was not renewed in time. */
+export function expireLeases(turn: Turn, leader: LeaderRole): void {
+  for (const [shard, leases] of [...leader.leases]) {
+    for (const one of [...leases]) if (one.expiresMs <= turn.nowMs) release(leader, shard, one.peer)
+  }
+}
+
+/** Counts finished items towards the peer's rate in this job. */
+export function measure(turn: Turn, facts: AssigneeFacts, items: number): void {
+  facts.itemsDone += items
+  facts.windowItems += items
+  const elapsedMs = turn.nowMs - facts.windowStartMs
+  if (elapsedMs < rateWindowMs) return
+  const rate = (facts.windowItems / elapsedMs) * 1000
+  facts.itemsPerSecond = facts.itemsPerSecond === 0 ? rate : facts.itemsPerSecond * (1 - rateBlend) + rate * rateBlend
+  facts.windowStartMs = turn.nowMs
+  facts.windowItems = 0
+}
+
+const isPending = (leader: LeaderRole, shard: number) => !leader.results.has(shard) && !leader.leases.has(shard)
+
+/** Peers that may be given work now. */
+function workers(turn: Turn, leader: LeaderRole): [PeerKey, PeerFacts][] {
+  return [...turn.state.peers].filter(
+    ([peer, { slots }]) => slots > 0 && (leader.assignees.get(peer)?.restUntilMs ?? 0) <= turn.nowMs,
+  )
+}
+
+/** Relative speed: measured here, else by heartbeat, else as the others are for each slot. */
+function weights(leader: LeaderRole, peers: [PeerKey, PeerFacts][]): Map<PeerKey, number> {
+  const rateOf = ([peer, facts]: [PeerKey, PeerFacts]) =>
+    leader.assignees.get(peer)?.itemsPerSecond || facts.itemsPerSecond
+  let rate = 0
+  let slots = 0
+  for (const one of peers) {
+    if (rateOf(one) === 0) continue
+    rate += rateOf(one)
+    slots += one[1].slots
+  }
+  const perSlot = slots === 0 ? 1 : rate / slots
+  return new Map(peers.map(one => [one[0], rateOf(one) || one[1].slots * perSlot]))
+}
+
+/** Shards that the peer may hold at once, the end of the job aside. */
+function creditShards(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, facts: PeerFacts): number {
+  const rate = leader.assignees.get(peer)?.itemsPerSecond || facts.itemsPerSecond
+  const itemsPerShard = job.itemsTotal / Math.max(1, job.items.length)
+  const byRate = itemsPerShard > 0 ? Math.ceil((rate * turn.config.creditMs) / 1000 / itemsPerShard) : 0
+  return Math.min(Math.max(facts.slots + 1, byRate), limits.messageShardsMax)
+}
+
+/** Grants whatever may be granted to everyone, or to `only`. */
+export function assign(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey): void {
+  if (leader.stage !== 'running') return
+  const peers = workers(turn, leader)
+  const weight = weights(leader, peers)
+  let total = 0
+  for (const one of weight.values()) total += one
+  for (const [peer, facts] of peers) {
+    if (only !== undefined && peer !== only) continue
+    const held = assigneeFacts(leader, peer).leased.size
+    const remaining = job.items.length - leader.results.size
+    const fair = Math.max(1, Math.ceil((remaining * (weight.get(peer) ?? 0)) / total))
+    const credit = creditShards(turn, job, leader, peer, facts)
+    const room = Math.min(credit, fair) - held
+    // A full lane needs no drip of single shards: wait until a quarter of the credit is free.
+    if (room <= 0 || (only !== undefined && held > facts.slots && room < credit / 4)) continue
+    const alone = peers.length === 1
+    let shards = takePending(turn, job, leader, peer, room, alone)
+    if (shards.length === 0 && held < facts.slots) shards = speculate(turn, leader, peer, facts.slots - held)
+    if (shards.length > 0) grant(turn, job, leader, peer, shards)
+  }
+}
+
+/** The lowest pending shards within the look-ahead, at most `count`; not those that failed at this peer, unless it is alone. */
+function takePending(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, count: number, alone: boolean): number[] {
+  while (leader.cursor < job.items.length && !isPending(leader, leader.cursor)) leader.cursor++
+  const end = Math.min(job.items.length, leader.mergeNext + turn.config.lookaheadShards)
+  const shards: number[] = []
+  for (let shard = leader.cursor; shard < end && shards.length < count; shard++) {
+    if (isPending(leader, shard) && (alone || mayTry(turn, leader, peer, shard))) shards.push(shard)
+  }
+  return shards
+}
+
+/** A shard that failed at this peer goes to one that has not tried it, while there is one. */
+function mayTry(turn: Turn, leader: LeaderRole, peer: PeerKey, shard: number): boolean {
+  const tried = leader.attempts.get(shard)?.peers
+  if (!tried?.has(peer)) return true
+  return !workers(turn, leader).some(([other]) => !tried.has(other))
+}
+
+/**
+ * Second leases for an idle peer: the oldest single leases of others. Of equally old ones the last granted, which their
+ * holder will reach last.
+ */
+function speculate(turn: Turn, leader: LeaderRole, peer: PeerKey, count: number): number[] {
+  const old: { shard: number; since: number }[] = []
+  for (const [shard, leases] of leader.leases) {
+    const [only] = leases
+    if (leases.length !== 1 || !isStraggling(turn, only, peer) || leader.attempts.get(shard)?.peers.has(peer)) continue
+    old.push({ shard, since: only.sinceMs })
+  }
+  old.sort((a, b) => a.since - b.since || b.shard - a.shard)
+  return old.slice(0, count).map(one => one.shard)
+}
+
+const isStraggling = (turn: Turn, one: Lease, idle: PeerKey) =>
+  one.peer !== idle && turn.nowMs - one.sinceMs >= turn.config.speculateMs
+
+function grant(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, shards: number[]): void {
+  for (const shard of shards) lease(turn, leader, shard, peer)
+  send(turn, peer, {
+    type: 'grant',
+    job: job.id,
+    ballot: leader.ballot,
+    shards,
+    leaseMs: turn.config.leaseMs,
+    manifest: job.known,
+  })
+}

@@ -1,0 +1,106 @@
+/**
+ * How a job ends, once. An outcome absorbs every running state; of two outcomes every peer keeps the same one, because
+ * `betterOutcome` is a total order: a finished result before a cancel before a failure, then the higher ballot.
+ */
+import type { PeerKey } from '../../base/ids.ts'
+import { limits } from '../../base/limits.ts'
+import { compareBallots } from './ballots.ts'
+import { backoffMs } from './config.ts'
+import { endDigest, leaderDigest } from './digest.ts'
+import { type Job, type Retry, send, type Turn } from './state.ts'
+import type { JobOutcome, StreamMessage } from './types.ts'
+
+const precedence = { final: 2, cancelled: 1, failed: 0 }
+
+/** Whether `a` stands when both were declared. */
+export function betterOutcome(a: JobOutcome, b: JobOutcome): boolean {
+  if (a.phase !== b.phase) return precedence[a.phase] > precedence[b.phase]
+  const ballots = compareBallots(a.ballot, b.ballot)
+  if (ballots !== 0) return ballots > 0
+  return (a.result ?? a.reason ?? '') < (b.result ?? b.reason ?? '')
+}
+
+/** Ends the job here: stops what runs, frees what it held, and tells the driver. Announces it when this peer decided it. */
+export function finish(turn: Turn, job: Job, outcome: JobOutcome, announce: boolean): void {
+  if (job.outcome && !betterOutcome(outcome, job.outcome)) return
+  const leader = job.leader
+  if (leader) {
+    job.seen = leaderDigest(turn, job, leader)
+    const mergedHere = outcome.phase === 'final' && compareBallots(outcome.ballot, leader.ballot) === 0
+    if (!mergedHere) turn.effects.push({ type: 'merge-drop', job: job.id, ballot: leader.ballot })
+  }
+  for (const [shard, running] of job.held) {
+    if (running) turn.effects.push({ type: 'abandon', job: job.id, shard })
+  }
+  if (compareBallots(outcome.ballot, job.ballot) > 0) job.ballot = outcome.ballot
+  job.outcome = outcome.reason ? { ...outcome, reason: outcome.reason.slice(0, limits.reasonCharsMax) } : outcome
+  job.endedMs = turn.nowMs
+  job.leader = undefined
+  job.ownerRole = undefined
+  job.offer = undefined
+  job.specFetch = undefined
+  job.manifestFetch = undefined
+  job.held.clear()
+  job.unacked.clear()
+  job.results.clear()
+  job.retries.clear()
+  job.seen = endDigest(turn, job)
+  job.items = []
+  if (announce) {
+    job.announceUntilMs = turn.nowMs + 10 * turn.config.digestMs
+    job.announceDueMs = turn.nowMs
+  }
+  turn.effects.push({ type: 'ended', job: job.id, outcome: job.outcome })
+  turn.changed.add(job.id)
+  tickEnded(turn, job)
+}
+
+/**
+ * Takes over an outcome that another peer states. A failure under an older ballot than ours is another half's
+ * opinion, not the job's end, unless it is the owner who gave up.
+ */
+export function absorb(turn: Turn, job: Job, from: PeerKey, outcome: JobOutcome): void {
+  const outdated = outcome.phase === 'failed' && compareBallots(outcome.ballot, job.ballot) < 0 && from !== job.owner
+  if (!job.outcome && outdated) return
+  finish(turn, job, outcome, false)
+}
+
+/** Gossips the end for a while: gossip is lossy, and who misses all of it learns by asking. */
+export function tickEnded(turn: Turn, job: Job): void {
+  if (!job.seen || turn.nowMs < job.announceDueMs || turn.nowMs >= job.announceUntilMs) return
+  job.announceDueMs = turn.nowMs + turn.config.digestMs
+  turn.effects.push({ type: 'gossip', message: job.seen })
+}
+
+/** A message that must arrive: sent now, and again whenever its send fails. */
+export function tell(turn: Turn, job: Job, to: PeerKey, message: StreamMessage): void {
+  job.retries.delete(retryKey(to, message))
+  send(turn, to, message)
+}
+
+const retryKey = (to: PeerKey, message: StreamMessage) =>
+  `${to} ${message.type} ${message.type === 'shard-failed' ? message.shard : ''}`
+
+/** Notes that a `tell` did not get through. */
+export function retryTell(turn: Turn, job: Job, to: PeerKey, message: StreamMessage, before?: Retry): void {
+  const key = retryKey(to, message)
+  const tries = (before ?? job.retries.get(key))?.tries ?? 0
+  if (job.retries.size >= limits.messageShardsMax && !job.retries.has(key)) return
+  job.retries.set(key, { to, message, tries: tries + 1, dueMs: turn.nowMs + backoffMs(turn.config, tries) })
+}
+
+/** Sends again what is due. An entry stays, undue, until it is told anew or forgotten with the job, to keep its count of tries. */
+export function tickRetries(turn: Turn, job: Job): void {
+  for (const retry of job.retries.values()) {
+    if (retry.dueMs > turn.nowMs) continue
+    retry.dueMs = Number.POSITIVE_INFINITY
+    send(turn, retry.to, retry.message)
+  }
+}
+
+/** A peer is back: what waited for it goes at once. */
+export function hastenRetries(turn: Turn, job: Job, peer: PeerKey): void {
+  for (const retry of job.retries.values()) {
+    if (retry.to === peer && retry.dueMs !== Number.POSITIVE_INFINITY) retry.dueMs = turn.nowMs
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * How a job outlives its leader, and how two leaders become one. Every peer obeys the highest ballot that it has heard
+ * of, wherever it heard it; a leader that is down or silent is succeeded by the candidate of the highest rank that
+ * notices, after a wait that grows with the rank. As in Raft (Ongaro and Ousterhout, 2014) a ballot has one leader; unlike
+ * there no quorum is asked, because both halves of a parted mesh may go on and results unite by shard.
+ */
+import type { PeerKey } from '../../base/ids.ts'
+import { limits } from '../../base/limits.ts'
+import { compareBallots } from './ballots.ts'
+import { adoptHead, wantManifests, wantSpec } from './fetches.ts'
+import { becomeLeader, stepDown } from './leader.ts'
+import { absorb } from './outcome.ts'
+import { rankPeers } from './ranking.ts'
+import { ensureJob } from './registry.ts'
+import { type Job, send, type Turn } from './state.ts'
+import type { Ballot, Digest, StreamMessage } from './types.ts'
+
+/** From this rank on candidates no longer wait longer; with the first eight gone, haste is worth a collision. */
+const staggeredRanks = 8
+
+/** Accepts a higher ballot: steps down if need be, and passes on to the new leader what this peer holds. */
+export function obey(turn: Turn, job: Job, ballot: Ballot): void {
+  if (job.outcome || compareBallots(ballot, job.ballot) <= 0) return
+  if (job.leader) stepDown(turn, job, job.leader)
+  job.ballot = ballot
+  job.heardMs = turn.nowMs
+  job.suspectMs = undefined
+  if (job.ownerRole) {
+    job.ownerRole.led = true
+    job.ownerRole.offered = undefined
+    job.ownerRole.tellDueMs = turn.nowMs
+  }
+  for (const shard of job.unacked.keys()) job.unacked.set(shard, turn.nowMs)
+  job.inventoryDueMs = Number.POSITIVE_INFINITY
+  if (ballot.peer !== turn.config.self && (job.results.size > 0 || job.held.size > 0)) sendInventory(turn, job)
+  turn.changed.add(job.id)
+}
+
+/** Tells the leader what this peer holds and is at; in several messages when it is much. */
+function sendInventory(turn: Turn, job: Job): void {
+  job.inventoryDueMs = Number.POSITIVE_INFINITY
+  const results = [...job.results.values()]
+  const working = [...job.held.keys()]
+  const size = limits.messageShardsMax
+  const parts = Math.max(1, Math.ceil(Math.max(results.length, working.length) / size))
+  for (let part = 0; part < parts; part++) {
+    send(turn, job.ballot.peer, {
+      type: 'inventory',
+      job: job.id,
+      ballot: job.ballot,
+      results: results.slice(part * size, (part + 1) * size),
+      working: working.slice(part * size, (part + 1) * size),
+      manifest: job.known,
+      complete: job.complete && job.known.count === job.target.count,
+    })
+  }
+}
+
+/** What a peer hears that acts under an older ballot, or for an ended job. */
+export function refuse(turn: Turn, job: Job, to: PeerKey): void {
+  if (to === turn.config.self) return
+  send(turn, to, { type: 'superseded', job: job.id, ballot: job.ballot, outcome: job.outcome })
+}
+
+/** False, and the sender is told, when the ballot is older than ours or the job is over. Obeys it otherwise. */
+export function admits(turn: Turn, job: Job, from: PeerKey, ballot: Ballot): boolean {
+  if (job.outcome || compareBallots(ballot, job.ballot) < 0) {
+    refuse(turn, job, from)
+    return false
+  }
+  obey(turn, job, ballot)
+  return true
+}
+
+export function onClaim(turn: Turn, from: PeerKey, message: StreamMessage & { type: 'claim' }): void {
+  if (message.ballot.peer !== from) return
+  const job = ensureJob(turn, message.job)
+  if (!job || !admits(turn, job, from, message.ballot) || from === turn.config.self) return
+  adoptHead(job, message.manifest, message.complete, from)
+  sendInventory(turn, job)
+}
+
+export function onSuperseded(turn: Turn, from: PeerKey, message: StreamMessage & { type: 'superseded' }): void {
+  const job = turn.state.jobs.get(message.job)
+  if (!job) return
+  if (message.outcome) absorb(turn, job, from, message.outcome)
+  obey(turn, job, message.ballot)
+}
+
+/** How most peers learn of most things. */
+export function onDigest(turn: Turn, from: PeerKey, message: Digest): void {
+  if (from === turn.config.self || (!message.outcome && message.ballot.peer !== from)) return
+  const job = ensureJob(turn, message.job, message.owner)
+  if (!job) return
+  const absorbed = message.outcome !== undefined
+  if (message.outcome) absorb(turn, job, from, message.outcome)
+  if (job.outcome || absorbed) {
+    if (!absorbed) answerStale(turn, job, from)
+    keepSeen(turn, job, message)
+    return
+  }
+  if (compareBallots(message.ballot, job.ballot) < 0) {
+    answerStale(turn, job, from)
+    return
+  }
+  obey(turn, job, message.ballot)
+  job.heardMs = turn.nowMs
+  job.suspectMs = undefined
+  adoptHead(job, message.manifest, message.complete, from)
+  keepSeen(turn, job, message)
+  noteLag(turn, job, message)
+}
+
+/** A stale digest is answered at most once in `digestMs`: many peers hear it. */
+function answerStale(turn: Turn, job: Job, from: PeerKey): void {
+  if (turn.nowMs - job.answeredMs < turn.config.digestMs) return
+  job.answeredMs = turn.nowMs
+  refuse(turn, job, from)
+}
+
+function keepSeen(turn: Turn, job: Job, digest: Digest): void {
+  if (job.leader) return
+  // An ended job's totals are the most that anyone knew of it; without an outcome here they say nothing of the end.
+  if (job.outcome && (!digest.outcome || (job.seen && job.seen.shardsDone > digest.shardsDone))) return
+  const order = job.seen ? compareBallots(digest.ballot, job.seen.ballot) : 1
+  if (order < 0 || (order === 0 && digest.version <= (job.seen?.version ?? 0))) return
+  job.seen = digest
+  turn.changed.add(job.id)
+}
+
+/** The owner sees whether its leader knows of all manifests. */
+function noteLag(turn: Turn, job: Job, digest: Digest): void {
+  const role = job.ownerRole
+  if (!role) return
+  if (digest.manifest.count >= job.known.count && digest.complete === job.complete) {
+    role.tellDueMs = Number.POSITIVE_INFINITY
+  } else role.tellDueMs = Math.min(role.tellDueMs, turn.nowMs + 2 * turn.config.digestMs)
+}
+
+/** Claims when the leader is down or silent and this peer's turn has come; fetches the spec first if it must. */
+export function tickSuccession(turn: Turn, job: Job): void {
+  const { config, nowMs } = turn
+  if (job.inventoryDueMs <= nowMs) sendInventory(turn, job)
+  if (job.leader || job.ballot.counter === 0) return
+  const forgot = job.ballot.peer === config.self
+  const sinceMs = forgot ? job.heardMs : (job.suspectMs ?? job.heardMs + config.leaderSilenceMs)
+  if (nowMs < sinceMs) return
+  if (!job.specKnown) {
+    wantSpec(turn, job)
+    return
+  }
+  const others = new Map(turn.state.peers)
+  if (!forgot) others.delete(job.ballot.peer)
+  const rank = forgot ? 0 : rankPeers(job.id, others, job.owner).indexOf(config.self)
+  if (nowMs >= sinceMs + Math.min(rank, staggeredRanks) * config.claimStaggerMs) claim(turn, job)
+}
+
+function claim(turn: Turn, job: Job): void {
+  const { self } = turn.config
+  const ballot = { counter: job.ballot.counter + 1, peer: self }
+  obey(turn, job, ballot)
+  const others = [...turn.state.peers.keys()].filter(peer => peer !== self)
+  const { known, complete } = job
+  for (const peer of others) {
+    const readAll = complete && known.count === job.target.count
+    send(turn, peer, { type: 'claim', job: job.id, ballot, manifest: known, complete: readAll })
+  }
+  becomeLeader(turn, job, ballot, others)
+  wantManifests(turn, job)
+}
+
+/** The leader's connection closed: no need to wait for its silence. */
+export function suspect(turn: Turn, job: Job): void {
+  if (job.leader || job.ballot.peer === turn.config.self) return
+  job.suspectMs ??= turn.nowMs
+  tickSuccession(turn, job)
+}
+
+/** Time in which this very peer stood still is not the leader's silence. */
+export function excuseStandstill(turn: Turn, elapsedMs: number): void {
+  if (elapsedMs < turn.config.leaderSilenceMs / 2) return
+  for (const job of turn.state.jobs.values()) job.heardMs += elapsedMs
+}

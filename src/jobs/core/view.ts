@@ -1,0 +1,61 @@
+/** What watchers are shown: from the leader's own books where this peer leads, else from the newest digest. */
+import type { JobId } from '../../base/ids.ts'
+import { allRead, type Job, type State } from './state.ts'
+import type { JobPhase, JobView } from './types.ts'
+
+function phaseOf(job: Job): JobPhase {
+  if (job.outcome) return job.outcome.phase
+  if (job.leader) return job.leader.stage === 'merging' ? 'merging' : 'running'
+  if (job.ballot.counter === 0) return 'open'
+  return job.seen?.phase === 'merging' ? 'merging' : 'running'
+}
+
+/** Progress by the leader's books or by the newest digest. */
+function progress(job: Job): Pick<JobView, 'shardsDone' | 'itemsDone' | 'errors' | 'shares'> {
+  const { leader, seen } = job
+  if (leader) {
+    const { results, itemsDone, errors, assignees } = leader
+    const shares = [...assignees]
+      .filter(([, facts]) => facts.leased.size > 0 || facts.itemsDone > 0)
+      .map(([peer, { leased, itemsDone, itemsPerSecond }]) => ({
+        peer,
+        leased: leased.size,
+        itemsDone,
+        itemsPerSecond,
+      }))
+    return { shardsDone: results.size, itemsDone, errors, shares }
+  }
+  const { shardsDone = 0, itemsDone = 0, errors = 0, shares = [] } = seen ?? {}
+  return { shardsDone, itemsDone, errors, shares: shares.map(share => ({ ...share })) }
+}
+
+/** One job as this peer knows it; undefined when it knows no such job or not yet whose it is. */
+export function view(state: State, id: JobId, nowMs: number): JobView | undefined {
+  const job = state.jobs.get(id)
+  if (!job || job.owner === undefined) return undefined
+  const led = job.ballot.counter > 0
+  return {
+    job: id,
+    owner: job.owner,
+    phase: phaseOf(job),
+    ballot: led ? job.ballot : undefined,
+    leader: led ? job.ballot.peer : undefined,
+    ...progress(job),
+    // The owner knows of inputs before the leader does.
+    shardsTotal: Math.max(job.items.length, job.seen?.shards ?? 0),
+    itemsTotal: Math.max(job.itemsTotal, job.seen?.itemsTotal ?? 0),
+    complete: allRead(job) || (job.seen?.complete ?? false),
+    outcome: job.outcome,
+    sinceMs: (job.outcome ? job.endedMs : nowMs) - job.startedMs,
+  }
+}
+
+/** Every job that this peer knows and whose owner it knows, oldest first. */
+export function views(state: State, nowMs: number): JobView[] {
+  const all: JobView[] = []
+  for (const id of state.jobs.keys()) {
+    const one = view(state, id, nowMs)
+    if (one) all.push(one)
+  }
+  return all
+}
