@@ -18,6 +18,8 @@ export const limits = {
   inputBytesMax: 256 * MiB,
   /** Decoded pixels of one image; 30,000 x 30,000 is refused, a 200-megapixel camera is not. */
   imagePixelsMax: 268_402_689,
+  /** Pixels of an image's longer side; bounds the tables of a resize. */
+  imageSideMax: 100_000,
   /** One ONNX file. */
   modelBytesMax: 2048 * MiB,
   /** Dims of one tensor. */
@@ -48,4 +50,6 @@ export const limits = {
   jobsMax: 1024,
   /** Peers that one peer keeps in mind. */
   peersMax: 4096,
+  /** Batches that one program has under way on a GPU; more only hold memory. */
+  gpuBatchesMax: 4,
 } as const

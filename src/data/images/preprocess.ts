@@ -2,6 +2,8 @@
  * What happens to a decoded image before a network sees it, as Hugging Face's `preprocessor_config.json`
  * states it: resize, centre crop, rescale, normalise, in this order.
  */
+import { z } from 'zod'
+import { limits } from '../../base/limits.ts'
 
 /** Pillow's filter numbers, as `resample` in preprocessor_config.json: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming. */
 export type ResampleFilter = 0 | 1 | 2 | 3 | 4 | 5
@@ -18,3 +20,17 @@ export interface ImagePreprocess {
   /** What the network's input has. */
   channels: 1 | 3
 }
+
+const side = z.int().min(1).max(limits.imageSideMax)
+const size = { height: side, width: side }
+const filter = z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal(5)])
+const factors = z.array(z.number()).min(1).max(3)
+
+/** The same as a schema, for what comes from another peer or a file: every size bounded, every number finite. */
+export const imagePreprocessSchema: z.ZodType<ImagePreprocess> = z.strictObject({
+  resize: z.union([z.strictObject({ ...size, filter }), z.strictObject({ shortestEdge: side, filter })]).optional(),
+  centerCrop: z.strictObject(size).optional(),
+  rescaleFactor: z.number(),
+  normalize: z.strictObject({ mean: factors, std: factors }).optional(),
+  channels: z.union([z.literal(1), z.literal(3)]),
+})
