@@ -33,7 +33,12 @@ export function normals(random: Prng, count: number): Float32Array {
   return Float32Array.from({ length: count }, () => random.normal())
 }
 
-const awkward = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 1e-40, 3e38]
+/**
+ * Near the ends of what float32 holds, but not beyond what every device must compute with: a GPU may flush subnormal
+ * numbers to 0 and divides only by what has a normal reciprocal, and float32 sums of these do not overflow where the
+ * reference's double ones would not.
+ */
+const awkward = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 2e-38, 3e37]
 
 /** Normals with an awkward value in about every fifth place. */
 function awkwards(random: Prng, count: number): Float32Array {
