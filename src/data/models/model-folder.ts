@@ -1,0 +1,207 @@
+/**
+ * A network as the user names it: an `.onnx` file, or a folder laid out as Hugging Face exports are. Invariant: what
+ * is returned was found in the files and is well formed; what the files leave open (the input's size, a missing
+ * preprocessing) is absent here and decided by whoever reads the network itself.
+ */
+import { open, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { PeerError } from '../../base/errors.ts'
+import { limits } from '../../base/limits.ts'
+import type { ImagePreprocess } from '../images/preprocess.ts'
+import { systemCode } from '../store/errors.ts'
+import { readPreprocess } from './preprocessor-config.ts'
+
+/** What a folder's preprocessor_config.json says; `channels` is the network's to say. */
+export type StatedPreprocess = Omit<ImagePreprocess, 'channels'>
+
+export interface ModelSource {
+  /** For columns and progress: the folder's name, or the file's without its extension. */
+  name: string
+  /** Absolute path of the ONNX file. */
+  onnxPath: string
+  onnxBytes: number
+  /** By output index; absent when there is no config.json or it has no id2label. */
+  labels?: string[]
+  /** Absent when there is no preprocessor_config.json. */
+  preprocess?: StatedPreprocess
+  /** Absolute paths of everything that was read, the ONNX file first. */
+  files: string[]
+}
+
+/** Of a JSON or label file. ImageNet-21k's config.json has 2 MB. */
+const textBytesMax = 32 * 1024 * 1024
+
+/**
+ * Finds the network at `path` and reads what lies beside it; the ONNX file itself is not opened. An `.onnx` file is
+ * taken alone, a folder with `model.onnx`, `onnx/model.onnx` or its only `.onnx` file. Throws PeerError of kind
+ * `model` that names the file, and the field where one is wrong.
+ */
+export async function readModelFolder(path: string): Promise<ModelSource> {
+  const full = resolve(path)
+  const kind = await kindOf(full)
+  if (!kind) throw modelError('MODEL_MISSING', `${path} does not exist: name an .onnx file or a folder with model.onnx`)
+  if (kind === 'file') {
+    return { name: modelName(full), onnxPath: full, onnxBytes: await onnxBytes(full), files: [full] }
+  }
+  const onnxPath = await findOnnx(full, path)
+  const source: ModelSource = {
+    name: modelName(onnxPath, full),
+    onnxPath,
+    onnxBytes: await onnxBytes(onnxPath),
+    files: [onnxPath],
+  }
+  const config = join(full, 'config.json')
+  const labels = await readIfThere(config, text => labelsOf(parseJson(config, text), config))
+  if (labels) source.labels = labels
+  const preprocessor = join(full, 'preprocessor_config.json')
+  const preprocess = await readIfThere(preprocessor, text =>
+    readPreprocess(parseJson(preprocessor, text), preprocessor),
+  )
+  if (preprocess) source.preprocess = preprocess
+  for (const file of [config, preprocessor]) if ((await kindOf(file)) === 'file') source.files.push(file)
+  return source
+}
+
+/**
+ * Labels from a text file, one a line, in the order of the network's outputs; empty lines at the end do not count.
+ * Throws PeerError of kind `input`.
+ */
+export async function readLabels(file: string): Promise<string[]> {
+  const lines = (await readText(file)).replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)
+  while (lines.length > 0 && lines[lines.length - 1].trim() === '') lines.pop()
+  const labels = lines.map(line => line.trim())
+  const empty = labels.indexOf('')
+  const wrong =
+    labels.length === 0
+      ? 'has no labels'
+      : empty >= 0
+        ? `has an empty line ${empty + 1}`
+        : labels.length > limits.labelsMax
+          ? `has ${labels.length} labels, at most ${limits.labelsMax} are taken`
+          : undefined
+  if (wrong)
+    throw new PeerError({ code: 'LABELS_INVALID', kind: 'input', message: `${file} ${wrong}: write one label a line` })
+  return labels
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
+  try {
+    const stats = await stat(path)
+    return stats.isDirectory() ? 'folder' : stats.isFile() ? 'file' : undefined
+  } catch (thrown) {
+    const code = systemCode(thrown)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw modelError('MODEL_UNREADABLE', `${path} cannot be read (${code ?? 'unknown'}): check its permissions`, thrown)
+  }
+}
+
+async function findOnnx(folder: string, shown: string): Promise<string> {
+  const places = [folder, join(folder, 'onnx')]
+  for (const place of places) {
+    const file = join(place, 'model.onnx')
+    if ((await kindOf(file)) === 'file') return file
+  }
+  for (const place of places) {
+    if ((await kindOf(place)) !== 'folder') continue
+    const found = (await readdir(place)).filter(name => extname(name) === '.onnx').sort()
+    if (found.length === 1) return join(place, found[0])
+    if (found.length > 1) {
+      throw modelError(
+        'MODEL_AMBIGUOUS',
+        `${shown} has several networks (${found.slice(0, 4).join(', ')}): name one of the files`,
+      )
+    }
+  }
+  throw modelError(
+    'MODEL_MISSING',
+    `${shown} has no model.onnx and no onnx/model.onnx: export the network to ONNX first`,
+  )
+}
+
+/** `model.onnx` says nothing, so such a file is called after its folder. */
+function modelName(onnxPath: string, folder?: string): string {
+  if (folder) return basename(folder)
+  const name = basename(onnxPath, extname(onnxPath))
+  if (name !== 'model') return name
+  const parent = dirname(onnxPath)
+  return basename(basename(parent) === 'onnx' ? dirname(parent) : parent) || name
+}
+
+async function onnxBytes(file: string): Promise<number> {
+  const { size } = await stat(file)
+  if (size === 0) throw modelError('MODEL_EMPTY', `${file} is empty: export or download it again`)
+  if (size > limits.modelBytesMax) {
+    throw modelError('MODEL_TOO_LARGE', `${file} has ${size} bytes, at most ${limits.modelBytesMax} are taken`)
+  }
+  return size
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    const handle = await open(file)
+    try {
+      const { size } = await handle.stat()
+      if (size > textBytesMax)
+        throw new PeerError({
+          code: 'TEXT_TOO_LARGE',
+          kind: 'input',
+          message: `${file} has ${size} bytes, at most ${textBytesMax} are read: is it the right file?`,
+        })
+      return await handle.readFile('utf8')
+    } finally {
+      await handle.close()
+    }
+  } catch (thrown) {
+    if (thrown instanceof PeerError) throw thrown
+    const code = systemCode(thrown)
+    const what =
+      code === 'ENOENT'
+        ? 'does not exist: check the path'
+        : `cannot be read (${code ?? 'unknown'}): check its permissions`
+    throw new PeerError({ code: 'FILE_UNREADABLE', kind: 'input', message: `${file} ${what}`, cause: thrown })
+  }
+}
+
+async function readIfThere<T>(file: string, parse: (text: string) => T): Promise<T | undefined> {
+  return (await kindOf(file)) === 'file' ? parse(await readText(file)) : undefined
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (thrown) {
+    throw modelError('MODEL_CONFIG', `${file} is not JSON: download or export it again`, thrown)
+  }
+}
+
+const configSchema = z.object({ id2label: z.record(z.string(), z.string()).nullish() })
+
+/** The labels of a config.json, whose keys must be 0, 1, 2 … */
+function labelsOf(config: unknown, file: string): string[] | undefined {
+  const parsed = configSchema.safeParse(config)
+  if (!parsed.success) throw modelError('MODEL_CONFIG', `${file}: id2label must map numbers to names`, parsed.error)
+  const entries = Object.entries(parsed.data.id2label ?? {})
+  if (entries.length === 0) return undefined
+  if (entries.length > limits.labelsMax) {
+    throw modelError(
+      'MODEL_CONFIG',
+      `${file}: id2label has ${entries.length} labels, at most ${limits.labelsMax} are taken`,
+    )
+  }
+  const byIndex = new Map(entries.map(([key, label]) => [Number(key), label]))
+  return entries.map((_, index) => {
+    const label = byIndex.get(index)
+    if (label === undefined) {
+      throw modelError(
+        'MODEL_CONFIG',
+        `${file}: id2label has ${entries.length} labels but none for ${index}: number them from 0`,
+      )
+    }
+    return label
+  })
+}
+
+function modelError(code: string, message: string, cause?: unknown): PeerError {
+  return new PeerError({ code, kind: 'model', message, cause })
+}
