@@ -24,6 +24,7 @@ export interface PeerRecord {
   peer: PeerKey
   status: PeerStatus
   addresses: string[]
+  /** Up: connected, and heard within the last 5 s. */
   connected: boolean
   /** Milliseconds since its last heartbeat or message. */
   lastHeardMs: number
@@ -43,18 +44,22 @@ export interface MeshInit {
   mdns: boolean
 }
 
+/** What each event's handler is given. */
 export interface MeshEvents {
   /** A peer became reachable, or its status changed. */
-  up: (record: PeerRecord) => void
-  down: (peer: PeerKey) => void
+  up: PeerRecord
+  down: PeerKey
   /** Something worth a line in the log: a refused stranger, a failed dial. */
-  warning: (message: string) => void
+  warning: string
 }
 
 export type GossipHandler = (from: PeerKey, bytes: Uint8Array) => void
 
-/** Answers one request; what it throws reaches the requester as a PeerError. */
-export type RequestHandler = (from: PeerKey, body: Uint8Array) => Promise<Uint8Array>
+/**
+ * Answers one request; what it throws reaches the requester as a PeerError. The body is the handler's to keep,
+ * the reply the mesh's until it is sent. `signal` aborts when the requester gave up or is gone.
+ */
+export type RequestHandler = (from: PeerKey, body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>
 
 export interface RequestOptions {
   signal?: AbortSignal
@@ -64,20 +69,28 @@ export interface RequestOptions {
 
 export interface Mesh {
   readonly self: PeerKey
+  /**
+   * Resolves with the first connection, or at once when there was no address to dial. Rejects with a PeerError
+   * when every address of `dial` failed once: `OTHER_MESH` (kind `input`), `OTHER_PEER` or `PEER_UNREACHABLE`.
+   * The mesh goes on trying either way.
+   */
+  joined(): Promise<void>
   /** Multiaddrs, with this peer's id, at which others reach it. */
   addresses(): string[]
-  /** Every known peer but this one. */
+  /** Every peer but this one that is up, or was within the last minute and did not say goodbye. */
   peers(): PeerRecord[]
   /** Replaces this peer's status; it goes out with the next heartbeat, at once if it changed much. */
   setStatus(status: PeerStatus): void
-  on<K extends keyof MeshEvents>(event: K, handler: MeshEvents[K]): () => void
-  /** Best effort, at most `limits.gossipBytesMax`. */
+  /** Returns what ends the subscription. */
+  on<K extends keyof MeshEvents>(event: K, handler: (event: MeshEvents[K]) => void): () => void
+  /** Best effort, at most `limits.gossipBytesMax`; not delivered to oneself. Throws PeerError. */
   publish(topic: string, bytes: Uint8Array): Promise<void>
+  /** `from` signed the message; whoever passed it on is a member too. */
   subscribe(topic: string, handler: GossipHandler): void
   /** One request, one reply, acknowledged; at most `limits.messageBytesMax` each way. Throws PeerError. */
   request(peer: PeerKey, protocol: string, body: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
-  /** Serves `protocol` (`/shardmesh/block/1`). */
+  /** Serves `protocol` (`/shardmesh/block/1`), once; 64 requests of one peer at a time, the rest wait. */
   serve(protocol: string, handler: RequestHandler): void
-  /** Leaves the mesh: tells neighbours, closes every connection and listener. */
+  /** Leaves the mesh: tells neighbours, closes every connection and listener; within 2 s. */
   stop(): Promise<void>
 }

@@ -1,0 +1,239 @@
+/**
+ * A mesh of peers that hold one secret: composes the libp2p node, admission, membership, gossip and requests.
+ *
+ * ```ts
+ * const mesh = await startMesh({ identity, secret, status, listen: ['/ip4/0.0.0.0/tcp/4601'], dial: [], mdns: true })
+ * mesh.on('up', peer => …)
+ * mesh.serve('/shardmesh/block/1', async (from, body) => …)
+ * const reply = await mesh.request(peer, '/shardmesh/block/1', body)
+ * ```
+ */
+import type { PeerId, Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { PeerError } from '../base/errors.ts'
+import { type PeerKey, shortPeer } from '../base/ids.ts'
+import { asMultiaddrs, checkAddress, peerOf, waysTo } from './addresses.ts'
+import { dial } from './dial.ts'
+import { createEmitter, type Emitter } from './events.ts'
+import { createGossip, type Gossip } from './gossip.ts'
+import { createHeart, type Heart } from './heart.ts'
+import { isPeerKey, peerKeyOf } from './identity.ts'
+import { createJoin, dialUntilFound, type Join } from './join.ts'
+import { createMembers, type Members, membershipConfig } from './members.ts'
+import { byeProtocol, checkStatus, decodeAnnouncement, heartbeatTopic, helloProtocol } from './messages.ts'
+import { createNode, type Node, startNode } from './node.ts'
+import type { Pipe } from './requests/pipe.ts'
+import { createRequests, type Requests } from './requests/requests.ts'
+import { streamPipe } from './stream-pipe.ts'
+import type { Mesh, MeshInit } from './types.ts'
+
+/** Every request of one peer to another goes over one stream of this protocol. */
+const streamProtocol = '/shardmesh/requests/1'
+/** One stream is usual; a second one lives while the first is being found dead. */
+const streamsMax = 4
+const byeMs = 300
+const stopMsMax = 1_500
+const openMsMax = 10_000
+const nothing = new Uint8Array(0)
+
+/**
+ * Joins, or makes, the mesh of `init.secret`. Resolves when this peer listens; others are found afterwards.
+ * Throws PeerError `PORT_IN_USE`, `LISTEN_DENIED`, `LISTEN_FAILED`, `BAD_ADDRESS`, `BAD_IDENTITY` or `BAD_STATUS`.
+ */
+export async function startMesh(init: MeshInit): Promise<Mesh> {
+  const status = checkStatus(init.status)
+  const self = peerKeyOf(init.identity)
+  const listen = init.listen.map(checkAddress)
+  const seeds = seedsOf(self, init.dial.map(checkAddress))
+  const emitter = createEmitter()
+  let members: Members | undefined
+  const node = await createNode({
+    identity: init.identity,
+    secret: init.secret,
+    listen,
+    mdns: init.mdns,
+    refused: from =>
+      emitter.warn(`refused a connection from ${from}: it did not prove that it belongs to this mesh, or went away`),
+    discovered: ({ id, multiaddrs }) =>
+      members?.happened({ type: 'found', peer: id.toString(), addresses: multiaddrs.map(String), seed: false }),
+  })
+  const requests = createRequests({
+    self,
+    open: peer => openPipe(node, peer, members),
+    heard: peer => members?.heard(peer),
+  })
+  await node.handle(
+    streamProtocol,
+    (stream, connection) => requests.accept(connection.remotePeer.toString(), streamPipe(stream)),
+    { maxInboundStreams: streamsMax, maxOutboundStreams: streamsMax },
+  )
+  const heart = createHeart(status, () => ownAddresses(node))
+  const join = createJoin([...seeds.named.keys(), ...seeds.blind])
+  members = createMembers({ self, node, requests, emitter, join, announce: heart.announce })
+  try {
+    const parts: Parts = {
+      self,
+      node,
+      requests,
+      emitter,
+      members,
+      join,
+      heart,
+      gossip: createGossip(node, emitter.warn),
+    }
+    wire(parts)
+    await startNode(node, listen)
+    return begin(parts, seeds)
+  } catch (thrown) {
+    members.stop()
+    throw thrown
+  }
+}
+
+interface Parts {
+  self: PeerKey
+  node: Node
+  requests: Requests
+  emitter: Emitter
+  members: Members
+  join: Join
+  heart: Heart
+  gossip: Gossip
+}
+
+interface Seeds {
+  /** Addresses by the peer that they name. */
+  named: Map<PeerKey, string[]>
+  /** Addresses that name none. */
+  blind: string[]
+}
+
+/** A token's addresses, without this peer's own: a peer that starts again may be given its own token. */
+function seedsOf(self: PeerKey, addresses: string[]): Seeds {
+  const named = new Map<PeerKey, string[]>()
+  const blind: string[] = []
+  for (const address of new Set(addresses)) {
+    const peer = peerOf(address)
+    if (peer === undefined) blind.push(address)
+    else if (peer !== self) named.set(peer, [...(named.get(peer) ?? []), address])
+  }
+  return { named, blind }
+}
+
+/** Connects the node's events and the mesh's own protocols to the members. */
+function wire({ node, requests, members, join }: Parts): void {
+  const peerOfEvent = (event: { detail: PeerId }) => event.detail.toString()
+  node.addEventListener('peer:connect', event => {
+    members.happened({ type: 'connected', peer: peerOfEvent(event) })
+    join.succeeded()
+  })
+  node.addEventListener('peer:disconnect', event => {
+    members.happened({ type: 'disconnected', peer: peerOfEvent(event) })
+  })
+  requests.serve(helloProtocol, async (from, body) => {
+    members.helloFrom(from, body)
+    return members.hello()
+  })
+  requests.serve(byeProtocol, async from => {
+    members.happened({ type: 'left', peer: from })
+    return nothing
+  })
+}
+
+/** Starts the heartbeat and the dials of a node that listens. */
+function begin(parts: Parts, seeds: Seeds): Mesh {
+  const { self, node, requests, emitter, members, join, heart, gossip } = parts
+  const { redialMinMs, redialMaxMs } = membershipConfig(self)
+  const stopping = new AbortController()
+  gossip.subscribe(heartbeatTopic, (from, bytes) => {
+    const announcement = decodeAnnouncement(bytes)
+    if (announcement) members.happened({ type: 'announced', peer: from, announcement })
+  })
+  heart.start(bytes => gossip.publish(heartbeatTopic, bytes))
+  for (const [peer, addresses] of seeds.named) members.happened({ type: 'found', peer, addresses, seed: true })
+  // Dials the token's peers now, not with the first regular tick.
+  members.happened({ type: 'tick' })
+  for (const address of seeds.blind) {
+    void dialUntilFound({
+      address,
+      dial: target => dial(node, asMultiaddrs([target]), stopping.signal),
+      found: peer => members.happened({ type: 'found', peer, addresses: [address], seed: true }),
+      failed: error => {
+        join.failed(address, error)
+        if (error.code !== 'DIALLED_SELF') emitter.warn(error.message)
+      },
+      backoffMs: failures => Math.min(redialMaxMs, redialMinMs * 2 ** (failures - 1)),
+      signal: stopping.signal,
+    })
+  }
+  let stopped: Promise<void> | undefined
+  return {
+    self,
+    joined: () => join.outcome,
+    addresses: () => ownAddresses(node),
+    peers: () => members.records(),
+    setStatus: status => heart.setStatus(checkStatus(status)),
+    on: (event, handler) => emitter.on(event, handler),
+    publish: (topic, bytes) => gossip.publish(topic, bytes),
+    subscribe: (topic, handler) => gossip.subscribe(topic, handler),
+    request: (peer, protocol, body, options) => requests.request(peer, protocol, body, options),
+    serve: (protocol, handler) => requests.serve(protocol, handler),
+    stop() {
+      stopping.abort()
+      stopped ??= stop(parts)
+      return stopped
+    },
+  }
+}
+
+async function stop({ node, requests, members, heart }: Parts): Promise<void> {
+  heart.stop()
+  const goodbyes = members.up().map(peer => requests.request(peer, byeProtocol, nothing, { timeoutMs: byeMs }))
+  await Promise.allSettled(goodbyes)
+  members.stop()
+  requests.stop()
+  let timer: NodeJS.Timeout | undefined
+  const tooLong = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, stopMsMax)
+  })
+  // A neighbour that hangs must not keep this process; what is left then ends with it.
+  await Promise.race([node.stop(), tooLong])
+  clearTimeout(timer)
+}
+
+/** A stream to `peer`, dialling it first where it is known and not connected. Throws PeerError. */
+async function openPipe(node: Node, peer: PeerKey, members: Members | undefined): Promise<Pipe> {
+  if (!isPeerKey(peer)) throw unreachable(peer)
+  const signal = AbortSignal.timeout(openMsMax)
+  const id = peerIdFromString(peer)
+  let connection = node.getConnections(id).find(candidate => candidate.status === 'open')
+  if (!connection) {
+    const member = members?.get(peer)
+    if (!member || member.left || member.addresses.length === 0) throw unreachable(peer)
+    await dial(node, waysTo(peer, member.addresses), signal)
+    connection = node.getConnections(id).find(candidate => candidate.status === 'open')
+    if (!connection) throw unreachable(peer)
+  }
+  let stream: Stream
+  try {
+    stream = await connection.newStream(streamProtocol, { signal })
+  } catch (cause) {
+    throw unreachable(peer, cause)
+  }
+  return streamPipe(stream)
+}
+
+function unreachable(peer: PeerKey, cause?: unknown): PeerError {
+  return new PeerError({
+    code: 'PEER_UNREACHABLE',
+    kind: 'transport',
+    message: `${shortPeer(peer)} is not connected: ask another peer, or again once it is back`,
+    retry: 'elsewhere',
+    details: { peer },
+    cause,
+  })
+}
+
+function ownAddresses(node: Node): string[] {
+  return node.getMultiaddrs().map(String)
+}

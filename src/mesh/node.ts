@@ -1,0 +1,120 @@
+/**
+ * The libp2p node beneath a mesh: which parts it is made of, and libp2p's errors as ours. Every setting that
+ * differs from libp2p's default says why.
+ */
+import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Libp2p, PeerInfo } from '@libp2p/interface'
+import { mdns } from '@libp2p/mdns'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import { PeerError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { publicAddresses } from './addresses.ts'
+import { admission, serviceTag } from './admission.ts'
+import { identityKey } from './identity.ts'
+
+export type Node = Libp2p<{ identify: Identify; pubsub: GossipSub }>
+
+export interface NodeInit {
+  identity: Uint8Array
+  secret: Uint8Array
+  /** Multiaddrs; none: the node only dials. */
+  listen: string[]
+  mdns: boolean
+  /** Someone dialled and did not finish the handshake. */
+  refused: (from: string) => void
+  /** mDNS found a peer of this mesh. */
+  discovered: (peer: PeerInfo) => void
+}
+
+/** A node that has not started: handlers are registered first. Throws PeerError `BAD_IDENTITY`. */
+export function createNode(init: NodeInit): Promise<Node> {
+  return createLibp2p({
+    start: false,
+    privateKey: identityKey(init.identity),
+    addresses: { listen: init.listen, announceFilter: publicAddresses },
+    transports: [tcp()],
+    connectionEncrypters: [admission({ secret: init.secret, refused: init.refused })],
+    streamMuxers: [
+      // 4 MiB in flight a stream: full speed up to 30 ms of round trip at 1 Gbit/s; more only adds delay.
+      yamux({ streamOptions: { maxStreamWindowSize: limits.messageBytesMax } }),
+    ],
+    peerDiscovery: init.mdns
+      ? [
+          components => {
+            const discovery = mdns({ serviceTag: serviceTag(init.secret), interval: 5_000 })(components)
+            // Directly: libp2p's own `peer:discovery` is silent on a peer that returns under another port.
+            discovery.addEventListener('peer', event => init.discovered(event.detail))
+            return discovery
+          },
+        ]
+      : [],
+    connectionManager: {
+      // Five a second by default, and all peers of one machine or router count as one host.
+      inboundConnectionThreshold: 64,
+      maxIncomingPendingConnections: 64,
+      dialTimeout: 8_000,
+      addressDialTimeout: 4_000,
+      // Membership redials.
+      reconnectRetries: 0,
+      connectionCloseTimeout: 300,
+    },
+    // Heartbeats watch the connections; libp2p's monitor would drop a peer that is busy for 6 s.
+    connectionMonitor: { enabled: false },
+    services: {
+      identify: identify({ protocolPrefix: 'shardmesh' }),
+      pubsub: gossipsub({
+        globalSignaturePolicy: 'StrictSign',
+        emitSelf: false,
+        // A lone peer's heartbeat is no error.
+        allowPublishToZeroTopicPeers: true,
+        // Ten peers on one machine would otherwise count as one attacker, and get nothing.
+        scoreParams: { IPColocationFactorWeight: 0 },
+        maxInboundDataLength: limits.gossipBytesMax + 4096,
+      }),
+    },
+  })
+}
+
+/** Listens on `listen`. Throws PeerError `PORT_IN_USE`, `LISTEN_DENIED` or `LISTEN_FAILED`, naming the address. */
+export async function startNode(node: Node, listen: string[]): Promise<void> {
+  try {
+    await node.start()
+  } catch (thrown) {
+    throw listenError(thrown, listen)
+  }
+}
+
+/** libp2p lists every address that failed with its reason in one text; the first of ours that it names is reported. */
+function listenError(thrown: unknown, listen: string[]): PeerError {
+  const text = thrown instanceof Error ? thrown.message : String(thrown)
+  const address = listen.find(candidate => text.includes(candidate)) ?? listen.join(', ')
+  const details = { address }
+  if (text.includes('EADDRINUSE')) {
+    return new PeerError({
+      code: 'PORT_IN_USE',
+      kind: 'resource',
+      message: `cannot listen on ${address}: the port is in use; stop the program that has it, or choose another port with --listen`,
+      details,
+      cause: thrown,
+    })
+  }
+  if (text.includes('EACCES')) {
+    return new PeerError({
+      code: 'LISTEN_DENIED',
+      kind: 'resource',
+      message: `cannot listen on ${address}: not permitted; choose a port above 1023 with --listen`,
+      details,
+      cause: thrown,
+    })
+  }
+  return new PeerError({
+    code: 'LISTEN_FAILED',
+    kind: 'resource',
+    message: `cannot listen on ${address}: this machine has no such address, or TCP cannot use it; choose another with --listen`,
+    details,
+    cause: thrown,
+  })
+}
