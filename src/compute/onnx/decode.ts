@@ -118,7 +118,7 @@ function decodeAttribute(raw: RawAttribute, op: string): AttributeValue {
   return {
     f: raw.f,
     i: toNumber(raw.i),
-    s: utf8.decode(raw.s),
+    s: utf8.decode(Uint8Array.from(raw.s)),
     t: raw.t ? decodeTensor(raw.t, `${op}, attribute "${raw.name}"`) : undefined,
     floats: raw.floats,
     ints: raw.ints.map(toNumber),

@@ -48,7 +48,6 @@ const root = protobuf.Root.fromJSON({
         t: single('Tensor', 5),
         floats: repeated('float', 7),
         ints: repeated('int64', 8),
-        strings: repeated('bytes', 9),
       },
     },
     Tensor: {
@@ -82,7 +81,8 @@ export interface RawTensor {
   int32Data: number[]
   int64Data: RawInt[]
   name: string
-  rawData: Uint8Array
+  /** An empty array where absent. */
+  rawData: Uint8Array | readonly number[]
   doubleData: number[]
   dataLocation: number
 }
@@ -91,11 +91,11 @@ export interface RawAttribute {
   name: string
   f: number
   i: RawInt
-  s: Uint8Array
+  /** An empty array where absent. */
+  s: Uint8Array | readonly number[]
   t: RawTensor | null
   floats: number[]
   ints: RawInt[]
-  strings: Uint8Array[]
 }
 
 export interface RawNode {

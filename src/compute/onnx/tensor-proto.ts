@@ -69,7 +69,7 @@ export function decodeTensor(raw: RawTensor, what: string): Constant {
   }
   const elements = elementsOf(dims)
   const reader = readers[dtype]
-  if (raw.rawData.length > 0) {
+  if (raw.rawData instanceof Uint8Array && raw.rawData.length > 0) {
     if (raw.rawData.length !== elements * reader.bytes) throw wrongLength(what, dims, raw.rawData.length / reader.bytes)
     return { dims, dtype, data: fromRaw(raw.rawData, dtype, elements, reader) }
   }
@@ -93,7 +93,7 @@ function fromRaw(
 ): Float32Array | Float64Array {
   // ONNX is little-endian, as is every machine that runs WebAssembly at speed; typed arrays may view the file.
   if (dtype === 'float32') {
-    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes)
     return new Float32Array(aligned.buffer, aligned.byteOffset, elements)
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
