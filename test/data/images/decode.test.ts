@@ -40,7 +40,7 @@ if (pillowVersion) {
     },
   )
 } else {
-  console.warn('skipped: 44 comparisons of decoding with Pillow (no /usr/bin/python3 with PIL: install python3-pil)')
+  console.warn('skipped: 46 comparisons of decoding with Pillow (no /usr/bin/python3 with PIL: install python3-pil)')
 }
 
 const noise = Uint8Array.from({ length: 64 * 48 * 3 }, (_, i) => (Math.imul(i, 2654435761) >>> 24) & 255)

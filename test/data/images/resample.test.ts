@@ -109,7 +109,7 @@ const cases = ['bald_eagle', 'china', 'flower', 'pelican'].flatMap(name =>
 
 if (!pillowVersion || !existsSync(photos)) {
   const missing = pillowVersion ? `no ${photos}` : 'no /usr/bin/python3 with PIL: install python3-pil'
-  console.warn(`skipped: ${cases.length * 2} comparisons of resized photographs with Pillow (${missing})`)
+  console.warn(`skipped: ${cases.length * 2 + 1} comparisons of resized photographs with Pillow (${missing})`)
 } else {
   // The stated tolerance is none: decoding and resizing together agree with Pillow to the bit.
   test.each(['RGB', 'L'] as const)('photographs, decoded and resized, are what Pillow gives (%s)', async mode => {
