@@ -93,19 +93,16 @@ fn tap(k: u32) -> Tap {
 }
 
 fn load_a(m: u32, k: u32) -> f32 {
-  if (m < group_filters && k < taps) {
-    return w[(group_index * group_filters + m) * taps + k];
-  }
-  return 0.0;
+  let inside = (m < group_filters) & (k < taps);
+  return select(0.0, w[select(0u, (group_index * group_filters + m) * taps + k, inside)], inside);
 }
 
 fn load_b(t: Tap, c: Column) -> f32 {
   let row = c.row + t.row;
   let col = c.col + t.col;
-  if (t.inside && c.inside && row >= 0 && row < i32(p.height) && col >= 0 && col < i32(p.width)) {
-    return x[c.image + t.plane + u32(row) * p.width + u32(col)];
-  }
-  return 0.0;
+  // A negative number is a large one as u32. Selecting is quicker than branching on every device.
+  let inside = t.inside & c.inside & (u32(row) < p.height) & (u32(col) < p.width);
+  return select(0.0, x[select(0u, c.image + t.plane + u32(row) * p.width + u32(col), inside)], inside);
 }
 
 fn store(m: u32, c: Column, sum: f32) {

@@ -53,17 +53,13 @@ fn tap(k: u32) -> Tap {
 }
 
 fn load_a(m: u32, k: u32) -> f32 {
-  if (m < p.m && k < p.k) {
-    return a[first_a + m * p.k + k];
-  }
-  return 0.0;
+  let inside = (m < p.m) & (k < p.k);
+  return select(0.0, a[select(0u, first_a + m * p.k + k, inside)], inside);
 }
 
 fn load_b(t: Tap, c: Column) -> f32 {
-  if (t.inside && c.inside) {
-    return b[c.offset + t.offset];
-  }
-  return 0.0;
+  let inside = t.inside & c.inside;
+  return select(0.0, b[select(0u, c.offset + t.offset, inside)], inside);
 }
 
 fn store(m: u32, c: Column, sum: f32) {

@@ -56,12 +56,3 @@ fn multiply_tile(first_m: u32, first_n: u32, m_count: u32, k_count: u32, lane: u
   store_row(m + 2u, m_count, s2, c0, c1, c2, c3);
   store_row(m + 3u, m_count, s3, c0, c1, c2, c3);
 }
-
-fn store_row(m: u32, m_count: u32, sums: vec4f, c0: Column, c1: Column, c2: Column, c3: Column) {
-  if (m < m_count) {
-    if (c0.inside) { store(m, c0, sums.x); }
-    if (c1.inside) { store(m, c1, sums.y); }
-    if (c2.inside) { store(m, c2, sums.z); }
-    if (c3.inside) { store(m, c3, sums.w); }
-  }
-}

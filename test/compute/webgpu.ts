@@ -4,7 +4,6 @@
  * failure.
  */
 import { existsSync } from 'node:fs'
-import { createWebGpuBackend, type WebGpuBackend, type WebGpuInit } from '../../src/compute/backends/webgpu/backend.ts'
 import { probeWebGpu } from '../../src/compute/backends/webgpu/probe.ts'
 
 const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json'
@@ -15,26 +14,16 @@ export function offerSwiftShader(): void {
 }
 
 /**
- * Whether this machine has an adapter, asked in a child process.
- * @param suite names what is skipped without one, with its count, in one line on the console
+ * Whether this machine has an adapter, asked in a child process; SwiftShader is offered before.
+ * @param what is skipped without one: said in one line on the console
  * @throws where SHARDMESH_REQUIRE_WEBGPU is 1 and there is none
  */
-export async function haveWebGpu(suite: string): Promise<boolean> {
+export async function haveWebGpu(what: string): Promise<boolean> {
   offerSwiftShader()
-  const probe = await probeWebGpu()
+  const probe = await probeWebGpu({ timeoutMs: 30_000 })
   if (probe.available) return true
   const why = `${probe.reason}; ${probe.hint}`
   if (process.env.SHARDMESH_REQUIRE_WEBGPU === '1') throw new Error(`WebGPU is required here and missing: ${why}`)
-  console.warn(`SKIPPED: ${suite}: no WebGPU (${why})`)
+  console.warn(`SKIPPED ${what}: no WebGPU (${why})`)
   return false
-}
-
-const opened: WebGpuBackend[] = []
-
-/** A backend that lives until the test process ends, so that no teardown of Dawn's runs between tests. */
-export async function openWebGpu(init: WebGpuInit = {}): Promise<WebGpuBackend> {
-  offerSwiftShader()
-  const backend = await createWebGpuBackend(init)
-  opened.push(backend)
-  return backend
 }

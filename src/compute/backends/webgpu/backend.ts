@@ -47,7 +47,7 @@ export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpu
     context,
     pipelines: createPipelineCache(context),
     weightStore: createWeightStore(context),
-    table: init.table ?? webGpuTable,
+    table: init.table ?? webGpuTable(adapter.isFallback ? 'direct' : 'tile'),
   }
   return {
     name: 'webgpu',

@@ -48,15 +48,11 @@ export interface GpuContext {
   close(): void
 }
 
-/** Asked of the device where the adapter has them; kernels must do with the defaults. */
-const limitsWanted = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX',
-] as const
+/**
+ * Asked of the device as far as the adapter goes, because they depend on the network alone. In all else kernels do with
+ * the standard's defaults, so that what compiles on one device compiles on every other.
+ */
+const limitsWanted = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
 
 /**
  * Opens the best adapter's device. Throws PeerError: `WEBGPU_NO_ADAPTER`, `WEBGPU_SOFTWARE_ADAPTER`,

@@ -47,32 +47,43 @@ function lineSums(shader: KernelName, common: readonly Common[], lines: number, 
   return { variant: variant(shader, common, { LANES: lanes, SHARE: share }), workgroups: spread(lines, lanes / share) }
 }
 
+/**
+ * How a matrix product is laid on the device; both sum in the same order. `tile`: through workgroup memory, for GPUs.
+ * `direct`: without, for software adapters, whose barriers are dear, and which take seconds to compile a tile.
+ */
+export type MatrixLayout = 'tile' | 'direct'
+
 /** Values of k that pass through workgroup memory at a time. */
 const tileK = 16
 
-/** Workgroups of 4 * x columns by 4 * y rows: as many lanes as the matrix fills, at most 16 * 16 (8 KiB of tiles). */
-function tiled(shader: KernelName, rows: number, columns: number, matrices: number): Call {
-  const y = rows > 32 ? 16 : rows > 16 ? 8 : 4
-  const x = columns > 32 ? 16 : columns > 16 ? 8 : 4
-  const constants = { TILE_X: x, TILE_Y: y, TILE_K: tileK }
-  const along = (count: number) => Math.min(count, workgroupsMax)
+/** Workgroups of lanes that make 4 columns each, and 4 rows (`tile`) or 8 (`direct`). At most 16 * 16 lanes, 8 KiB. */
+function matrix(layout: MatrixLayout, shader: 'conv2d' | 'gemm', rows: number, columns: number, count: number): Call {
+  const x = columns > 32 ? 16 : 4
+  const y = layout === 'direct' ? 1 : rows > 32 ? 16 : 4
+  const laneRows = layout === 'direct' ? 8 : 4
+  const constants = { TILE_X: x, TILE_Y: y, ...(layout === 'tile' && { TILE_K: tileK }) }
+  // The shaders walk on where there are more tiles than workgroups.
+  const along = (size: number, each: number) => Math.min(Math.ceil(size / each), workgroupsMax)
   return {
-    variant: variant(shader, ['activation', 'tile'], constants),
-    workgroups: [along(Math.ceil(columns / (4 * x))), along(Math.ceil(rows / (4 * y))), along(matrices)],
+    variant: variant(shader, ['activation', 'store-row', layout], constants),
+    workgroups: [along(columns, 4 * x), along(rows, laneRows * y), along(count, 1)],
   }
 }
 
 const walked = (p: KernelParams['copy'] | KernelParams['binary']) => p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5
 
-export const webGpuTable: GpuTable = {
-  affine: p => elementwise('affine', ['activation'], p.outer * p.channels * p.inner),
-  binary: p => elementwise('binary', ['activation', 'math'], walked(p), { FLAT: walked(p) === p.dim5 }),
-  conv2d: p => tiled('conv2d', p.filters / p.groups, p.batch * p.outHeight * p.outWidth, p.groups),
-  copy: p => elementwise('copy', [], walked(p)),
-  gemm: p => tiled('gemm', p.m, p.n, p.batch),
-  'global-average-pool': p => lineSums('global-average-pool', [], p.planes, p.area),
-  'image-to-tensor': p => elementwise('image-to-tensor', [], p.batch * p.area),
-  pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
-  softmax: p => lineSums('softmax', ['math'], p.outer * p.inner, p.axis),
-  unary: p => elementwise('unary', ['math'], p.count),
+/** The table for a device. */
+export function webGpuTable(layout: MatrixLayout): GpuTable {
+  return {
+    affine: p => elementwise('affine', ['activation'], p.outer * p.channels * p.inner),
+    binary: p => elementwise('binary', ['activation', 'math'], walked(p), { FLAT: walked(p) === p.dim5 }),
+    conv2d: p => matrix(layout, 'conv2d', p.filters / p.groups, p.batch * p.outHeight * p.outWidth, p.groups),
+    copy: p => elementwise('copy', [], walked(p)),
+    gemm: p => matrix(layout, 'gemm', p.m, p.n, p.batch),
+    'global-average-pool': p => lineSums('global-average-pool', [], p.planes, p.area),
+    'image-to-tensor': p => elementwise('image-to-tensor', [], p.batch * p.area),
+    pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
+    softmax: p => lineSums('softmax', ['math'], p.outer * p.inner, p.axis),
+    unary: p => elementwise('unary', ['math'], p.count),
+  }
 }

@@ -1,0 +1,46 @@
+// The matrix product inside conv2d and gemm without workgroup memory: the same interface and the same sums, to the
+// bit, as common/tile.wgsl, for software adapters, where a barrier costs more than it saves.
+//
+// Each lane makes 8 rows by 4 columns and loads what it needs.
+// Constants from the host: TILE_X, TILE_Y.
+
+const ROWS = 8u * TILE_Y;
+const COLUMNS = 4u * TILE_X;
+const LANES = TILE_X * TILE_Y;
+
+fn multiply_tile(first_m: u32, first_n: u32, m_count: u32, k_count: u32, lane: u32) {
+  let n = first_n + 4u * (lane % TILE_X);
+  let m = first_m + 8u * (lane / TILE_X);
+  let c0 = column(n);
+  let c1 = column(n + 1u);
+  let c2 = column(n + 2u);
+  let c3 = column(n + 3u);
+  var s0 = vec4f();
+  var s1 = vec4f();
+  var s2 = vec4f();
+  var s3 = vec4f();
+  var s4 = vec4f();
+  var s5 = vec4f();
+  var s6 = vec4f();
+  var s7 = vec4f();
+  for (var k = 0u; k < k_count; k++) {
+    let t = tap(k);
+    let b = vec4f(load_b(t, c0), load_b(t, c1), load_b(t, c2), load_b(t, c3));
+    s0 += load_a(m, k) * b;
+    s1 += load_a(m + 1u, k) * b;
+    s2 += load_a(m + 2u, k) * b;
+    s3 += load_a(m + 3u, k) * b;
+    s4 += load_a(m + 4u, k) * b;
+    s5 += load_a(m + 5u, k) * b;
+    s6 += load_a(m + 6u, k) * b;
+    s7 += load_a(m + 7u, k) * b;
+  }
+  store_row(m, m_count, s0, c0, c1, c2, c3);
+  store_row(m + 1u, m_count, s1, c0, c1, c2, c3);
+  store_row(m + 2u, m_count, s2, c0, c1, c2, c3);
+  store_row(m + 3u, m_count, s3, c0, c1, c2, c3);
+  store_row(m + 4u, m_count, s4, c0, c1, c2, c3);
+  store_row(m + 5u, m_count, s5, c0, c1, c2, c3);
+  store_row(m + 6u, m_count, s6, c0, c1, c2, c3);
+  store_row(m + 7u, m_count, s7, c0, c1, c2, c3);
+}
