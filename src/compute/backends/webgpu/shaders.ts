@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../../base/package-root.ts'
-import { type GpuContext, gpuError } from './device.ts'
+import type { GpuContext } from './device.ts'
 
 /** How a kernel uses one of its storage buffers; its binding number is its place in the list. */
 export type Access = 'read' | 'write'
@@ -34,7 +34,7 @@ export interface Pipeline {
 }
 
 export interface PipelineCache {
-  /** Compiles without blocking, or waits for whoever asked first. Throws PeerError `WEBGPU_SHADER`. */
+  /** Compiles without blocking, or waits for whoever asked first. Throws PeerError as `GpuContext.guard`. */
   get(variant: Variant): Promise<Pipeline>
 }
 
@@ -77,14 +77,8 @@ function compile({ device, guard }: GpuContext, variant: Variant, label: string)
     const layout = device.createBindGroupLayout({ label, entries: layoutEntries(variant.access) })
     const module = device.createShaderModule({ label, code: variantSource(variant) })
     const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] })
-    try {
-      const compute = { module, entryPoint: 'main' }
-      return { pipeline: await device.createComputePipelineAsync({ label, layout: pipelineLayout, compute }), layout }
-    } catch (thrown) {
-      const { messages } = await module.getCompilationInfo()
-      const lines = messages.map(message => `line ${message.lineNum}: ${message.message}`).join('; ')
-      throw gpuError('WEBGPU_SHADER', `this GPU driver refuses the shader ${label}; please report it: ${lines}`, thrown)
-    }
+    const compute = { module, entryPoint: 'main' }
+    return { pipeline: await device.createComputePipelineAsync({ label, layout: pipelineLayout, compute }), layout }
   })
 }
 

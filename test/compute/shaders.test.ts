@@ -1,0 +1,119 @@
+/** The WGSL files: named and headed as their kernels, params in the contract's order, and every variant compiles. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { packageRoot } from '../../src/base/package-root.ts'
+import { openGpu } from '../../src/compute/backends/webgpu/device.ts'
+import { packParams } from '../../src/compute/backends/webgpu/memory.ts'
+import { createPipelineCache, type Variant, variantSource } from '../../src/compute/backends/webgpu/shaders.ts'
+import { webGpuTable } from '../../src/compute/backends/webgpu/table.ts'
+import { type KernelName, type KernelParams, kernelNames, kernels } from '../../src/compute/kernels/index.ts'
+import { haveWebGpu } from './webgpu.ts'
+
+const available = await haveWebGpu('the compilation of every shader variant, 1 test for each kernel')
+const folder = join(packageRoot, 'shaders')
+const read = (name: string) => readFileSync(join(folder, `${name}.wgsl`), 'utf8')
+
+test('every file is a kernel, and every kernel of the table has its file', () => {
+  const files = readdirSync(folder).filter(name => name.endsWith('.wgsl'))
+  const { direct, tile } = { direct: webGpuTable('direct'), tile: webGpuTable('tile') }
+  const supported = kernelNames.filter(name => !('unsupported' in direct[name]) && !('unsupported' in tile[name]))
+  expect(files.sort()).toEqual(supported.map(name => `${name}.wgsl`).sort())
+})
+
+describe.each(kernelNames.filter(name => existsSync(join(folder, `${name}.wgsl`))))('%s.wgsl', name => {
+  const source = read(name)
+
+  test('opens with what it computes, shapes, numerics and source', () => {
+    const header = source.slice(0, source.indexOf('struct Params'))
+    expect(header.startsWith(`// ${name}: `)).toBe(true)
+    for (const word of ['Shapes: ', 'Numerics: ', 'Source: ']) expect(header).toContain(`// ${word}`)
+  })
+
+  test("has the contract's parameters in the contract's order", () => {
+    const struct = /struct Params \{([^}]*)\}/.exec(source)?.[1] ?? ''
+    const fields = [...struct.matchAll(/^\s*(\w+): (\w+),$/gm)].map(([, field, type]) => [field, type])
+    expect(fields).toEqual(Object.entries(kernels[name].fields))
+  })
+
+  test("binds the contract's operands, the output and the parameters, in this order", () => {
+    const bindings = [...source.matchAll(/@group\(0\) @binding\((\d+)\) var<([^>]*)> (\w+)/g)]
+    expect(bindings.map(match => Number(match[1]))).toEqual(bindings.map((_, place) => place))
+    const operands = kernels[name].operands.map(operand => operand.replace('?', ''))
+    expect(bindings.map(match => match[3])).toEqual([...operands, 'y', 'p'])
+    const access = [...operands.map(() => 'storage, read'), 'storage, read_write', 'uniform']
+    expect(bindings.map(match => match[2])).toEqual(access)
+  })
+})
+
+const ones = <K extends KernelName>(name: K, changes: Partial<KernelParams[K]> = {}): KernelParams[K] => ({
+  ...(Object.fromEntries(Object.keys(kernels[name].fields).map(field => [field, 1])) as KernelParams[K]),
+  ...changes,
+})
+
+const sizes = [1, 1000]
+
+/** Parameters that lead to every variant of a kernel. */
+const leading: { [K in KernelName]: KernelParams[K][] } = {
+  affine: [ones('affine')],
+  binary: [ones('binary'), ones('binary', { dim0: 2 })],
+  conv2d: sizes.flatMap(filters => sizes.map(outWidth => ones('conv2d', { filters, outWidth }))),
+  copy: [ones('copy')],
+  gemm: sizes.flatMap(m => sizes.map(n => ones('gemm', { m, n }))),
+  'global-average-pool': [1, 100, 1000].map(area => ones('global-average-pool', { area })),
+  'image-to-tensor': [ones('image-to-tensor')],
+  pool2d: [ones('pool2d')],
+  softmax: [1, 100, 1000].map(axis => ones('softmax', { axis })),
+  unary: [ones('unary')],
+}
+
+function variantsOf<K extends KernelName>(name: K): Variant[] {
+  const found = new Map<string, Variant>()
+  for (const layout of ['direct', 'tile'] as const) {
+    const implementation = webGpuTable(layout)[name]
+    if ('unsupported' in implementation) continue
+    for (const params of leading[name]) {
+      const { variant } = implementation(params)
+      found.set(variantSource(variant), variant)
+    }
+  }
+  return [...found.values()]
+}
+
+test('the variants are as many as their constants say', () => {
+  const counts = kernelNames.map(name => [name, variantsOf(name).length])
+  // Two widths without workgroup memory, two widths by two heights with it.
+  expect(Object.fromEntries(counts)).toMatchObject({
+    conv2d: 6,
+    gemm: 6,
+    softmax: 3,
+    'global-average-pool': 3,
+    binary: 2,
+  })
+})
+
+describe.skipIf(!available)('on a device with the default limits', () => {
+  test.each(kernelNames)('every variant of %s compiles', async name => {
+    const context = await openGpu()
+    const pipelines = createPipelineCache(context)
+    for (const variant of variantsOf(name)) await pipelines.get(variant)
+    context.close()
+  })
+
+  test('a shader that is wrong is refused with its line, as a typed error', async () => {
+    const context = await openGpu()
+    const [variant] = variantsOf('gemm')
+    const wrong = { ...variant, constants: { ...variant.constants, TILE_X: -1 } }
+    const refused = { name: 'PeerError', code: 'WEBGPU_INVALID', message: expect.stringMatching(/gemm.*:1:\d+ error/) }
+    await expect(createPipelineCache(context).get(wrong)).rejects.toMatchObject(refused)
+    context.close()
+  })
+})
+
+test('parameters are packed little-endian, four bytes each, by their type, and padded to 16 bytes', () => {
+  const bytes = packParams('unary', { count: 0x01020304, op: 2, alpha: 1, beta: -0 })
+  expect([...bytes]).toEqual([4, 3, 2, 1, 2, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0x80])
+  const view = new DataView(packParams('copy', ones('copy', { strideX0: -3 })).buffer)
+  expect(view.getInt32(4 * Object.keys(kernels.copy.fields).indexOf('strideX0'), true)).toBe(-3)
+  expect(view.byteLength).toBe(80)
+})
