@@ -1,0 +1,70 @@
+/**
+ * The way in: bytes of an `.onnx` file -> `Model` -> a planned program that any backend compiles.
+ *
+ * ```ts
+ * const model = loadModel(bytes)
+ * const planned = planModel(model, { batch: 32, input: 'uint8' })
+ * const executable = await backend.compile(planned.program, planned.weights)
+ * const { probabilities } = await executable.run({ input: pixels })
+ * ```
+ */
+import { decodeModel } from '../onnx/decode.ts'
+import type { ModelPort, OnnxModel } from '../onnx/model.ts'
+import { dropUnused, foldConstants } from './fold.ts'
+import { fuse } from './fuse.ts'
+import { checkOps, lowerModel, type PlanOptions } from './lower.ts'
+import { planGraph } from './plan.ts'
+import type { PlannedModel } from './program.ts'
+
+export type { PlanOptions } from './lower.ts'
+
+export interface Model {
+  /** What a caller must give; a string is a dim that the model leaves open, the first as a rule the batch. */
+  readonly inputs: readonly ModelPort[]
+  readonly outputs: readonly ModelPort[]
+  /** Whether the first output is a probability already: its last op that computes is Softmax or Sigmoid. */
+  readonly endsInProbability: boolean
+  /** Rows that the model takes at a time where it insists on a number, else undefined. */
+  readonly fixedBatch: number | undefined
+  readonly onnx: OnnxModel
+}
+
+/**
+ * Decodes a model and checks that all of its operators are known. Weights are views of `bytes` where possible.
+ * @throws PeerError kind `model`
+ */
+export function loadModel(bytes: Uint8Array): Model {
+  const onnx = decodeModel(bytes)
+  checkOps(onnx)
+  const first = onnx.inputs[0]?.dims?.[0]
+  return {
+    inputs: onnx.inputs,
+    outputs: onnx.outputs,
+    endsInProbability: endsInProbability(onnx),
+    fixedBatch: typeof first === 'number' ? first : undefined,
+    onnx,
+  }
+}
+
+/**
+ * Shapes for one batch, constants folded, ops fused, memory planned. Deterministic; one row's arithmetic is the same for
+ * every batch.
+ * @throws PeerError kind `model`: MODEL_BATCH, MODEL_INPUT, MODEL_BAD_OP, MODEL_BAD_SHAPE…
+ */
+export function planModel(model: Model, options: PlanOptions): PlannedModel {
+  const graph = lowerModel(model.onnx, options)
+  foldConstants(graph)
+  fuse(graph)
+  dropUnused(graph)
+  return planGraph(graph, options.batch)
+}
+
+const passThrough = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Dropout', 'Cast'])
+const probabilities = new Set(['Softmax', 'Sigmoid', 'HardSigmoid'])
+
+function endsInProbability(model: OnnxModel): boolean {
+  const makers = new Map(model.ops.flatMap(op => op.outputs.map(output => [output, op] as const)))
+  let op = makers.get(model.outputs[0].name)
+  while (op && passThrough.has(op.type)) op = makers.get(op.inputs[0])
+  return op !== undefined && probabilities.has(op.type)
+}

@@ -1,0 +1,94 @@
+/**
+ * A model on a backend, for any number of rows: compiles a program for each batch size that is needed, all with the same
+ * weights, and cuts the input into runs of those sizes. For models with one input.
+ *
+ * Invariant: a row's result is the same to the bit however many rows come with it.
+ */
+import { assert, PeerError } from '../../base/errors.ts'
+import type { Backend, Executable } from '../backends/types.ts'
+import type { KernelArray } from '../tensor/dtype.ts'
+import { elementsOf, type Shape } from '../tensor/shape.ts'
+import { type Model, type PlanOptions, planModel } from './model.ts'
+import type { Port } from './program.ts'
+
+export interface NetworkOptions extends Omit<PlanOptions, 'batch'> {
+  /** Rows of the largest run; default 32. A model that insists on a batch gets that. */
+  batchMax?: number
+}
+
+export interface Network {
+  /** Elements of one input row, and its type. */
+  readonly rowElements: number
+  /** Dims of one row of each output, by name. */
+  readonly outputs: Readonly<Record<string, Shape>>
+  /**
+   * @param rows `count` rows, one after the other
+   * @returns for each output its rows, one after the other
+   */
+  run(rows: KernelArray, count: number): Promise<Record<string, Float32Array>>
+  dispose(): void
+}
+
+/** @throws PeerError of `planModel` and of the backend's `compile` */
+export async function openNetwork(backend: Backend, model: Model, options: NetworkOptions = {}): Promise<Network> {
+  if (model.inputs.length !== 1) {
+    const names = model.inputs.map(port => port.name).join(', ')
+    throw new PeerError({
+      code: 'MODEL_INPUT',
+      kind: 'model',
+      message: `the model takes ${model.inputs.length} inputs (${names}); only models with one input can be run by rows`,
+    })
+  }
+  const { batchMax = 32, ...planOptions } = options
+  const most = model.fixedBatch ?? batchMax
+  const compiled = new Map<number, Promise<Executable>>()
+  const executableOf = (batch: number): Promise<Executable> => {
+    const known = compiled.get(batch)
+    if (known) return known
+    const planned = planModel(model, { ...planOptions, batch })
+    const made = backend.compile(planned.program, planned.weights)
+    compiled.set(batch, made)
+    made.catch(() => compiled.delete(batch))
+    return made
+  }
+  const { program } = await executableOf(most)
+  const perRow = (port: Port) => elementsOf(port.dims) / most
+  const input = program.inputs[0]
+  return {
+    rowElements: perRow(input),
+    outputs: Object.fromEntries(program.outputs.map(port => [port.name, port.dims.slice(1)])),
+    async run(rows, count) {
+      assert(rows.length === count * perRow(input), 'the rows are whole')
+      const results = program.outputs.map(port => ({ port, data: new Float32Array(perRow(port) * count) }))
+      for (let row = 0; row < count; ) {
+        const batch = model.fixedBatch ?? runSize(most, count - row)
+        const executable = await executableOf(batch)
+        // A model that insists on its batch gets the last rows padded with zeros.
+        const part = rows.subarray(row * perRow(input), (row + batch) * perRow(input))
+        const whole = part.length === batch * perRow(input) ? part : padded(part, batch * perRow(input))
+        const outputs = await executable.run({ [input.name]: whole })
+        for (const { port, data } of results) {
+          const wanted = Math.min(batch, count - row) * perRow(port)
+          data.set(outputs[port.name].subarray(0, wanted), row * perRow(port))
+        }
+        row += batch
+      }
+      return Object.fromEntries(results.map(({ port, data }) => [port.name, data]))
+    },
+    dispose() {
+      for (const executable of compiled.values()) void executable.then(open => open.dispose())
+      compiled.clear()
+    },
+  }
+}
+
+/** A remainder goes in runs of powers of two, so that few programs are compiled whatever the counts. */
+function runSize(most: number, remaining: number): number {
+  return remaining >= most ? most : 2 ** Math.floor(Math.log2(remaining))
+}
+
+function padded(part: KernelArray, elements: number): KernelArray {
+  const whole = part instanceof Float32Array ? new Float32Array(elements) : new Uint8Array(elements)
+  whole.set(part)
+  return whole
+}
