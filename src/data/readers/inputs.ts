@@ -20,6 +20,8 @@ export interface InputFile {
 export interface ListInputsInit {
   /** Taken from folders and globs, without the dot, in lower case. Default `imageExtensions`. */
   extensions?: readonly string[]
+  /** What relative inputs are relative to. Default: the process's working folder. */
+  cwd?: string
 }
 
 /**
@@ -41,16 +43,17 @@ type Source = { path: string; kind: 'folder' | 'file' }
 export async function* listInputs(inputs: readonly string[], init: ListInputsInit = {}): AsyncIterable<InputFile> {
   const extensions = new Set(init.extensions ?? imageExtensions)
   const wanted = (name: string) => extensions.has(extname(name).slice(1).toLowerCase())
+  const cwd = init.cwd ?? process.cwd()
   const sources: Source[] = []
-  for (const input of inputs) sources.push(...(await look(input, wanted)))
+  for (const input of inputs) sources.push(...(await look(input, wanted, cwd)))
 
   /** Real paths: of folders already walked, and of files that came other than by a walk. */
   const seen: Seen = { folders: new Set(), files: new Set() }
   let found = 0
   for (const source of sources) {
     for await (const one of source.kind === 'folder'
-      ? walk(source.path, wanted, seen)
-      : single(source.path, wanted, seen)) {
+      ? walk(source.path, wanted, seen, cwd)
+      : single(source.path, wanted, seen, cwd)) {
       found++
       yield one
     }
@@ -72,17 +75,17 @@ interface Seen {
 }
 
 /** Finds out what an input is; a glob becomes its matches. */
-async function look(input: string, wanted: Wanted): Promise<Source[]> {
-  const stats = await statOf(input)
+async function look(input: string, wanted: Wanted, cwd: string): Promise<Source[]> {
+  const stats = await statOf(input, cwd)
   if (stats?.isDirectory()) return [{ path: join(input), kind: 'folder' }]
   if (stats?.isFile()) return [{ path: join(input), kind: 'file' }]
   if (stats) throw inputError('INPUT_KIND', input, 'is neither a file nor a folder: name one of these')
   if (!isDynamicPattern(input)) throw inputError('INPUT_MISSING', input, 'does not exist: check the path')
-  const matches = await glob(input, { expandDirectories: false, onlyFiles: false, followSymbolicLinks: false })
+  const matches = await glob(input, { cwd, expandDirectories: false, onlyFiles: false, followSymbolicLinks: false })
   const explicit = /^\.\w+$/.test(extname(input))
   const sources: Source[] = []
   for (const match of matches.sort()) {
-    const kind = (await statOf(match))?.isDirectory() ? 'folder' : 'file'
+    const kind = (await statOf(match, cwd))?.isDirectory() ? 'folder' : 'file'
     if (kind === 'folder' || explicit || wanted(match)) sources.push({ path: join(match), kind })
   }
   if (sources.length === 0) throw inputError('INPUT_MISSING', input, 'matches no image: check the pattern')
@@ -90,9 +93,9 @@ async function look(input: string, wanted: Wanted): Promise<Source[]> {
 }
 
 /** What `path` is, links followed; undefined when there is nothing. */
-async function statOf(path: string): Promise<Stats | undefined> {
+async function statOf(path: string, cwd: string): Promise<Stats | undefined> {
   try {
-    return await stat(path)
+    return await stat(resolve(cwd, path))
   } catch (thrown) {
     const code = systemCode(thrown)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined
@@ -100,8 +103,8 @@ async function statOf(path: string): Promise<Stats | undefined> {
   }
 }
 
-async function* single(path: string, wanted: Wanted, seen: Seen): AsyncIterable<InputFile> {
-  const file = resolve(path)
+async function* single(path: string, wanted: Wanted, seen: Seen, cwd: string): AsyncIterable<InputFile> {
+  const file = resolve(cwd, path)
   const folder = await realpath(dirname(file))
   const name = basename(file)
   // A folder that was walked has listed it already, if it is one that a walk lists.
@@ -112,8 +115,8 @@ async function* single(path: string, wanted: Wanted, seen: Seen): AsyncIterable<
   yield { path, file }
 }
 
-async function* walk(path: string, wanted: Wanted, seen: Seen, inside = false): AsyncIterable<InputFile> {
-  const folder = resolve(path)
+async function* walk(path: string, wanted: Wanted, seen: Seen, cwd: string, inside = false): AsyncIterable<InputFile> {
+  const folder = resolve(cwd, path)
   let real: string
   let names: string[]
   try {
@@ -131,7 +134,7 @@ async function* walk(path: string, wanted: Wanted, seen: Seen, inside = false): 
     )
   }
   for (const name of names) {
-    if (name.endsWith('/')) yield* walk(join(path, name.slice(0, -1)), wanted, seen, true)
+    if (name.endsWith('/')) yield* walk(join(path, name.slice(0, -1)), wanted, seen, cwd, true)
     else if (!seen.files.has(join(real, name))) yield { path: join(path, name), file: join(folder, name) }
   }
 }

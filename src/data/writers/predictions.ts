@@ -3,11 +3,15 @@
  * the inputs that could not be read. Invariant: a file under its final name is complete; until `close` the rows are
  * in a file of another name beside it, and memory holds one chunk.
  */
+import { once } from 'node:events'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { stringify } from 'csv-stringify/sync'
 import { PeerError } from '../../base/errors.ts'
 import { systemCode } from '../store/errors.ts'
+
+export type PredictionsFormat = 'csv' | 'jsonl'
 
 export interface LabelScore {
   label: string
@@ -24,8 +28,10 @@ export interface PredictionRow {
 }
 
 export interface PredictionsInit {
-  /** Ends in `.csv` or `.jsonl`. */
-  out: string
+  /** Ends in `.csv` or `.jsonl`; or a stream, which is left open and gets no errors file. */
+  out: string | Writable
+  /** For a stream; default `csv`. */
+  format?: PredictionsFormat
   /** Names of the models: columns of the CSV. */
   models: string[]
 }
@@ -54,7 +60,7 @@ export function errorsFileOf(out: string): string {
 }
 
 /** Throws PeerError of kind `input` when `out` has an extension that is not written. For a check before any work. */
-export function predictionsFormat(out: string): 'csv' | 'jsonl' {
+export function predictionsFormat(out: string): PredictionsFormat {
   const extension = extname(out).toLowerCase()
   if (extension === '.csv') return 'csv'
   if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl'
@@ -72,10 +78,11 @@ export function predictionsFormat(out: string): 'csv' | 'jsonl' {
  */
 export async function openPredictionsWriter(init: PredictionsInit): Promise<PredictionsWriter> {
   const { out, models } = init
-  const format = predictionsFormat(out)
-  const errorsFile = errorsFileOf(out)
+  const format = typeof out === 'string' ? predictionsFormat(out) : (init.format ?? 'csv')
+  const errorsFile = typeof out === 'string' ? errorsFileOf(out) : undefined
   const header = ['path', 'label', 'score', ...models.flatMap(name => [`${name}_label`, `${name}_score`])]
-  const rows = await openDraft(out, format === 'csv' ? stringify([header]) : '')
+  const start = format === 'csv' ? stringify([header]) : ''
+  const rows = typeof out === 'string' ? await openDraft(out, start) : streamDraft(out, start)
   let errors: Draft | undefined
   const counts = { rows: 0, errors: 0 }
   return {
@@ -85,6 +92,7 @@ export async function openPredictionsWriter(init: PredictionsInit): Promise<Pred
     },
     async writeError(path, reason) {
       counts.errors++
+      if (errorsFile === undefined) return
       errors ??= await openDraft(errorsFile, stringify([['path', 'reason']]))
       await errors.write(stringify([[path, reason]]))
     },
@@ -92,7 +100,7 @@ export async function openPredictionsWriter(init: PredictionsInit): Promise<Pred
       await errors?.close()
       await rows.close()
       // An older run's errors would be taken for this one's.
-      if (!errors) await rm(errorsFile, { force: true })
+      if (!errors && errorsFile !== undefined) await rm(errorsFile, { force: true })
       return errors ? { ...counts, errorsFile } : { ...counts }
     },
     async abort() {
@@ -123,6 +131,24 @@ interface Draft {
   write(text: string): Promise<void>
   close(): Promise<void>
   abort(): Promise<void>
+}
+
+/** What was written to a stream cannot be taken back; a reader that is slow is waited for. */
+function streamDraft(stream: Writable, start: string): Draft {
+  let buffer = start
+  const flush = async () => {
+    const text = buffer
+    buffer = ''
+    if (!stream.write(text)) await once(stream, 'drain')
+  }
+  return {
+    async write(text) {
+      buffer += text
+      if (buffer.length >= chunkCharacters) await flush()
+    },
+    close: flush,
+    abort: async () => {},
+  }
 }
 
 const chunkCharacters = 64 * 1024
