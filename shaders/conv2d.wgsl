@@ -62,8 +62,9 @@ struct Column {
 
 fn column(n: u32) -> Column {
   let area = p.outHeight * p.outWidth;
-  let image = n / area;
-  let pixel = n % area;
+  let safe = min(n, columns - 1u);
+  let image = safe / area;
+  let pixel = safe % area;
   return Column(
     n < columns,
     (image * p.channels + group_index * group_channels) * p.height * p.width,
@@ -92,16 +93,33 @@ fn tap(k: u32) -> Tap {
   );
 }
 
-fn load_a(m: u32, k: u32) -> f32 {
-  let inside = (m < group_filters) & (k < taps);
-  return select(0.0, w[select(0u, (group_index * group_filters + m) * taps + k, inside)], inside);
+// The same as tap(k + 1), without its divisions.
+fn next_tap(t: Tap, k: u32) -> Tap {
+  let col = t.col + i32(p.dilationW);
+  let line_ends = col >= i32(p.kernelW * p.dilationW);
+  let row = t.row + select(0, i32(p.dilationH), line_ends);
+  let window_ends = row >= i32(p.kernelH * p.dilationH);
+  return Tap(
+    k + 1u < taps,
+    t.plane + select(0u, p.height * p.width, window_ends),
+    select(row, 0, window_ends),
+    select(col, 0, line_ends),
+  );
+}
+
+fn row_offset(m: u32) -> u32 {
+  return (group_index * group_filters + min(m, group_filters - 1u)) * taps;
+}
+
+fn load_a(offset: u32, k: u32) -> f32 {
+  return w[offset + k];
 }
 
 fn load_b(t: Tap, c: Column) -> f32 {
   let row = c.row + t.row;
   let col = c.col + t.col;
   // A negative number is a large one as u32. Selecting is quicker than branching on every device.
-  let inside = t.inside & c.inside & (u32(row) < p.height) & (u32(col) < p.width);
+  let inside = t.inside & (u32(row) < p.height) & (u32(col) < p.width);
   return select(0.0, x[select(0u, c.image + t.plane + u32(row) * p.width + u32(col), inside)], inside);
 }
 

@@ -40,7 +40,8 @@ struct Column {
 }
 
 fn column(n: u32) -> Column {
-  return Column(n < p.n, n, first_b + n * select(1u, p.k, p.transposeB == 1u));
+  let j = min(n, p.n - 1u);
+  return Column(n < p.n, j, first_b + j * select(1u, p.k, p.transposeB == 1u));
 }
 
 struct Tap {
@@ -52,14 +53,20 @@ fn tap(k: u32) -> Tap {
   return Tap(k < p.k, k * select(p.n, 1u, p.transposeB == 1u));
 }
 
-fn load_a(m: u32, k: u32) -> f32 {
-  let inside = (m < p.m) & (k < p.k);
-  return select(0.0, a[select(0u, first_a + m * p.k + k, inside)], inside);
+fn next_tap(t: Tap, k: u32) -> Tap {
+  return tap(k + 1u);
+}
+
+fn row_offset(m: u32) -> u32 {
+  return first_a + min(m, p.m - 1u) * p.k;
+}
+
+fn load_a(offset: u32, k: u32) -> f32 {
+  return a[offset + k];
 }
 
 fn load_b(t: Tap, c: Column) -> f32 {
-  let inside = t.inside & c.inside;
-  return select(0.0, b[select(0u, c.offset + t.offset, inside)], inside);
+  return select(0.0, b[select(0u, c.offset + t.offset, t.inside)], t.inside);
 }
 
 fn store(m: u32, c: Column, sum: f32) {

@@ -15,6 +15,14 @@ fn multiply_tile(first_m: u32, first_n: u32, m_count: u32, k_count: u32, lane: u
   let c1 = column(n + 1u);
   let c2 = column(n + 2u);
   let c3 = column(n + 3u);
+  let r0 = row_offset(m);
+  let r1 = row_offset(m + 1u);
+  let r2 = row_offset(m + 2u);
+  let r3 = row_offset(m + 3u);
+  let r4 = row_offset(m + 4u);
+  let r5 = row_offset(m + 5u);
+  let r6 = row_offset(m + 6u);
+  let r7 = row_offset(m + 7u);
   var s0 = vec4f();
   var s1 = vec4f();
   var s2 = vec4f();
@@ -23,17 +31,18 @@ fn multiply_tile(first_m: u32, first_n: u32, m_count: u32, k_count: u32, lane: u
   var s5 = vec4f();
   var s6 = vec4f();
   var s7 = vec4f();
+  var t = tap(0u);
   for (var k = 0u; k < k_count; k++) {
-    let t = tap(k);
     let b = vec4f(load_b(t, c0), load_b(t, c1), load_b(t, c2), load_b(t, c3));
-    s0 += load_a(m, k) * b;
-    s1 += load_a(m + 1u, k) * b;
-    s2 += load_a(m + 2u, k) * b;
-    s3 += load_a(m + 3u, k) * b;
-    s4 += load_a(m + 4u, k) * b;
-    s5 += load_a(m + 5u, k) * b;
-    s6 += load_a(m + 6u, k) * b;
-    s7 += load_a(m + 7u, k) * b;
+    s0 += load_a(r0, k) * b;
+    s1 += load_a(r1, k) * b;
+    s2 += load_a(r2, k) * b;
+    s3 += load_a(r3, k) * b;
+    s4 += load_a(r4, k) * b;
+    s5 += load_a(r5, k) * b;
+    s6 += load_a(r6, k) * b;
+    s7 += load_a(r7, k) * b;
+    t = next_tap(t, k);
   }
   store_row(m, m_count, s0, c0, c1, c2, c3);
   store_row(m + 1u, m_count, s1, c0, c1, c2, c3);

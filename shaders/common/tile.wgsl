@@ -2,8 +2,9 @@
 //
 // A workgroup of TILE_X * TILE_Y lanes makes a tile of 4 * TILE_Y rows by 4 * TILE_X columns; each lane holds 4 by 4
 // sums in registers. TILE_K values of k at a time pass through workgroup memory. The kernel's file says what the
-// matrices are: `Column` and `column(n)` (what of an address depends on n alone), `Tap` and `tap(k)` (on k alone),
-// `load_a(m, k)`, `load_b(tap, column)` (both 0 outside their matrix), and `store(m, column, sum)`.
+// matrices are: `row_offset(m)` and `load_a(offset, k)` for a; `Column` and `column(n)` (what of an address in b depends
+// on n alone), `Tap`, `tap(k)` and `next_tap(tap, k)` (on k alone), `load_b(tap, column)`, 0 where the tap lies outside;
+// and `store(m, column, sum)`. Rows and columns outside are read as if they were the last ones and never stored.
 // Constants from the host: TILE_X, TILE_Y, TILE_K.
 // Numerics: one sum from k = 0 upwards, whatever the tile; what lies outside adds 0 * 0.
 // Source: Volkov, "Better performance at lower occupancy" (2010): register blocking.
@@ -31,8 +32,14 @@ fn multiply_tile(first_m: u32, first_n: u32, m_count: u32, k_count: u32, lane: u
     for (var e = lane; e < TILE_K * TILE_Y; e += LANES) {
       let m = first_m + 4u * (e / TILE_K);
       let at = k + e % TILE_K;
-      tile_a[(e % TILE_K) * TILE_Y + e / TILE_K] =
-        vec4f(load_a(m, at), load_a(m + 1u, at), load_a(m + 2u, at), load_a(m + 3u, at));
+      let safe = min(at, k_count - 1u);
+      let a = vec4f(
+        load_a(row_offset(m), safe),
+        load_a(row_offset(m + 1u), safe),
+        load_a(row_offset(m + 2u), safe),
+        load_a(row_offset(m + 3u), safe),
+      );
+      tile_a[(e % TILE_K) * TILE_Y + e / TILE_K] = select(vec4f(), a, at < k_count);
     }
     // LANES is a multiple of TILE_X: a lane loads for the columns whose sums it holds.
     for (var e = lane; e < TILE_K * TILE_X; e += LANES) {
