@@ -18,10 +18,11 @@ function source(turn: Turn, job: Job, failures: number): PeerKey | undefined {
   const add = (peer: PeerKey | undefined) => {
     if (peer !== undefined && live(peer) && !sources.includes(peer)) sources.push(peer)
   }
+  // The informant and the leader certainly have it, and spare the owner; the owner is the last certain one.
   add(job.offer?.from)
-  add(job.owner)
-  add(job.ballot.peer)
   add(job.targetFrom)
+  add(job.ballot.peer)
+  add(job.owner)
   const named = sources.length
   for (const peer of turn.state.peers.keys()) {
     if (sources.length >= named + otherSourcesMax) break

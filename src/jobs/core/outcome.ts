@@ -89,10 +89,14 @@ export function retryTell(turn: Turn, job: Job, to: PeerKey, message: StreamMess
   job.retries.set(key, { to, message, tries: tries + 1, dueMs: turn.nowMs + backoffMs(turn.config, tries) })
 }
 
+/** After so many tries a peer that is not up is waited for instead. */
+const triesToAbsent = 4
+
 /** Sends again what is due. An entry stays, undue, until it is told anew or forgotten with the job, to keep its count of tries. */
 export function tickRetries(turn: Turn, job: Job): void {
   for (const retry of job.retries.values()) {
-    if (retry.dueMs > turn.nowMs) continue
+    const gone = retry.tries >= triesToAbsent && !turn.state.peers.has(retry.to)
+    if (retry.dueMs > turn.nowMs || gone) continue
     retry.dueMs = Number.POSITIVE_INFINITY
     send(turn, retry.to, retry.message)
   }

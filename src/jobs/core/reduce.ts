@@ -2,6 +2,7 @@
  * The protocol core's one door: what happens to a peer goes in, what it wants done comes out, in the order in which it
  * must be done. Deterministic; never throws on what comes from outside.
  */
+import { limits } from '../../base/limits.ts'
 import { giveBackWaiting, onOwnResultLost, onRan, onRunFailed, startHeld, tickAssignee } from './assignee.ts'
 import { compareBallots } from './ballots.ts'
 import { appendManifest, fetchFailed, wantManifests, wantSpec } from './fetches.ts'
@@ -57,7 +58,9 @@ const handlers: Handlers = {
   'peer-up': (turn, event) => {
     const { peers, jobs } = turn.state
     const known = peers.get(event.peer)
-    peers.set(event.peer, { itemsPerSecond: event.itemsPerSecond, slots: event.slots })
+    if (!known && peers.size >= limits.peersMax) return
+    const lawful = (value: number) => (value > 0 && Number.isFinite(value) ? value : 0)
+    peers.set(event.peer, { itemsPerSecond: lawful(event.itemsPerSecond), slots: Math.floor(lawful(event.slots)) })
     if (known) return
     for (const job of jobs.values()) {
       hastenRetries(turn, job, event.peer)

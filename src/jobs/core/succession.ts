@@ -32,9 +32,11 @@ export function obey(turn: Turn, job: Job, ballot: Ballot): void {
   }
   for (const shard of job.unacked.keys()) job.unacked.set(shard, turn.nowMs)
   job.inventoryDueMs = Number.POSITIVE_INFINITY
-  if (ballot.peer !== turn.config.self && (job.results.size > 0 || job.held.size > 0)) sendInventory(turn, job)
+  if (ballot.peer !== turn.config.self && holdsAnything(job)) sendInventory(turn, job)
   turn.changed.add(job.id)
 }
+
+const holdsAnything = (job: Job) => job.results.size > 0 || job.held.size > 0
 
 /** Tells the leader what this peer holds and is at; in several messages when it is much. */
 function sendInventory(turn: Turn, job: Job): void {
@@ -75,9 +77,12 @@ export function admits(turn: Turn, job: Job, from: PeerKey, ballot: Ballot): boo
 export function onClaim(turn: Turn, from: PeerKey, message: StreamMessage & { type: 'claim' }): void {
   if (message.ballot.peer !== from) return
   const job = ensureJob(turn, message.job)
-  if (!job || !admits(turn, job, from, message.ballot) || from === turn.config.self) return
+  if (!job) return
+  const told = compareBallots(message.ballot, job.ballot) > 0 && holdsAnything(job)
+  if (!admits(turn, job, from, message.ballot) || from === turn.config.self) return
   adoptHead(job, message.manifest, message.complete, from)
-  sendInventory(turn, job)
+  // Who holds nothing says so too, for the leader waits for it.
+  if (!told) sendInventory(turn, job)
 }
 
 export function onSuperseded(turn: Turn, from: PeerKey, message: StreamMessage & { type: 'superseded' }): void {

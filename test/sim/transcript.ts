@@ -1,0 +1,98 @@
+/** A simulation as text that can be read aloud: one line for what happens to a peer, indented ones for what it does. */
+import type { Ballot, Effect, Event, Message } from '../../src/jobs/core/types.ts'
+
+const ballot = (one: Ballot) => `(${one.counter} ${one.peer})`
+
+/** 0 1 2 5 as `0-2 5`. */
+export function shardList(shards: readonly number[]): string {
+  const sorted = [...shards].sort((a, b) => a - b)
+  const runs: string[] = []
+  for (let i = 0; i < sorted.length; ) {
+    let end = i
+    while (end + 1 < sorted.length && sorted[end + 1] === sorted[end] + 1) end++
+    runs.push(end === i ? `${sorted[i]}` : `${sorted[i]}-${sorted[end]}`)
+    i = end + 1
+  }
+  return runs.join(' ') || 'none'
+}
+
+export function describeMessage(message: Message): string {
+  const under = 'ballot' in message && message.ballot ? ` ${ballot(message.ballot)}` : ''
+  const head = `${message.type}${under}`
+  switch (message.type) {
+    case 'offer':
+    case 'claim':
+      return `${head} manifests ${message.manifest.count}${message.complete ? ' complete' : ''}`
+    case 'manifest':
+      return `${head} ${message.manifest.count}${message.complete ? ' complete' : ''}`
+    case 'offer-reply':
+      return `${head} ${message.accepted ? 'accepted' : `refused: ${message.reason}`}`
+    case 'grant':
+    case 'revoke':
+    case 'renew':
+    case 'results-ack':
+      return `${head} ${shardList(message.shards)}`
+    case 'results':
+      return `${head} ${shardList(message.results.map(one => one.shard))}`
+    case 'inventory':
+      return `${head} has ${shardList(message.results.map(one => one.shard))}, at ${shardList(message.working)}`
+    case 'shard-failed':
+      return `${head} ${message.shard}: ${message.reason}`
+    case 'superseded':
+      return `${head}${message.outcome ? ` ${message.outcome.phase}` : ''}`
+    case 'outcome':
+      return `${head} ${message.outcome.phase} ${ballot(message.outcome.ballot)}`
+    case 'digest':
+      return `${head} ${message.phase} ${message.shardsDone}/${message.shards}${message.complete ? '' : '+'} shards`
+    case 'cancel':
+      return head
+  }
+}
+
+/** Undefined for what happens too often to be told. */
+export function describeEvent(event: Event): string | undefined {
+  switch (event.type) {
+    case 'tick':
+      return undefined
+    case 'message':
+      return `<- ${event.from} ${describeMessage(event.message)}`
+    case 'send-failed':
+      return `undelivered to ${event.to}: ${describeMessage(event.message)}`
+    case 'peer-up':
+    case 'peer-down':
+      return `${event.type} ${event.peer}`
+    case 'manifest':
+      return `manifest ${event.index}: ${event.shards.length} shards`
+    case 'ran':
+      return `ran ${event.result.shard}`
+    case 'run-failed':
+    case 'result-lost':
+      return `${event.type} ${event.shard}`
+    default:
+      return event.type
+  }
+}
+
+export function describeEffect(effect: Effect): string | undefined {
+  switch (effect.type) {
+    case 'send':
+      return `-> ${effect.to} ${describeMessage(effect.message)}`
+    case 'gossip':
+      return `-> all ${describeMessage(effect.message)}`
+    case 'fetch-spec':
+    case 'fetch-manifest':
+      return `${effect.type} from ${effect.from}`
+    case 'run':
+    case 'abandon':
+      return `${effect.type} ${effect.shard}`
+    case 'merge-shard':
+      return `merge-shard ${ballot(effect.ballot)} ${effect.result.shard}`
+    case 'merge-end':
+    case 'merge-drop':
+      return `${effect.type} ${ballot(effect.ballot)}`
+    case 'ended':
+      return `ended ${effect.outcome.phase}${effect.outcome.reason ? `: ${effect.outcome.reason}` : ''}`
+    case 'changed':
+      return undefined
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Scenarios that can be read aloud, as text files beside this one. After a change of the protocol, rewrite them with
+ * `UPDATE_TRANSCRIPTS=1 npx vitest run test/sim/transcripts.test.ts` and review the difference.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { packageRoot } from '../../src/base/package-root.ts'
+import { calm, type SimOptions } from './options.ts'
+import { simulate } from './simulate.ts'
+
+interface Scenario {
+  told: string
+  options: SimOptions
+}
+
+const scenarios: Record<string, Scenario> = {
+  'quiet-job': {
+    told: 'Three peers, nothing fails: offer, grants, results, merge in shard order, the end.',
+    options: { ...calm(1, 3), shards: 6, manifests: 2 },
+  },
+  'worker-dies': {
+    told: 'A worker dies in the middle and does not come back soon: its shards go to the others at once.',
+    options: {
+      ...calm(2, 3),
+      itemMs: [40, 40, 40],
+      shards: 12,
+      acts: [{ do: 'crash', atMs: 600, peer: 1, backMs: 30_000 }],
+    },
+  },
+  'leader-dies': {
+    told: 'The leader dies: the next in rank claims, gathers what the others hold and goes on; nothing is computed twice.',
+    options: {
+      ...calm(1, 4),
+      itemMs: [40, 40, 40, 40],
+      shards: 16,
+      acts: [{ do: 'crash-leader', atMs: 900, backMs: 30_000 }],
+    },
+  },
+  'owner-cancels': {
+    told: 'The owner cancels: everyone stops. Another peer that tries to cancel before is not heard.',
+    options: {
+      ...calm(4, 3),
+      itemMs: [40, 40, 40],
+      acts: [
+        { do: 'cancel', atMs: 500, peer: 2 },
+        { do: 'cancel', atMs: 900, peer: 0 },
+      ],
+    },
+  },
+}
+
+/** Digests are every peer's heartbeat: only the one that tells the end is worth a line. */
+const untold = /digest .* running|digest .* merging/
+
+for (const [name, { told, options }] of Object.entries(scenarios)) {
+  test(name, () => {
+    const { transcript } = simulate(options, [])
+    const lines = transcript.filter((line, index) => {
+      const lonely = /^ *[\d.]+ \w+ +tick$/.test(line) && untold.test(transcript[index + 1] ?? '')
+      return !untold.test(line) && !lonely
+    })
+    const text = `${told}\n\n${lines.join('\n')}\n`
+    const file = join(packageRoot, 'test/sim/transcripts', `${name}.txt`)
+    if (process.env.UPDATE_TRANSCRIPTS) writeFileSync(file, text)
+    expect(text).toBe(readFileSync(file, 'utf8'))
+  })
+}
