@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -141,7 +142,10 @@ def export(name, network, classes):
 
 
 def write(file, value):
-    file.write_text(json.dumps(value, indent=2) + "\n")
+    """JSON as the project's formatter has it: a list on one line."""
+    text = json.dumps(value, indent=2)
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda found: json.dumps(json.loads(found[0])), text)
+    file.write_text(text + "\n")
 
 
 def main():

@@ -1,7 +1,7 @@
 /**
  * Composes one sample picture: a background, things that only look like shapes, the shape itself, something in front
- * of it, then a bad lens. Each picture has a difficulty of its own, which scales all that hides the
- * shape: most are plain to see, some nobody can tell.
+ * of it, then a bad lens. Each picture has a difficulty of its own, which scales all that hides the shape: most are plain
+ * to see, some nobody can tell. Whoever changes what is drawn trains the networks in demo/ again.
  */
 import type { Prng } from '../../base/prng.ts'
 import { type Canvas, type Colour, createCanvas, type Fill, oklch } from './canvas.ts'
