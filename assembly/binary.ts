@@ -1,0 +1,79 @@
+/**
+ * binary: one function of two elements, with broadcasting and an activation.
+ *
+ * Shapes: y [dim0, …, dim5] dense, a and b walked by strides in elements. Params: src/compute/kernels/binary.ts. No scratch.
+ * Numerics: one rounding; min and max pass NaN on.
+ * Source: ONNX Add, Sub, Mul, Div, Min, Max.
+ */
+import { activate, storeLanes } from './simd'
+
+/** `op` is a literal at every call, so one case remains of this. */
+// @ts-ignore: decorator
+@inline
+function apply(op: u32, a: v128, b: v128): v128 {
+  if (op == 0) return f32x4.add(a, b)
+  if (op == 1) return f32x4.sub(a, b)
+  if (op == 2) return f32x4.mul(a, b)
+  if (op == 3) return f32x4.div(a, b)
+  if (op == 4) return f32x4.min(a, b)
+  return f32x4.max(a, b)
+}
+
+/** Four elements: one after the other (stride 1), or one repeated (stride 0). */
+// @ts-ignore: decorator
+@inline
+function loadStrided(at: usize, stride: i32): v128 {
+  return stride ? v128.load(at) : v128.load32_splat(at)
+}
+
+// @ts-ignore: decorator
+@inline
+function line(
+  op: u32, a: usize, b: usize, y: usize, count: u32, strideA: i32, strideB: i32, activation: u32, low: v128, high: v128,
+): void {
+  if ((strideA == 0 || strideA == 1) && (strideB == 0 || strideB == 1)) {
+    for (let i: u32 = 0; i < count; i += 4) {
+      const at = i << 2
+      const value = apply(op, loadStrided(a + at * strideA, strideA), loadStrided(b + at * strideB, strideB))
+      storeLanes(y + at, activate(value, activation, low, high), count - i)
+    }
+  } else {
+    for (let i: u32 = 0; i < count; i++) {
+      const value = apply(op, v128.load32_splat(a), v128.load32_splat(b))
+      storeLanes(y + (i << 2), activate(value, activation, low, high), 1)
+      a += strideA << 2
+      b += strideB << 2
+    }
+  }
+}
+
+export function binary(
+  a: usize, b: usize, y: usize, scratch: usize, op: u32,
+  dim0: u32, dim1: u32, dim2: u32, dim3: u32, dim4: u32, dim5: u32,
+  strideA0: i32, strideA1: i32, strideA2: i32, strideA3: i32, strideA4: i32, strideA5: i32,
+  strideB0: i32, strideB1: i32, strideB2: i32, strideB3: i32, strideB4: i32, strideB5: i32,
+  activation: u32, clipMin: f32, clipMax: f32,
+): void {
+  const low = f32x4.splat(clipMin), high = f32x4.splat(clipMax)
+  for (let i0: u32 = 0; i0 < dim0; i0++) {
+    for (let i1: u32 = 0; i1 < dim1; i1++) {
+      for (let i2: u32 = 0; i2 < dim2; i2++) {
+        for (let i3: u32 = 0; i3 < dim3; i3++) {
+          for (let i4: u32 = 0; i4 < dim4; i4++) {
+            const atA = a + ((i0 * strideA0 + i1 * strideA1 + i2 * strideA2 + i3 * strideA3 + i4 * strideA4) << 2)
+            const atB = b + ((i0 * strideB0 + i1 * strideB1 + i2 * strideB2 + i3 * strideB3 + i4 * strideB4) << 2)
+            switch (op) {
+              case 0: line(0, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 1: line(1, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 2: line(2, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 3: line(3, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 4: line(4, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              default: line(5, atA, atB, y, dim5, strideA5, strideB5, activation, low, high)
+            }
+            y += dim5 << 2
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,12 @@
+/** All kernels of the WebAssembly module; the host calls them as src/compute/backends/wasm/table.ts says. */
+export { affine } from './affine'
+export { binary } from './binary'
+export { conv2d, conv2dUnpacked } from './conv2d'
+export { copy } from './copy'
+export { gemm, gemmPacked } from './gemm'
+export { globalAveragePool } from './global-average-pool'
+export { imageToTensor } from './image-to-tensor'
+export { pool2d } from './pool2d'
+export { fused } from './simd'
+export { softmax } from './softmax'
+export { unary } from './unary'

@@ -1,0 +1,158 @@
+/**
+ * The WebAssembly backend of one thread: kernels run where `run` is called. Weights are packed once for all threads on
+ * the same shared memory; every executable has an arena of its own, planned, so that a run allocates nothing but its
+ * results.
+ */
+import { assert, PeerError } from '../../../base/errors.ts'
+import { checkProgram, type Program, type Step, type StepOf, type Weight } from '../../engine/program.ts'
+import { type KernelName, kernels, type Unsupported } from '../../kernels/index.ts'
+import type { KernelArray } from '../../tensor/dtype.ts'
+import { takeInputs } from '../ports.ts'
+import type { Backend, Executable, RunInputs, RunOutputs } from '../types.ts'
+import type { Block, SharedMemory } from './memory.ts'
+import type { Packing } from './packing.ts'
+import {
+  attachWasmRuntime,
+  createWasmRuntime,
+  isSharedWasm,
+  type WasmRuntime,
+  type WasmRuntimeInit,
+} from './runtime.ts'
+import { type WasmCall, type WasmKernel, wasmTable } from './table.ts'
+
+/** Grows when a kernel's arithmetic changes its last bits. */
+const kernelsVersion = 1
+
+/** A backend with a memory of its own. @throws PeerError of `createWasmRuntime` */
+export async function createWasmBackend(init: WasmRuntimeInit = {}): Promise<Backend> {
+  return openBackend(await createWasmRuntime(init))
+}
+
+/**
+ * A thread's backend on the memory that its process shares.
+ * @param shared what `sharedWasmRuntime` gave, after its way through `workerData`
+ */
+export async function attachWasmBackend(shared: unknown): Promise<Backend> {
+  assert(isSharedWasm(shared), 'a worker is given the WebAssembly runtime of its process')
+  return openBackend(attachWasmRuntime(shared))
+}
+
+function openBackend(runtime: WasmRuntime): Backend {
+  const { kind } = runtime.shared
+  const open = new Set<Executable>()
+  return {
+    name: 'wasm',
+    device: `wasm ${kind}`,
+    numericClass: `wasm/${kind === 'simd fma' ? 'fma' : 'mul-add'}/f32/${kernelsVersion}`,
+    async compile(program, weights) {
+      checkProgram(program, weights)
+      const executable = createExecutable(runtime, program, weights, () => open.delete(executable))
+      open.add(executable)
+      return executable
+    },
+    async dispose() {
+      for (const executable of [...open]) executable.dispose()
+    },
+  }
+}
+
+function createExecutable(
+  runtime: WasmRuntime,
+  program: Program,
+  weights: readonly Weight[],
+  onDispose: () => void,
+): Executable {
+  const { memory } = runtime
+  const blocks: Block[] = []
+  let disposed = false
+  const dispose = () => {
+    if (disposed) return
+    disposed = true
+    for (const block of blocks) block.release()
+    onDispose()
+  }
+  try {
+    const wasmCalls = program.steps.map(step => callOf(step, program))
+    const scratchBytes = Math.max(0, ...wasmCalls.map(call => call.scratchBytes ?? 0))
+    const arena = memory.allocate(program.arenaBytes)
+    blocks.push(arena)
+    const scratch = memory.allocate(scratchBytes)
+    blocks.push(scratch)
+    const calls = program.steps.map((step, i) => {
+      const addressOf = (buffer: number, operand: number): number => {
+        const { kind, offset, weight } = program.buffers[buffer]
+        if (kind !== 'weight') return arena.offset + offset
+        const block = storeWeight(memory, weights[weight], wasmCalls[i].packings?.[operand])
+        blocks.push(block)
+        return block.offset
+      }
+      const inputs = step.inputs.map((input, operand) => (input === null ? 0 : addressOf(input, operand)))
+      const output = arena.offset + program.buffers[step.output].offset
+      const args = [...inputs, output, scratch.offset, ...paramList(step)]
+      const kernel = runtime.function(wasmCalls[i].entry)
+      return () => kernel(...args)
+    })
+    const views = program.buffers.map(({ kind, dtype, offset, elements }) => {
+      if (kind !== 'input' && kind !== 'output') return undefined
+      const at = arena.offset + offset
+      return dtype === 'float32' ? memory.floats(at, elements) : memory.bytes(at, elements)
+    })
+    return {
+      program,
+      run: async inputs => {
+        assert(!disposed, 'a disposed executable is not run')
+        return run(program, calls, views, inputs)
+      },
+      dispose,
+    }
+  } catch (error) {
+    dispose()
+    throw error
+  }
+}
+
+/** Synchronous from the first byte in to the last byte out, so that runs of one executable never meet. */
+function run(
+  program: Program,
+  calls: readonly (() => number)[],
+  views: readonly (KernelArray | undefined)[],
+  inputs: RunInputs,
+): RunOutputs {
+  for (const { port, data } of takeInputs(program, inputs)) views[port.buffer]?.set(data)
+  for (const call of calls) call()
+  return Object.fromEntries(program.outputs.map(port => [port.name, Float32Array.from(views[port.buffer] ?? [])]))
+}
+
+function callOf<K extends KernelName>(step: StepOf<K>, program: Program): WasmCall {
+  const kernel: WasmKernel<K> | Unsupported = wasmTable[step.kernel]
+  if ('unsupported' in kernel) {
+    throw new PeerError({
+      code: 'MODEL_UNSUPPORTED_KERNEL',
+      kind: 'model',
+      message: `${step.name} needs the kernel ${step.kernel}, which WebAssembly lacks: ${kernel.unsupported}`,
+    })
+  }
+  const fixed = step.inputs.map(input => input !== null && program.buffers[input].kind === 'weight')
+  return kernel(step.params, fixed)
+}
+
+/** The params in the order of the contract's fields. */
+function paramList(step: Step): number[] {
+  const values: ReadonlyMap<string, number> = new Map(Object.entries(step.params))
+  return Object.keys(kernels[step.kernel].fields).map(field => {
+    const value = values.get(field)
+    assert(value !== undefined, `${step.kernel} is given its param ${field}`)
+    return value
+  })
+}
+
+function storeWeight(memory: SharedMemory, weight: Weight, packing: Packing | undefined): Block {
+  const { data, key } = weight
+  if (packing) {
+    const { tag, elements, pack } = packing
+    return memory.share(`${key} ${tag}`, elements * 4, offset => pack(data, memory.floats(offset, elements)))
+  }
+  const type = data instanceof Float32Array ? 'float32' : 'uint8'
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return memory.share(`${key} ${type}`, bytes.length, offset => memory.bytes(offset, bytes.length).set(bytes))
+}
