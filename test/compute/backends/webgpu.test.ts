@@ -10,7 +10,7 @@ import { kernelCases } from '../kernels/cases.ts'
 import { describeConformance, findFailures } from '../kernels/conformance.ts'
 import { haveWebGpu } from '../webgpu.ts'
 
-const available = await haveWebGpu('test/compute/backends/webgpu.test.ts, the whole file')
+const available = await haveWebGpu('29 tests of the WebGPU backend')
 
 const layouts = ['direct', 'tile'] as const
 

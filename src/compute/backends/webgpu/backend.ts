@@ -9,6 +9,7 @@
  * work moves to another backend. Call it in a process made for it, and end that process by `process.exit`: Dawn spins
  * a core while it waits, and its teardown has crashed.
  */
+import type { PeerError } from '../../../base/errors.ts'
 import type { Backend } from '../types.ts'
 import { type AdapterChoice, type AdapterFacts, openGpu } from './device.ts'
 import { compileProgram } from './executable.ts'
@@ -32,8 +33,8 @@ export interface WebGpuInit {
 export interface WebGpuBackend extends Backend {
   readonly name: 'webgpu'
   readonly adapter: AdapterFacts
-  /** Resolves with a PeerError `DEVICE_LOST` when the device is lost, by `dispose` too. */
-  readonly lost: Promise<Error>
+  /** Resolves with `DEVICE_LOST` when the device is lost, by `dispose` too. */
+  readonly lost: Promise<PeerError>
 }
 
 /**
