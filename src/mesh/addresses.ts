@@ -18,13 +18,18 @@ function isLoopback(address: Multiaddr): boolean {
 
 /** Throws PeerError `BAD_ADDRESS`, kind `input`, with an example. */
 export function checkAddress(address: string): string {
-  const parsed = parse(address)
-  if (parsed && /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(\/p2p\/[^/]+)?$/.test(parsed.toString())) return address
+  if (isTcp(address)) return address
   throw new PeerError({
     code: 'BAD_ADDRESS',
     kind: 'input',
     message: `${address.slice(0, 200)} is not an address to listen on or to dial: write it like /ip4/0.0.0.0/tcp/4601`,
   })
+}
+
+/** TCP on a host, and nothing else: libp2p would also dial a Unix socket that another peer names. */
+function isTcp(address: string): boolean {
+  const text = parse(address)?.toString() ?? ''
+  return /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(\/p2p\/[^/]+)?$/.test(text)
 }
 
 /** The peer that an address names, if it names one. */
@@ -34,12 +39,12 @@ export function peerOf(address: string): PeerKey | undefined {
     .findLast(part => part.code === CODE_P2P)?.value
 }
 
-/** Those of `addresses` that can be read. */
+/** Those of `addresses` that can be dialled. */
 export function asMultiaddrs(addresses: string[]): Multiaddr[] {
-  return addresses.flatMap(address => parse(address) ?? [])
+  return addresses.filter(isTcp).map(address => multiaddr(address))
 }
 
-/** `addresses` as ways to `peer` and to no other, whatever ids they carried; unreadable ones left out. */
+/** `addresses` as ways to `peer` and to no other, whatever ids they carried; others left out. */
 export function waysTo(peer: PeerKey, addresses: string[]): Multiaddr[] {
   return asMultiaddrs(addresses).map(address => address.decapsulateCode(CODE_P2P).encapsulate(`/p2p/${peer}`))
 }

@@ -162,17 +162,17 @@ function settle(member: Member): MemberStep {
 }
 
 function found(config: MembershipConfig, member: Member, addresses: string[], seed: boolean, nowMs: number): Member {
-  // What a peer says of itself stands above what others say of it.
-  const said = member.announcement?.addresses ?? []
-  const merged = said.length > 0 && !seed ? said : merge(member.addresses, addresses)
-  const news = merged.length !== member.addresses.length
-  const firstTime = member.addresses.length === 0 && !member.connected
-  if (!news && member.seed === (member.seed || seed)) return member
+  const added = addresses.some(address => !member.addresses.includes(address))
+  // While it is connected, what a peer says of itself stands above what others say of it.
+  const told = member.connected && member.addresses.length > 0
+  if ((!added || told) && member.seed === (member.seed || seed)) return member
   return {
     ...member,
-    addresses: merged,
+    // The newest first: a peer that came back under another port is not found under the old one.
+    addresses: told ? member.addresses : merge(addresses, member.addresses),
     seed: member.seed || seed,
-    nextDialMs: seed ? nowMs : firstTime ? firstDial(config, member.peer, nowMs) : member.nextDialMs,
+    failures: 0,
+    nextDialMs: seed ? nowMs : firstDial(config, member.peer, nowMs),
   }
 }
 
@@ -280,6 +280,6 @@ function isNewer(news: Announcement, old: Announcement): boolean {
 /** As many addresses of one peer are kept as one announcement may name. */
 const addressesKept = 16
 
-function merge(known: string[], more: string[]): string[] {
-  return [...new Set([...known, ...more])].slice(0, addressesKept)
+function merge(first: string[], second: string[]): string[] {
+  return [...new Set([...first, ...second])].slice(0, addressesKept)
 }

@@ -163,6 +163,24 @@ test('who said goodbye is down at once and not dialled, until it lives again', (
   expect(run.state.members.size).toBe(0)
 })
 
+test('an address that a peer came back under is tried first, and soon', () => {
+  const run = new Run()
+  const old = say(1).addresses
+  run.at(0, { type: 'connected', peer: 'z' })
+  run.at(0, { type: 'announced', peer: 'z', announcement: say(1) })
+  // Others' word does not count while it is connected.
+  run.at(1, { type: 'found', peer: 'z', addresses: ['/dns4/liar/tcp/1'], seed: false })
+  expect(run.state.members.get('z')?.addresses).toEqual(old)
+  run.at(2, { type: 'disconnected', peer: 'z' })
+  for (const effect of run.until(20_000)) {
+    if (effect.type === 'dial') run.at(run.now, { type: 'dial-failed', peer: 'z' })
+  }
+  run.at(20_001, { type: 'dial-failed', peer: 'z' })
+  const addresses = ['/ip4/10.0.0.1/tcp/2']
+  run.at(20_002, { type: 'found', peer: 'z', addresses, seed: false })
+  expect(run.until(20_500)).toEqual([{ type: 'dial', peer: 'z', addresses: [...addresses, ...old], ms: 20_252 }])
+})
+
 test('memory and degree are bounded; oneself is nobody', () => {
   const run = new Run()
   for (const peer of ['m', 'n', 'o', 'p', 'q', 'r', 's', 't']) {

@@ -140,7 +140,7 @@ test('a port in use, an address that is none and one that is elsewhere are clear
   })
   await expect(mesh({ listen: ['/ip4/127.0.0.1/tcp/0', taken] })).rejects.toMatchObject({ details: { address: taken } })
   server.close()
-  for (const bad of ['127.0.0.1:4601', '/ip4/127.0.0.1', '/ip4/1.2.3.4/udp/1', '']) {
+  for (const bad of ['127.0.0.1:4601', '/ip4/127.0.0.1', '/ip4/1.2.3.4/udp/1', '/unix/tmp%2fx', '']) {
     await expect(mesh({ listen: [bad] })).rejects.toMatchObject({ code: 'BAD_ADDRESS', kind: 'input' })
     await expect(mesh({ dial: [bad] })).rejects.toMatchObject({ code: 'BAD_ADDRESS' })
   }
@@ -154,10 +154,13 @@ test('a wildcard address expands to real ones', async () => {
 })
 
 test('another peer at a known address is told from another mesh', async () => {
-  const a = await mesh()
+  const secret = createSecret()
+  const a = await mesh({ secret })
   const wrong = a.addresses()[0].replace(a.self, peerKeyOf(createIdentity()))
-  const other = await mesh({ dial: [wrong] })
-  await expect(other.joined()).rejects.toMatchObject({ code: 'OTHER_MESH' })
+  await expect((await mesh({ dial: [wrong] })).joined()).rejects.toMatchObject({ code: 'OTHER_MESH' })
+  await expect((await mesh({ secret, dial: [wrong] })).joined()).rejects.toMatchObject({ code: 'OTHER_PEER' })
+  // One address that works is enough.
+  await (await mesh({ secret, dial: [wrong, '/ip4/127.0.0.1/tcp/1', ...a.addresses()] })).joined()
 })
 
 test('a process whose mesh stopped ends by itself', { timeout: 20_000 }, async () => {

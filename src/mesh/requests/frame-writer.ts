@@ -1,6 +1,8 @@
 /**
- * Sends messages over a pipe, fairly: of all that wait, each gives one frame in turn, and a batch of frames
- * goes out in one write. Keeps at most one batch outside the queue while the pipe is full, so that memory is
+ * Sends messages over a pipe, a batch of frames in one write. Small messages, of one frame, overtake large ones;
+ * large ones go one after the other, so that the first is whole early and the next request can come meanwhile
+ * (in turns they would all end together, and the line would fall silent). Every batch leaves room for a frame of
+ * a large one, so that none starves. Keeps at most one batch outside the queue while the pipe is full, so that memory is
  * bounded by what the queue's users are allowed to enqueue.
  */
 import { type FrameType, frameHeaderBytes, framePayloadBytesMax, frameType, writeHeader } from './frames.ts'
@@ -23,11 +25,14 @@ interface Outgoing {
  * write must be worth that. 256 KiB delays a small message by 2 ms at 1 Gbit/s.
  */
 const batchBytesMax = 256 * 1024
+/** Less than this of a large body is not worth a frame; the next batch takes more of it. */
+const sliverBytes = 4096
 const nothing = new Uint8Array(0)
 
 export class FrameWriter {
   readonly #pipe: Pipe
-  #queue: Outgoing[] = []
+  #small: Outgoing[] = []
+  #large: Outgoing[] = []
   #full = false
   #closed = false
   #scheduled: NodeJS.Immediate | undefined
@@ -39,33 +44,40 @@ export class FrameWriter {
   /** Queues a message; `done` is called when its last byte was given to the pipe. `head` must fit into one frame. */
   enqueue(type: FrameType, id: number, head: Uint8Array, body: Uint8Array, done?: () => void): void {
     if (this.#closed) return
-    this.#queue.push({ type, id, head, body, sent: 0, started: false, done })
+    const queue = head.byteLength + body.byteLength <= framePayloadBytesMax ? this.#small : this.#large
+    queue.push({ type, id, head, body, sent: 0, started: false, done })
     // Not at once: what else is queued in this turn of the event loop shares the write.
     if (!this.#full) this.#scheduled ??= setImmediate(() => this.#pump())
   }
 
   /** Drops what waits of message `id`, and says how much of it had been sent: nothing, a part, or all (or never queued). */
   drop(id: number): 'unsent' | 'partly' | 'gone' {
-    const message = this.#queue.find(queued => queued.id === id)
+    const message = [...this.#small, ...this.#large].find(queued => queued.id === id)
     if (!message) return 'gone'
-    this.#queue = this.#queue.filter(queued => queued !== message)
+    this.#small = this.#small.filter(queued => queued !== message)
+    this.#large = this.#large.filter(queued => queued !== message)
     return message.started ? 'partly' : 'unsent'
   }
 
   drained(): void {
     this.#full = false
-    if (this.#queue.length > 0) this.#scheduled ??= setImmediate(() => this.#pump())
+    if (this.#waits) this.#scheduled ??= setImmediate(() => this.#pump())
   }
 
   close(): void {
     this.#closed = true
-    this.#queue = []
+    this.#small = []
+    this.#large = []
     if (this.#scheduled) clearImmediate(this.#scheduled)
+  }
+
+  get #waits(): boolean {
+    return this.#small.length + this.#large.length > 0
   }
 
   #pump(): void {
     this.#scheduled = undefined
-    while (!this.#full && !this.#closed && this.#queue.length > 0) {
+    while (!this.#full && !this.#closed && this.#waits) {
       const finished: (() => void)[] = []
       const batch = this.#batch(finished)
       this.#full = !this.#pipe.write(batch)
@@ -73,32 +85,32 @@ export class FrameWriter {
     }
   }
 
-  /** Takes one frame of each waiting message in turn, round and round, until the batch is full. */
   #batch(finished: (() => void)[]): Uint8Array {
     const frames: Taken[] = []
     let bytes = 0
-    while (this.#queue.length > 0) {
-      const unfinished: Outgoing[] = []
-      let index = 0
-      for (; index < this.#queue.length; index++) {
-        const message = this.#queue[index]
-        const frame = takeFrame(message, batchBytesMax - bytes)
-        if (!frame) break
-        frames.push(frame)
-        bytes += frame.bytes
-        if (message.sent < message.body.byteLength) unfinished.push(message)
-        else if (message.done) finished.push(message.done)
-      }
-      const whole = index === this.#queue.length
-      // Those that had their turn come after those that had none.
-      this.#queue = whole ? unfinished : this.#queue.slice(index).concat(unfinished)
-      if (!whole) break
+    const take = (message: Outgoing, room: number, leastBytes: number): boolean => {
+      const frame = takeFrame(message, room - bytes, leastBytes)
+      if (!frame) return false
+      frames.push(frame)
+      bytes += frame.bytes
+      if (message.sent < message.body.byteLength) return true
+      if (message.done) finished.push(message.done)
+      return true
+    }
+    const reserved = this.#large.length > 0 ? frameHeaderBytes + framePayloadBytesMax : 0
+    let small = 0
+    while (small < this.#small.length && take(this.#small[small], batchBytesMax - reserved, framePayloadBytesMax))
+      small++
+    this.#small = this.#small.slice(small)
+    while (this.#large.length > 0 && take(this.#large[0], batchBytesMax, sliverBytes)) {
+      if (this.#large[0].sent === this.#large[0].body.byteLength) this.#large.shift()
     }
     return this.#encode(frames, bytes)
   }
 
   #encode(frames: Taken[], bytes: number): Uint8Array {
-    const batch = new Uint8Array(bytes)
+    // Not zeroed: every byte is written below.
+    const batch = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
     const view = new DataView(batch.buffer)
     let offset = 0
     for (const { message, first, from, take } of frames) {
@@ -124,13 +136,12 @@ interface Taken {
   bytes: number
 }
 
-/** The next frame of `message` if it is worth its header in the `room` that is left; marks it as sent. */
-function takeFrame(message: Outgoing, room: number): Taken | undefined {
+/** The next frame of `message`, if at least `leastBytes` of its body, or all of them, fit into `room`; marks it as sent. */
+function takeFrame(message: Outgoing, room: number, leastBytes: number): Taken | undefined {
   const head = message.started ? 0 : message.head.byteLength
   const left = message.body.byteLength - message.sent
   const payload = Math.min(room - frameHeaderBytes, framePayloadBytesMax) - head
-  // A sliver of a large body is not worth a frame; the next batch takes more of it.
-  if (payload < Math.min(left, 4096) || payload < 0) return undefined
+  if (payload < 0 || payload < Math.min(left, leastBytes)) return undefined
   const take = Math.min(left, payload)
   const frame = { message, first: !message.started, from: message.sent, take, bytes: frameHeaderBytes + head + take }
   message.started = true
