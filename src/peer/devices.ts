@@ -1,0 +1,61 @@
+/** What this machine computes with: WebGPU where there is a real GPU or where it was asked for, and WASM threads. */
+import { availableParallelism } from 'node:os'
+import { PeerError } from '../base/errors.ts'
+import { probeWebGpu } from '../compute/backends/webgpu/probe.ts'
+import type { PeerStatus } from '../mesh/types.ts'
+import type { LaneFacts } from './lanes/pool.ts'
+
+export interface DeviceOptions {
+  /** `auto`: a real GPU and WASM; `webgpu`: any adapter, a software one too; `wasm`: no GPU. Default auto. */
+  backend?: 'auto' | 'webgpu' | 'wasm'
+  /** WASM threads; default one a core, one less beside a GPU, none with `webgpu`. 0 needs WebGPU. */
+  workers?: number
+}
+
+export interface Devices {
+  workers: number
+  webgpu: boolean
+}
+
+export async function chooseDevices(options: DeviceOptions, warn: (message: string) => void): Promise<Devices> {
+  const backend = options.backend ?? 'auto'
+  const cores = availableParallelism()
+  if (backend === 'wasm') {
+    if (options.workers === 0) throw nothingToComputeWith()
+    return { workers: options.workers ?? cores, webgpu: false }
+  }
+  const probe = await probeWebGpu()
+  const wanted = backend === 'webgpu' || options.workers === 0
+  if (probe.available && (wanted || !probe.isFallback)) {
+    // A GPU lane keeps about one core busy with decoding and Dawn's event loop.
+    return { workers: options.workers ?? (backend === 'webgpu' ? 0 : Math.max(0, cores - 1)), webgpu: true }
+  }
+  if (wanted) {
+    throw new PeerError({
+      code: 'NO_WEBGPU',
+      kind: 'resource',
+      message: `no WebGPU here: ${probe.reason ?? 'no adapter'}${probe.hint ? `; ${probe.hint}` : ''}; or start with --backend wasm`,
+    })
+  }
+  if (probe.available && probe.isFallback)
+    warn(`${probe.adapter} is a software GPU: computing with WASM; --backend webgpu uses it all the same`)
+  return { workers: options.workers ?? cores, webgpu: false }
+}
+
+function nothingToComputeWith(): PeerError {
+  return new PeerError({
+    code: 'NO_LANE',
+    kind: 'input',
+    message: '--workers 0 means WebGPU only, and --backend wasm excludes it: leave one of them out',
+  })
+}
+
+/** The lanes as a peer's heartbeat states them. */
+export function describeDevices(lanes: readonly LaneFacts[]): Pick<PeerStatus, 'device' | 'backend' | 'slots'> {
+  const gpu = lanes.filter(lane => lane.backend === 'webgpu')
+  const cpu = lanes.filter(lane => lane.backend === 'wasm')
+  const parts = gpu.map(lane => `GPU ${lane.device}`)
+  if (cpu.length > 0) parts.push(`${cpu.length} CPU ${cpu.length === 1 ? 'worker' : 'workers'} (${cpu[0].device})`)
+  const backend = gpu.length > 0 ? (cpu.length > 0 ? 'both' : 'webgpu') : cpu.length > 0 ? 'wasm' : 'none'
+  return { device: parts.join(' + ') || 'none', backend, slots: lanes.length }
+}

@@ -1,0 +1,212 @@
+/**
+ * Drives the pure protocol core with real effects: takes an event, reduces, performs what comes out, in
+ * order. The core never waits; what an effect leads to comes back as another event.
+ */
+import { PeerError } from '../base/errors.ts'
+import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
+import { defaultConfig } from '../jobs/core/config.ts'
+import { initialState, reduce, view, views } from '../jobs/core/reduce.ts'
+import type { Effect, Event, JobOutcome, JobView, StreamMessage } from '../jobs/core/types.ts'
+import { decodeDigest, encodeDigest } from '../jobs/wire/digest.ts'
+import { decodeEnvelope } from '../jobs/wire/envelope.ts'
+import type { Mesh, PeerRecord } from '../mesh/types.ts'
+import type { BlockExchange } from './block-exchange.ts'
+import { createExecutor, type Executor } from './executor.ts'
+import type { JobBook } from './job-book.ts'
+import type { JobKeeper } from './job-keeper.ts'
+import type { LanePool } from './lanes/pool.ts'
+import { createMergeRunner } from './merge-runner.ts'
+import { createOutbox, jobProtocol } from './outbox.ts'
+
+export const jobTopic = 'shardmesh/jobs/1'
+
+export interface DriverDeps {
+  mesh: Mesh
+  exchange: BlockExchange
+  book: JobBook
+  pool: LanePool
+  keeper: JobKeeper
+  /** A job's view changed. */
+  changed: (job: JobId) => void
+  ended: (job: JobId, outcome: JobOutcome) => void
+  warning: (message: string) => void
+}
+
+export type LocalEvent = Event extends infer E ? (E extends { nowMs: number } ? Omit<E, 'nowMs'> : never) : never
+
+export interface Driver {
+  readonly executor: Executor
+  dispatch(event: LocalEvent): void
+  /** What this peer itself can do; it leads and computes as well. */
+  setSelf(status: { itemsPerSecond: number; slots: number }): void
+  view(job: JobId): JobView | undefined
+  views(): JobView[]
+  stop(): void
+}
+
+/** The core's deadlines are hundreds of milliseconds; a tick of 50 ms keeps them sharp and costs nothing. */
+const tickMs = 50
+
+export function createDriver(deps: DriverDeps): Driver {
+  const { mesh, exchange, book } = deps
+  const config = defaultConfig(mesh.self)
+  let state = initialState(config)
+  const inbox: LocalEvent[] = []
+  let draining = false
+  let stopped = false
+
+  const outbox = createOutbox({
+    mesh,
+    block: id => exchange.local(id),
+    failed: (to, message) => dispatch({ type: 'send-failed', to, message }),
+  })
+
+  const executor = createExecutor({
+    book,
+    exchange,
+    pool: deps.pool,
+    holders,
+    ran: (job, shard, block, items, errors, elapsedMs) => {
+      deps.keeper.holds(job, block)
+      dispatch({ type: 'ran', job, result: { shard, block, errors }, items, elapsedMs })
+    },
+    failed: (job, shard, error) =>
+      dispatch({ type: 'run-failed', job, shard, reason: error.message, retryable: error.retry !== 'never' }),
+  })
+
+  const merging = createMergeRunner({
+    book,
+    exchange,
+    merged: (job, ballot, result) => dispatch({ type: 'merged', job, ballot, result }),
+    failed: (job, ballot, reason) => dispatch({ type: 'merge-failed', job, ballot, reason }),
+    lost: (job, shard) => dispatch({ type: 'result-lost', job, shard }),
+  })
+
+  /** The submitter has every input; the leader and the assignees have some. */
+  function holders(job: JobId): PeerKey[] {
+    const seen = view(state, job, Date.now())
+    const named = [book.get(job)?.spec.submitter, seen?.leader, ...(seen?.shares.map(share => share.peer) ?? [])]
+    return named.filter(peer => peer !== undefined && peer !== mesh.self) as PeerKey[]
+  }
+
+  function dispatch(event: LocalEvent): void {
+    if (stopped) return
+    inbox.push(event)
+    if (draining) return
+    draining = true
+    try {
+      for (let next = inbox.shift(); next; next = inbox.shift()) {
+        const reduced = reduce(config, state, { ...next, nowMs: Date.now() } as Event)
+        state = reduced.state
+        for (const effect of reduced.effects) perform(effect)
+      }
+    } finally {
+      draining = false
+    }
+  }
+
+  function perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        return send(effect.to, effect.message)
+      case 'gossip':
+        return void mesh.publish(jobTopic, encodeDigest(effect.message)).catch(() => {}) // a hint; the next one follows
+      case 'fetch-spec':
+        return fetchSpec(effect.job, effect.from)
+      case 'fetch-manifest':
+        return fetchManifest(effect)
+      case 'run':
+        return executor.run(effect.job, effect.shard)
+      case 'abandon':
+        return executor.abandon(effect.job, effect.shard)
+      case 'merge-shard':
+        return merging.shard(effect.job, effect.ballot, effect.result, effect.holders)
+      case 'merge-end':
+        return merging.end(effect.job, effect.ballot)
+      case 'merge-drop':
+        return merging.drop(effect.job)
+      case 'changed':
+        return deps.changed(effect.job)
+      case 'ended':
+        executor.end(effect.job)
+        merging.drop(effect.job)
+        return deps.ended(effect.job, effect.outcome)
+    }
+  }
+
+  function send(to: PeerKey, message: StreamMessage): void {
+    if (to === mesh.self) dispatch({ type: 'message', from: to, message })
+    else outbox.send(to, message)
+  }
+
+  function fetchSpec(job: JobId, from: PeerKey): void {
+    book.readSpec(job, from).then(
+      ({ spec }) => dispatch({ type: 'spec', job, owner: spec.submitter, priority: spec.priority }),
+      (thrown: unknown) => {
+        if (thrown instanceof PeerError && thrown.kind === 'integrity')
+          deps.warning(`job ${job.slice(0, 8)}: ${thrown.message}`)
+        dispatch({ type: 'fetch-failed', job, what: 'spec' })
+      },
+    )
+  }
+
+  function fetchManifest({ job, manifest, from, known }: Extract<Effect, { type: 'fetch-manifest' }>): void {
+    const record = book.get(job)
+    const tell = (index: number, block: BlockId, shards: { items: number }[]) =>
+      dispatch({ type: 'manifest', job, index, block, shards: shards.map(shard => ({ items: shard.items })) })
+    // What was read before, for another effect, the core may not have been told in time.
+    let at = 0
+    record?.manifests.forEach((block, index) => {
+      const count = record.counts[index]
+      if (index >= known.count && index < manifest.count) tell(index, block, record.shards.slice(at, at + count))
+      at += count
+    })
+    book.readManifests(job, manifest, from, tell).catch((thrown: unknown) => {
+      if (thrown instanceof PeerError && thrown.kind === 'integrity')
+        deps.warning(`job ${job.slice(0, 8)}: ${thrown.message}`)
+      dispatch({ type: 'fetch-failed', job, what: 'manifest' })
+    })
+  }
+
+  mesh.serve(jobProtocol, async (from, body) => {
+    const { messages, blocks } = decodeEnvelope(body)
+    // Named by their hashes: what is not what a message speaks of is simply never asked for.
+    for (const block of blocks.values()) await exchange.put(block)
+    for (const message of messages) {
+      if (message.type === 'results') for (const result of message.results) deps.keeper.holds(message.job, result.block)
+      dispatch({ type: 'message', from, message })
+    }
+    return new Uint8Array()
+  })
+
+  mesh.subscribe(jobTopic, (from, bytes) => {
+    try {
+      dispatch({ type: 'message', from, message: decodeDigest(bytes) })
+    } catch (thrown) {
+      deps.warning(`dropped gossip of ${from}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    }
+  })
+
+  const up = ({ peer, status, connected }: PeerRecord) => {
+    if (connected && peer !== mesh.self)
+      dispatch({ type: 'peer-up', peer, itemsPerSecond: status.itemsPerSecond, slots: status.slots })
+  }
+  const offUp = mesh.on('up', up)
+  const offDown = mesh.on('down', peer => dispatch({ type: 'peer-down', peer }))
+  for (const record of mesh.peers()) up(record)
+  const timer = setInterval(() => dispatch({ type: 'tick' }), tickMs)
+
+  return {
+    executor,
+    dispatch,
+    setSelf: ({ itemsPerSecond, slots }) => dispatch({ type: 'peer-up', peer: mesh.self, itemsPerSecond, slots }),
+    view: job => view(state, job, Date.now()),
+    views: () => views(state, Date.now()),
+    stop() {
+      stopped = true
+      clearInterval(timer)
+      offUp()
+      offDown()
+    },
+  }
+}

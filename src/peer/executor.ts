@@ -1,0 +1,148 @@
+/**
+ * Computes the shards that this peer holds leases of: fetches their blocks ahead of the lanes, runs them,
+ * keeps the results. Order: as granted. At most a few shards' blocks are in memory at once.
+ */
+import { PeerError } from '../base/errors.ts'
+import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
+import { workloads } from '../jobs/workloads/workloads.ts'
+import type { BlockExchange } from './block-exchange.ts'
+import type { JobBook, JobRecord } from './job-book.ts'
+import type { LanePool, OpenJob } from './lanes/pool.ts'
+import { createThroughput } from './throughput.ts'
+
+export interface ExecutorDeps {
+  book: JobBook
+  exchange: BlockExchange
+  pool: LanePool
+  ran: (job: JobId, shard: number, block: BlockId, items: number, errors: number, elapsedMs: number) => void
+  failed: (job: JobId, shard: number, error: PeerError) => void
+  /** Who may hold a job's blocks, the best first. */
+  holders: (job: JobId) => PeerKey[]
+}
+
+export interface Executor {
+  run(job: JobId, shard: number): void
+  abandon(job: JobId, shard: number): void
+  /** The job is over: nothing of it runs any more. */
+  end(job: JobId): void
+  /** Items a second over the last shards, all lanes together; 0 before the first. */
+  itemsPerSecond(): number
+}
+
+interface Pending {
+  job: JobId
+  shard: number
+  aborted: boolean
+}
+
+export function createExecutor(deps: ExecutorDeps): Executor {
+  const waiting: Pending[] = []
+  const running = new Set<Pending>()
+  /** A job's models, read once and shared by the lanes. */
+  const opened = new Map<JobId, Promise<OpenJob>>()
+  const throughput = createThroughput()
+
+  /** Enough that a lane never waits for a fetch: what it runs, what it decodes, and one more on the way. */
+  const aheadMax = () => 3 * Math.max(1, deps.pool.lanes().length)
+
+  async function open(job: JobId, record: JobRecord): Promise<OpenJob> {
+    const workload = await workloads(record.spec.workload)
+    const files = await Promise.all(
+      workload.files(record.spec.body).map(async file => {
+        // Shared memory: every thread sees the same bytes without a copy.
+        const bytes = new Uint8Array(new SharedArrayBuffer(file.bytes))
+        let at = 0
+        for (const id of file.blocks) {
+          const block = await deps.exchange.get(id, deps.holders(job))
+          if (at + block.byteLength > bytes.byteLength) throw misfit(file.name)
+          bytes.set(block, at)
+          at += block.byteLength
+        }
+        if (at !== bytes.byteLength) throw misfit(file.name)
+        return { name: file.name, bytes }
+      }),
+    )
+    return { workload: record.spec.workload, body: record.spec.body, files }
+  }
+
+  function openOnce(job: JobId, record: JobRecord): Promise<OpenJob> {
+    let opening = opened.get(job)
+    if (!opening) {
+      opening = open(job, record)
+      opened.set(job, opening)
+      opening.catch(() => opened.delete(job)) // the next shard tries again
+    }
+    return opening
+  }
+
+  async function compute(pending: Pending): Promise<void> {
+    const record = deps.book.get(pending.job)
+    const entry = record?.shards[pending.shard]
+    if (!record || !entry) {
+      throw new PeerError({
+        code: 'SHARD_UNKNOWN',
+        kind: 'protocol',
+        message: 'no manifest lists this shard',
+        retry: 'later',
+      })
+    }
+    const holders = deps.holders(pending.job)
+    const [job, blocks] = await Promise.all([
+      openOnce(pending.job, record),
+      Promise.all(entry.blocks.map(id => deps.exchange.get(id, holders))),
+    ])
+    if (pending.aborted) return
+    const output = await deps.pool.run(pending.job, () => job, blocks)
+    if (pending.aborted) return
+    const block = await deps.exchange.put(output.bytes)
+    throughput.done(output.items)
+    deps.ran(pending.job, pending.shard, block, output.items, output.errors, output.elapsedMs)
+  }
+
+  function pump(): void {
+    while (running.size < aheadMax()) {
+      const pending = waiting.shift()
+      if (!pending) return
+      running.add(pending)
+      compute(pending)
+        .catch((thrown: unknown) => {
+          const error = PeerError.from(thrown, { code: 'SHARD_FAILED', kind: 'resource' })
+          if (!pending.aborted) deps.failed(pending.job, pending.shard, error)
+        })
+        .finally(() => {
+          running.delete(pending)
+          pump()
+        })
+    }
+  }
+
+  function drop(matches: (pending: Pending) => boolean): void {
+    for (let i = waiting.length - 1; i >= 0; i--) if (matches(waiting[i])) waiting.splice(i, 1)
+    for (const pending of running) if (matches(pending)) pending.aborted = true
+  }
+
+  return {
+    run(job, shard) {
+      const known = [...waiting, ...running].some(one => one.job === job && one.shard === shard && !one.aborted)
+      if (known) return
+      if (running.size === 0) throughput.begin()
+      waiting.push({ job, shard, aborted: false })
+      pump()
+    },
+    abandon: (job, shard) => drop(one => one.job === job && one.shard === shard),
+    end(job) {
+      drop(one => one.job === job)
+      opened.delete(job)
+      deps.pool.close(job)
+    },
+    itemsPerSecond: throughput.itemsPerSecond,
+  }
+}
+
+function misfit(name: string): PeerError {
+  return new PeerError({
+    code: 'FILE_INVALID',
+    kind: 'integrity',
+    message: `the blocks of ${name} are not as long as stated`,
+  })
+}

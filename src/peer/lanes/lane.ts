@@ -1,0 +1,86 @@
+/**
+ * The program of a compute lane. It knows nothing of the mesh: jobs are opened with their spec and files,
+ * shards come as blocks and leave as result blocks. Runs as a worker thread or as a process of its own.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { PeerError } from '../../base/errors.ts'
+import type { Backend } from '../../compute/backends/types.ts'
+import type { ShardRunner } from '../../jobs/workloads/workload.ts'
+import { workloads } from '../../jobs/workloads/workloads.ts'
+import type { FromLane, LaneInit, ToLane } from './messages.ts'
+
+const port = parentPort
+const init: LaneInit = port ? (workerData as LaneInit) : (JSON.parse(process.argv[2] ?? '{}') as LaneInit)
+
+function send(message: FromLane): void {
+  if (port) port.postMessage(message)
+  else process.send?.(message)
+}
+
+const runners = new Map<string, Promise<ShardRunner>>()
+
+function failure(thrown: unknown) {
+  return PeerError.from(thrown, { code: 'COMPUTE_FAILED', kind: 'resource' }).toJSON()
+}
+
+async function run(message: Extract<ToLane, { type: 'run' }>): Promise<void> {
+  const startMs = performance.now()
+  try {
+    const runner = await runners.get(message.job)
+    if (!runner) throw new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
+    const output = await runner.run(message.blocks)
+    send({ type: 'ran', call: message.call, ...output, elapsedMs: performance.now() - startMs })
+  } catch (thrown) {
+    const error = failure(thrown)
+    if (error.code === 'DEVICE_LOST') send({ type: 'dead', error })
+    else send({ type: 'failed', call: message.call, error })
+  }
+}
+
+function receive(backend: Backend, message: ToLane): void {
+  switch (message.type) {
+    case 'open': {
+      const files = new Map(message.files.map(file => [file.name, file.bytes]))
+      const opening = workloads(message.workload).then(workload => workload.open(message.body, files, backend))
+      opening.catch(() => {}) // the job's first shard reports it
+      runners.set(message.job, opening)
+      return
+    }
+    case 'run':
+      void run(message)
+      return
+    case 'close': {
+      const runner = runners.get(message.job)
+      runners.delete(message.job)
+      runner?.then(
+        open => open.close(),
+        () => {},
+      )
+      return
+    }
+    case 'stop':
+      process.exit(0)
+  }
+}
+
+/** Each lane loads its own backend only: a WASM thread has no business with a GPU driver. */
+async function openBackend(): Promise<Backend> {
+  if (init.backend === 'webgpu') return (await import('../../compute/backends/webgpu/backend.ts')).createWebGpuBackend()
+  return (await import('../../compute/backends/wasm/backend.ts')).attachWasmBackend(init.runtime)
+}
+
+async function main(): Promise<void> {
+  try {
+    const backend = await openBackend()
+    if (port) port.on('message', (message: ToLane) => receive(backend, message))
+    else {
+      process.on('message', message => receive(backend, message as ToLane))
+      process.on('disconnect', () => process.exit(0)) // the peer is gone
+    }
+    send({ type: 'ready', device: backend.device, numericClass: backend.numericClass })
+  } catch (thrown) {
+    send({ type: 'dead', error: failure(thrown) })
+  }
+}
+
+void main()

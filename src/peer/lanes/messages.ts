@@ -1,0 +1,29 @@
+/** What the peer and its compute lanes say to each other; the same over a thread's port and a process's channel. */
+import type { PeerErrorInit } from '../../base/errors.ts'
+import type { JobId } from '../../base/ids.ts'
+
+/** How a lane computes; given to it at birth. */
+export interface LaneInit {
+  backend: 'wasm' | 'webgpu'
+  /** wasm: the runtime that all lanes of a peer share, so that weights are held once. */
+  runtime?: unknown
+}
+
+export type ToLane =
+  | {
+      type: 'open'
+      job: JobId
+      workload: string
+      body: unknown
+      files: { name: string; bytes: Uint8Array }[]
+    }
+  | { type: 'run'; job: JobId; call: number; blocks: Uint8Array[] }
+  | { type: 'close'; job: JobId }
+  | { type: 'stop' }
+
+export type FromLane =
+  | { type: 'ready'; device: string; numericClass: string }
+  | { type: 'ran'; call: number; bytes: Uint8Array; items: number; errors: number; elapsedMs: number }
+  | { type: 'failed'; call: number; error: Omit<PeerErrorInit, 'cause'> }
+  /** The lane could not start, or its device died: it takes no more work. */
+  | { type: 'dead'; error: Omit<PeerErrorInit, 'cause'> }

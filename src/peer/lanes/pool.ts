@@ -1,0 +1,161 @@
+/**
+ * The compute lanes of a peer: threads for WebAssembly, a process for WebGPU. Shards wait in one queue and
+ * go to the lane with the least to do; each lane has at most two, so that the next one's images are decoded
+ * while this one computes. A lane that dies hands its shards to the others and is replaced by a WASM lane.
+ */
+import { availableParallelism } from 'node:os'
+import { assert, PeerError } from '../../base/errors.ts'
+import type { JobId } from '../../base/ids.ts'
+import { type Lane, startLane } from './lane-host.ts'
+
+export interface PoolInit {
+  /** WASM threads. */
+  workers: number
+  /** A WebGPU process besides. */
+  webgpu: boolean
+  /** A line for the user: a device was lost, a lane restarted. */
+  onWarning: (message: string) => void
+  /** Lanes came or went. */
+  onChange: () => void
+}
+
+export interface OpenJob {
+  workload: string
+  body: unknown
+  files: { name: string; bytes: Uint8Array }[]
+}
+
+export interface RanShard {
+  bytes: Uint8Array
+  items: number
+  errors: number
+  /** From the moment a lane took it. */
+  elapsedMs: number
+}
+
+export interface LaneFacts {
+  backend: 'wasm' | 'webgpu'
+  device: string
+  numericClass: string
+}
+
+export interface LanePool {
+  lanes(): LaneFacts[]
+  /** Shards queued or running. */
+  load(): number
+  /** `job` is opened on a lane when its first shard gets there. Rejects with PeerError. */
+  run(job: JobId, open: () => OpenJob, blocks: Uint8Array[]): Promise<RanShard>
+  /** Frees what the lanes hold for a job; its queued shards reject with JOB_CLOSED. */
+  close(job: JobId): void
+  stop(): Promise<void>
+}
+
+interface Waiting {
+  job: JobId
+  open: () => OpenJob
+  blocks: Uint8Array[]
+  /** Lanes that died on it: a shard that kills two lanes is the shard's fault. */
+  deaths: number
+  resolve: (ran: RanShard) => void
+  reject: (error: PeerError) => void
+}
+
+/** One computes, one decodes. */
+const perLane = 2
+const restartsMax = 3
+
+export async function startPool(init: PoolInit): Promise<LanePool> {
+  const lanes = new Set<Lane>()
+  const queue: Waiting[] = []
+  let restarts = 0
+  let stopped = false
+
+  async function add(backend: 'wasm' | 'webgpu'): Promise<void> {
+    const lane = await startLane(backend, dead)
+    if (stopped) return void lane.stop()
+    lanes.add(lane)
+  }
+
+  function dead(lane: Lane, error: PeerError): void {
+    if (!lanes.delete(lane) || stopped) return
+    init.onWarning(`${lane.facts.device} stopped (${error.message}); its work goes to the other lanes`)
+    init.onChange()
+    if (lanes.size > 0 && lane.facts.backend === 'webgpu') return pump()
+    if (++restarts > restartsMax) {
+      const gone = new PeerError({
+        code: 'NO_LANE',
+        kind: 'resource',
+        message:
+          'this peer computes no more: its lanes keep dying; restart it, with --backend wasm if the GPU is at fault',
+        retry: 'elsewhere',
+      })
+      if (lanes.size === 0) for (const waiting of queue.splice(0)) waiting.reject(gone)
+      return
+    }
+    add('wasm').then(
+      () => {
+        init.onChange()
+        pump()
+      },
+      failure => init.onWarning(`no lane could be started: ${String(failure)}`),
+    )
+  }
+
+  function pump(): void {
+    while (queue.length > 0) {
+      let best: Lane | undefined
+      for (const lane of lanes) if (lane.running < perLane && (!best || lane.running < best.running)) best = lane
+      if (!best) return
+      const waiting = queue.shift()
+      assert(waiting, 'the queue has a shard')
+      start(best, waiting)
+    }
+  }
+
+  function start(lane: Lane, waiting: Waiting): void {
+    lane.run(waiting.job, waiting.open, waiting.blocks).then(
+      ran => {
+        waiting.resolve(ran)
+        pump()
+      },
+      (thrown: unknown) => {
+        const error = PeerError.from(thrown, { code: 'LANE_FAILED', kind: 'resource' })
+        if (error.code === 'LANE_DIED' && ++waiting.deaths < 2 && !stopped) queue.unshift(waiting)
+        else waiting.reject(error)
+        pump()
+      },
+    )
+  }
+
+  const wanted = Array.from({ length: init.workers }, () => 'wasm' as const)
+  if (init.webgpu) {
+    try {
+      await add('webgpu')
+    } catch (thrown) {
+      if (init.workers === 0) throw thrown
+      init.onWarning(`no WebGPU: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+      if (wanted.length < availableParallelism()) wanted.push('wasm')
+    }
+  }
+  await Promise.all(wanted.map(add))
+
+  return {
+    lanes: () => [...lanes].map(lane => lane.facts),
+    load: () => queue.length + [...lanes].reduce((sum, lane) => sum + lane.running, 0),
+    run: (job, open, blocks) =>
+      new Promise((resolve, reject) => {
+        queue.push({ job, open, blocks, deaths: 0, resolve, reject })
+        pump()
+      }),
+    close(job) {
+      for (const lane of lanes) lane.close(job)
+      const closed = new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
+      for (let i = queue.length - 1; i >= 0; i--) if (queue[i].job === job) queue.splice(i, 1)[0].reject(closed)
+    },
+    async stop() {
+      stopped = true
+      await Promise.all([...lanes].map(lane => lane.stop()))
+      lanes.clear()
+    },
+  }
+}

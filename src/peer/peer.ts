@@ -1,0 +1,178 @@
+/**
+ * The composition root: builds a peer of its parts and ends it again. Everything that a peer is made of is
+ * named here, and nowhere else.
+ */
+import { hostname } from 'node:os'
+import { PeerError } from '../base/errors.ts'
+import { openDiskStore } from '../data/store/disk-store.ts'
+import { startMesh } from '../mesh/mesh.ts'
+import type { Mesh, PeerStatus } from '../mesh/types.ts'
+import { createBlockExchange } from './block-exchange.ts'
+import type { Control } from './control.ts'
+import { createControl } from './control-local.ts'
+import { chooseDevices, type DeviceOptions, describeDevices } from './devices.ts'
+import { createDriver, type Driver } from './driver.ts'
+import { type Home, openHome } from './home.ts'
+import { createJobBook } from './job-book.ts'
+import { createJobKeeper } from './job-keeper.ts'
+import { startPool } from './lanes/pool.ts'
+import { createProgress } from './progress.ts'
+import { createSubmissions } from './submission.ts'
+import { version } from './version.ts'
+
+export interface PeerInit extends DeviceOptions {
+  /** The data folder. */
+  data: string
+  /** A join token; makes this folder part of its mesh. */
+  join?: string
+  /** Shown to people; the machine's name when absent. */
+  name?: string
+  /** Multiaddrs. Absent: every interface at port 4601, or any port where that one is taken. */
+  listen?: string[]
+  /** Find peers on the local network; default true. */
+  mdns?: boolean
+  onWarning?: (message: string) => void
+}
+
+export interface Peer extends Control {
+  readonly home: Home
+  /** Resolves true once another peer is connected, false after `timeoutMs`. */
+  waitForPeers(timeoutMs: number): Promise<boolean>
+  stop(): Promise<void>
+}
+
+export const defaultPort = 4601
+const cacheBytes = 256 * 1024 * 1024
+const statusMs = 1000
+const warningsMax = 20
+
+/** Starts listening where asked; only an explicit address may fail for its port. */
+async function joinMesh(home: Home, init: PeerInit, status: PeerStatus): Promise<Mesh> {
+  const base = { identity: home.identity, secret: home.secret, status, dial: home.dial, mdns: init.mdns ?? true }
+  if (init.listen) return startMesh({ ...base, listen: init.listen })
+  try {
+    return await startMesh({ ...base, listen: [`/ip4/0.0.0.0/tcp/${defaultPort}`] })
+  } catch (thrown) {
+    if (!(thrown instanceof PeerError) || thrown.code !== 'PORT_IN_USE') throw thrown
+    return startMesh({ ...base, listen: ['/ip4/0.0.0.0/tcp/0'] })
+  }
+}
+
+/** A token of another mesh is refused at once; peers that are merely off may come later. */
+async function confirmMesh(home: Home, mesh: Mesh, init: PeerInit, warn: (message: string) => void): Promise<void> {
+  if (init.join === undefined) return
+  try {
+    await mesh.joined()
+  } catch (thrown) {
+    if (!(thrown instanceof PeerError) || thrown.kind === 'input') throw thrown
+    warn(`${thrown.message}; it is tried again`)
+  }
+  await home.confirm()
+}
+
+export async function startPeer(init: PeerInit): Promise<Peer> {
+  const warnings: string[] = []
+  const warn = (message: string) => {
+    if (warnings.at(-1) === message) return
+    warnings.push(message)
+    if (warnings.length > warningsMax) warnings.shift()
+    init.onWarning?.(message)
+  }
+
+  const home = await openHome(init.data, init.join)
+  const devices = await chooseDevices(init, warn)
+  const store = await openDiskStore(home.blocksFolder, { cacheBytes })
+  const pool = await startPool({ ...devices, onWarning: warn, onChange: () => refresh() })
+
+  const name = init.name ?? hostname()
+  let driver: Driver | undefined
+  const status = (): PeerStatus => ({
+    name,
+    version,
+    ...describeDevices(pool.lanes()),
+    itemsPerSecond: driver?.executor.itemsPerSecond() ?? 0,
+    load: pool.load(),
+  })
+
+  let mesh: Mesh | undefined
+  try {
+    mesh = await joinMesh(home, init, status())
+    await confirmMesh(home, mesh, init, warn)
+  } catch (thrown) {
+    await mesh?.stop()
+    await pool.stop()
+    await store.close()
+    throw thrown
+  }
+  mesh.on('warning', warn)
+
+  function refresh(): void {
+    const now = status()
+    mesh?.setStatus(now)
+    driver?.setSelf(now)
+  }
+
+  const exchange = createBlockExchange(mesh, store)
+  const book = createJobBook(exchange, home.identity)
+  const keeper = createJobKeeper({ self: mesh.self, store, exchange, book })
+  const progress = createProgress({ self: mesh.self, status, peers: () => mesh.peers(), nowMs: () => Date.now() })
+  driver = createDriver({
+    mesh,
+    exchange,
+    book,
+    pool,
+    keeper,
+    changed: job => control.changed(job),
+    ended: (job, outcome) => {
+      submissions.end(job)
+      void keeper.ended(job, outcome).catch(thrown => warn(`job ${job.slice(0, 8)}: ${String(thrown)}`))
+    },
+    warning: warn,
+  })
+  const submissions = createSubmissions({
+    identity: home.identity,
+    self: mesh.self,
+    store,
+    exchange,
+    book,
+    dispatch: driver.dispatch,
+  })
+  const control = createControl({ home, mesh, driver, exchange, book, submissions, progress, pool, status, warnings })
+
+  // Heartbeats carry load and throughput; and addresses that work are remembered for the next start.
+  refresh()
+  const timer = setInterval(refresh, statusMs)
+  const offUp = mesh.on('up', () => {
+    const addresses = mesh.peers().flatMap(record => (record.connected ? record.addresses.slice(0, 4) : []))
+    void home.remember(addresses.length > 0 ? addresses : home.dial).catch(() => {})
+  })
+
+  return {
+    ...control.api,
+    home,
+    waitForPeers: timeoutMs => waitForPeers(mesh, timeoutMs),
+    async stop() {
+      clearInterval(timer)
+      offUp()
+      submissions.stop()
+      driver.stop()
+      control.stop()
+      await mesh.stop()
+      await pool.stop()
+      await store.close()
+    },
+  }
+}
+
+function waitForPeers(mesh: Mesh, timeoutMs: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const done = (found: boolean) => {
+      clearTimeout(timer)
+      off()
+      resolve(found)
+    }
+    const timer = setTimeout(() => done(false), timeoutMs)
+    const off = mesh.on('up', () => done(true))
+    if (mesh.peers().some(record => record.connected)) done(true)
+  })
+}
