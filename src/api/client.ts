@@ -1,0 +1,100 @@
+/** `Control` of a peer that runs in another process, over its socket. */
+import { createParser } from 'eventsource-parser'
+import { Agent, fetch, type Response } from 'undici'
+import { PeerError, type PeerErrorInit } from '../base/errors.ts'
+import type { Control, JobSummary, ResultItem } from '../peer/control.ts'
+
+export interface Client extends Control {
+  close(): Promise<void>
+}
+
+async function check(response: Response): Promise<Response> {
+  if (response.ok) return response
+  const body = (await response.json().catch(() => undefined)) as { error?: PeerErrorInit } | undefined
+  if (body?.error) throw new PeerError(body.error)
+  throw new PeerError({
+    code: 'API_FAILED',
+    kind: 'protocol',
+    message: `the peer answered ${response.status}; it may run another version`,
+  })
+}
+
+function unreachable(cause: unknown): PeerError {
+  return new PeerError({
+    code: 'NO_PEER',
+    kind: 'resource',
+    message: 'no peer runs with this data folder; start one with peer start',
+    cause,
+  })
+}
+
+/** The body's text in pieces. */
+async function* pieces(response: Response): AsyncGenerator<string> {
+  if (!response.body) return
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body) yield decoder.decode(chunk as Uint8Array, { stream: true })
+}
+
+/** Throws NO_PEER when nothing answers at `socketPath`. */
+export async function connectClient(socketPath: string): Promise<Client> {
+  const agent = new Agent({ connect: { socketPath }, bodyTimeout: 0, headersTimeout: 0 })
+
+  async function call(
+    path: string,
+    init: { method?: string; body?: string; signal?: AbortSignal } = {},
+  ): Promise<Response> {
+    let response: Response
+    try {
+      const headers = init.body === undefined ? undefined : { 'content-type': 'application/json' }
+      response = await fetch(`http://peer/v1/${path}`, { ...init, headers, dispatcher: agent })
+    } catch (cause) {
+      throw unreachable(cause)
+    }
+    return check(response)
+  }
+  const json = async <T>(path: string, init?: { method?: string; body?: string }) =>
+    (await (await call(path, init)).json()) as T
+  const jobPath = (id: string, rest = '') => `jobs/${encodeURIComponent(id)}${rest}`
+
+  async function* watch(id: string, signal?: AbortSignal): AsyncGenerator<JobSummary> {
+    const response = await call(jobPath(id, '/events'), { signal })
+    const ready: JobSummary[] = []
+    const parser = createParser({ onEvent: event => ready.push(JSON.parse(event.data)) })
+    try {
+      for await (const piece of pieces(response)) {
+        parser.feed(piece)
+        yield* ready.splice(0)
+      }
+    } catch (cause) {
+      if (!signal?.aborted) throw unreachable(cause)
+    }
+  }
+
+  async function* results(id: string): AsyncGenerator<ResultItem> {
+    let rest = ''
+    for await (const piece of pieces(await call(jobPath(id, '/result')))) {
+      const lines = (rest + piece).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) yield JSON.parse(line) as ResultItem
+    }
+  }
+
+  const client: Client = {
+    info: () => json('info'),
+    peers: () => json('peers'),
+    jobs: () => json('jobs'),
+    job: id => json(jobPath(id)),
+    submit: request => json('jobs', { method: 'POST', body: JSON.stringify(request) }),
+    cancel: id => json(jobPath(id), { method: 'DELETE' }),
+    watch,
+    results,
+    close: () => agent.destroy(),
+  }
+  try {
+    await client.info()
+  } catch (thrown) {
+    await agent.destroy()
+    throw thrown
+  }
+  return client
+}

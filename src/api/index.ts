@@ -1,0 +1,35 @@
+/**
+ * The library. `connect` reaches the peer that runs on this machine, `startPeer` makes one in this process;
+ * both give a `Control`.
+ *
+ * ```ts
+ * const peer = await connect()
+ * const { job } = await peer.submit({ workload: 'classify', inputs: ['photos'], cwd: '.', models: ['net'], merge: 'mean', top: 1 })
+ * for await (const state of peer.watch(job)) console.log(state.itemsDone)
+ * for await (const item of peer.results(job)) console.log(item)
+ * ```
+ */
+import { dataFolder, socketPathOf } from '../peer/home.ts'
+import { type Client, connectClient } from './client.ts'
+
+export { PeerError } from '../base/errors.ts'
+export type {
+  ClassifyRequest,
+  Control,
+  JobShare,
+  JobSummary,
+  PeerInfo,
+  PeerView,
+  Ranked,
+  ResultHeader,
+  ResultItem,
+  ResultRow,
+  Submitted,
+} from '../peer/control.ts'
+export { type Peer, type PeerInit, startPeer } from '../peer/peer.ts'
+export type { Client } from './client.ts'
+
+/** The peer that runs with this data folder (default as the command line's). Throws PeerError NO_PEER. */
+export function connect(options: { data?: string } = {}): Promise<Client> {
+  return connectClient(socketPathOf(dataFolder(options.data)))
+}

@@ -1,0 +1,145 @@
+/**
+ * The control API of a running peer: HTTP over a Unix socket in the data folder, which its owner alone can
+ * open. Lists are JSON, a watched job is server-sent events, a result is newline-delimited JSON.
+ */
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { createAdaptorServer } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import { stream, streamSSE } from 'hono/streaming'
+import { z } from 'zod'
+import { PeerError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { mergeKinds, scoreKinds } from '../jobs/workloads/classify/spec.ts'
+import type { Control } from '../peer/control.ts'
+
+const text = z.string().min(1).max(4096)
+export const classifyRequest = z.object({
+  workload: z.literal('classify'),
+  inputs: z.array(text).min(1).max(100_000),
+  cwd: text,
+  models: z.array(text).min(1).max(limits.modelsMax),
+  merge: z.enum(mergeKinds),
+  weights: z.array(z.number().positive()).max(limits.modelsMax).optional(),
+  top: z.number().int().min(1).max(1000),
+  labels: text.optional(),
+  scores: z.enum(scoreKinds).optional(),
+})
+
+const statusOf = {
+  input: 400,
+  model: 400,
+  resource: 503,
+  transport: 503,
+  protocol: 500,
+  integrity: 500,
+  aborted: 500,
+} as const
+
+function failed(context: Context, thrown: unknown): Response {
+  const error = PeerError.from(thrown, { code: 'INTERNAL', kind: 'protocol' })
+  return context.json({ error: error.toJSON() }, statusOf[error.kind])
+}
+
+export function createApi(control: Control): Hono {
+  const app = new Hono()
+  app.onError((thrown, context) => failed(context, thrown))
+  app.get('/v1/info', async context => context.json(await control.info()))
+  app.get('/v1/peers', async context => context.json(await control.peers()))
+  app.get('/v1/jobs', async context => context.json(await control.jobs()))
+  app.get('/v1/jobs/:id', async context => context.json(await control.job(context.req.param('id'))))
+  app.delete('/v1/jobs/:id', async context => context.json(await control.cancel(context.req.param('id'))))
+
+  app.post('/v1/jobs', async context => {
+    const parsed = classifyRequest.safeParse(await context.req.json().catch(() => undefined))
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues
+      throw new PeerError({
+        code: 'REQUEST_INVALID',
+        kind: 'input',
+        message: `${issue.path.join('.')}: ${issue.message}`,
+      })
+    }
+    return context.json(await control.submit(parsed.data))
+  })
+
+  app.get('/v1/jobs/:id/events', async context => {
+    const { job } = await control.job(context.req.param('id'))
+    return streamSSE(context, async sse => {
+      const abort = new AbortController()
+      sse.onAbort(() => abort.abort())
+      for await (const summary of control.watch(job, abort.signal)) {
+        await sse.writeSSE({ event: 'job', data: JSON.stringify(summary) })
+      }
+    })
+  })
+
+  app.get('/v1/jobs/:id/result', async context => {
+    // The first line is read before the status is sent, so that a job without a result answers as an error.
+    const items = control.results(context.req.param('id'))[Symbol.asyncIterator]()
+    let next = await items.next()
+    context.header('content-type', 'application/x-ndjson')
+    return stream(context, async out => {
+      let buffer = ''
+      for (; !next.done && !out.aborted; next = await items.next()) {
+        buffer += `${JSON.stringify(next.value)}\n`
+        if (buffer.length > 64 * 1024) {
+          await out.write(buffer)
+          buffer = ''
+        }
+      }
+      await out.write(buffer)
+    })
+  })
+  return app
+}
+
+/** Whether a peer answers at `path`. */
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+export interface ApiServer {
+  stop(): Promise<void>
+}
+
+/** Throws PEER_RUNNING when another peer already answers on this socket. */
+export async function serveApi(control: Control, path: string): Promise<ApiServer> {
+  if (await answers(path)) {
+    throw new PeerError({
+      code: 'PEER_RUNNING',
+      kind: 'resource',
+      message: 'a peer already runs with this data folder; stop it, or give this one a folder of its own with --data',
+    })
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await rm(path, { force: true }) // left by a peer that was killed
+  const server = createAdaptorServer({ fetch: createApi(control).fetch }) as Server
+  // Nobody else may open the socket, not even in the moment before chmod.
+  const before = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+  } finally {
+    process.umask(before)
+  }
+  await chmod(path, 0o600)
+  return {
+    stop: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
