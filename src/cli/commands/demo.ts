@@ -1,0 +1,26 @@
+/** `peer demo`: a whole mesh on this machine, with pictures and networks of its own or with one's own. */
+import type { Command } from 'commander'
+import { runDemo } from '../demo/run.ts'
+import { wholeNumber } from './start.ts'
+
+export interface DemoOptions {
+  images?: string
+  model?: string[]
+  count: number
+  peers: number
+  folder: string
+  verbose?: boolean
+}
+
+export function addDemo(peer: Command): void {
+  peer
+    .command('demo')
+    .description('make a mesh of three peers on this machine, draw pictures, classify them, and show who did what')
+    .option('--images <dir>', 'your own images instead (a folder a class gives accuracies)')
+    .option('--model <path...>', 'your own networks instead')
+    .option('--count <n>', 'pictures to draw', wholeNumber, 3000)
+    .option('--peers <n>', 'peers to start', wholeNumber, 3)
+    .option('--folder <dir>', 'where pictures and predictions go', 'demo-output')
+    .option('--verbose', 'errors with their stack trace')
+    .action((options: DemoOptions) => runDemo(options))
+}

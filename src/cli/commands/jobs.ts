@@ -1,0 +1,35 @@
+/** `peer jobs`: the jobs that this peer has heard of, whoever submitted them. */
+import type { Command } from 'commander'
+import { shortId } from '../../base/ids.ts'
+import type { JobSummary } from '../../peer/control.ts'
+import { clock, count, phaseText, rate, table } from '../format.ts'
+import { type CommonOptions, common, withRunningPeer } from '../session.ts'
+
+export function addJobs(peer: Command): void {
+  common(peer.command('jobs'))
+    .description('list the jobs of the mesh')
+    .option('--json', 'machine-readable')
+    .action(async (options: CommonOptions & { json?: boolean }) => {
+      const jobs = await withRunningPeer(options, client => client.jobs())
+      if (options.json) process.stdout.write(`${JSON.stringify(jobs, null, 2)}\n`)
+      else if (jobs.length === 0)
+        process.stdout.write('no jobs yet; peer submit classify FOLDER --model MODEL starts one\n')
+      else process.stdout.write(table(head, jobs.map(row)))
+    })
+}
+
+const head = ['JOB', 'KIND', 'STATE', 'DONE', 'ERRORS', 'RATE', 'TIME', 'OWNER', 'LEADER']
+
+function row(job: JobSummary): string[] {
+  return [
+    shortId(job.job),
+    job.workload,
+    phaseText(job),
+    `${count(job.itemsDone)}/${count(job.itemsTotal)}${job.complete ? '' : '+'}`,
+    count(job.errors),
+    `${rate(job.itemsPerSecond)}/s`,
+    clock(job.elapsedMs),
+    job.ownerName,
+    job.leaderName ?? '-',
+  ]
+}

@@ -1,0 +1,35 @@
+/** `peer peers`: who is in the mesh, what each computes with, how quick and how busy it is. */
+import type { Command } from 'commander'
+import pc from 'picocolors'
+import { shortPeer } from '../../base/ids.ts'
+import type { PeerView } from '../../peer/control.ts'
+import { rate, table } from '../format.ts'
+import { type CommonOptions, common, withRunningPeer } from '../session.ts'
+
+export function addPeers(peer: Command): void {
+  common(peer.command('peers'))
+    .description('list the peers of the mesh')
+    .option('--json', 'machine-readable')
+    .action(async (options: CommonOptions & { json?: boolean }) => {
+      const peers = await withRunningPeer(options, client => client.peers())
+      process.stdout.write(options.json ? `${JSON.stringify(peers, null, 2)}\n` : table(head, peers.map(row)))
+    })
+}
+
+const head = ['NAME', 'PEER', 'DEVICE', 'ITEMS/S', 'LOAD', 'HEARD', 'ADDRESS']
+
+function row(peer: PeerView): string[] {
+  return [
+    peer.self ? pc.bold(`${peer.name} (this)`) : peer.name,
+    shortPeer(peer.peer),
+    peer.device,
+    peer.itemsPerSecond > 0 ? rate(peer.itemsPerSecond) : '-',
+    String(peer.load),
+    peer.self
+      ? '-'
+      : peer.connected
+        ? `${(peer.lastHeardMs / 1000).toFixed(1)} s ago`
+        : pc.red(`gone ${(peer.lastHeardMs / 1000).toFixed(0)} s`),
+    peer.addresses[0]?.replace(/\/p2p\/.*$/, '') ?? '-',
+  ]
+}

@@ -1,0 +1,23 @@
+/** `peer results JOB`: the merged result of a job that is done, from any peer. */
+import type { Command } from 'commander'
+import { plural } from '../format.ts'
+import { checkOut, saveResult } from '../save-result.ts'
+import { type CommonOptions, common, withRunningPeer } from '../session.ts'
+
+export function addResults(peer: Command): void {
+  common(peer.command('results'))
+    .description('fetch the result of a job that is done')
+    .argument('<job>', "the job's id, or the beginning of it")
+    .option('--out <file>', 'a .csv or .jsonl file (default: CSV on standard output)')
+    .option('--json', 'JSONL on standard output')
+    .action(async (id: string, options: CommonOptions & { out?: string; json?: boolean }) => {
+      if (options.out) await checkOut(options.out)
+      await withRunningPeer(options, async client => {
+        const saved = await saveResult(client.results(id), options.out, options.json ? 'jsonl' : 'csv')
+        if (options.out)
+          process.stderr.write(
+            `  ${plural(saved.rows, 'row')} in ${options.out}${saved.errorsFile ? ` · ${saved.errors} unreadable (listed in ${saved.errorsFile})` : ''}\n`,
+          )
+      })
+    })
+}

@@ -1,0 +1,158 @@
+/**
+ * The demo: peers as processes of their own, joined by token; one of them is given the pictures, all of them
+ * compute, one leads. What it shows is what a mesh of several machines does, only on one machine.
+ */
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import pc from 'picocolors'
+import { type Client, connectClient } from '../../api/client.ts'
+import { PeerError } from '../../base/errors.ts'
+import { packageRoot } from '../../base/package-root.ts'
+import { socketPathOf } from '../../peer/home.ts'
+import type { DemoOptions } from '../commands/demo.ts'
+import { follow, interruptible, requireFinal } from '../follow.ts'
+import { count, plural, rate, table } from '../format.ts'
+import { shareLines } from '../live.ts'
+import { checkOut, saveResult } from '../save-result.ts'
+import { accuracies } from './accuracy.ts'
+import { drawSamples } from './draw.ts'
+import { type PeerProcess, startPeerProcess } from './peer-process.ts'
+
+const names = ['kiwi', 'fig', 'plum', 'lime', 'pear', 'quince', 'mango', 'peach']
+const say = (line = '') => process.stderr.write(`${line && '  '}${line}\n`)
+
+export async function runDemo(options: DemoOptions): Promise<void> {
+  const folder = resolve(options.folder)
+  const out = join(folder, 'predictions.csv')
+  await mkdir(folder, { recursive: true })
+  await checkOut(out)
+  const peersWanted = Math.max(1, Math.min(options.peers, names.length))
+  const abort = interruptible()
+  const scratch = await mkdtemp(join(tmpdir(), 'shardmesh-demo-'))
+  const peers: PeerProcess[] = []
+  try {
+    say(pc.bold('1. A mesh') + pc.dim(`: ${plural(peersWanted, 'peer')} on this machine, each a process of its own`))
+    await startPeers(peers, scratch, peersWanted)
+    const last = await connectClient(socketPathOf(peers[peers.length - 1].data))
+    try {
+      await everyoneKnown(last, peersWanted)
+      for (const peer of await last.peers()) say(`   ${peer.name.padEnd(6)} ${peer.device}`)
+      abort.signal.throwIfAborted()
+
+      const images = options.images ? resolve(options.images) : await pictures(join(folder, 'images'), options.count)
+      const models = options.model?.map(path => resolve(path)) ?? (await ownModels())
+      await classify(last, { images, models, out, cwd: folder, signal: abort.signal })
+    } finally {
+      await last.close()
+    }
+  } catch (thrown) {
+    if (abort.signal.aborted)
+      throw new PeerError({ code: 'INTERRUPTED', kind: 'aborted', message: 'the demo was stopped' })
+    throw thrown
+  } finally {
+    await Promise.all(peers.map(peer => peer.stop()))
+    await rm(scratch, { recursive: true, force: true })
+  }
+  process.exit(0) // the signal handlers would keep the process
+}
+
+async function startPeers(peers: PeerProcess[], scratch: string, wanted: number): Promise<void> {
+  const workers = Math.max(1, Math.floor(availableParallelism() / wanted))
+  const options = { listen: '/ip4/127.0.0.1/tcp/0', workers, mdns: false }
+  peers.push(await startPeerProcess({ ...options, data: join(scratch, names[0]), name: names[0] }))
+  const { token } = peers[0]
+  const rest = names
+    .slice(1, wanted)
+    .map(name => startPeerProcess({ ...options, data: join(scratch, name), name, join: token }))
+  for (const started of await Promise.allSettled(rest)) {
+    if (started.status === 'rejected') throw started.reason
+    peers.push(started.value)
+  }
+}
+
+const knownMs = 15_000
+
+async function everyoneKnown(client: Client, wanted: number): Promise<void> {
+  const deadline = Date.now() + knownMs
+  while ((await client.peers()).filter(peer => peer.connected).length < wanted) {
+    if (Date.now() > deadline) {
+      throw new PeerError({
+        code: 'DEMO_MESH',
+        kind: 'transport',
+        message: 'the peers did not find each other on loopback; is a firewall in the way?',
+      })
+    }
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+}
+
+async function pictures(folder: string, wanted: number): Promise<string> {
+  say()
+  say(
+    pc.bold('2. Pictures') + pc.dim(`: ${count(wanted)} JPEGs of ten shapes, drawn now, hard enough that networks err`),
+  )
+  await rm(folder, { recursive: true, force: true })
+  const drawn = await drawSamples(folder, { count: wanted, seed: 2024 })
+  say(`   ${count(drawn.files)} files in ${folder}`)
+  return folder
+}
+
+async function ownModels(): Promise<string[]> {
+  const folder = join(packageRoot, 'demo/models')
+  return (await readdir(folder)).sort().map(name => join(folder, name))
+}
+
+interface Work {
+  images: string
+  models: string[]
+  out: string
+  cwd: string
+  signal: AbortSignal
+}
+
+async function classify(client: Client, { images, models, out, cwd, signal }: Work): Promise<void> {
+  say()
+  say(
+    pc.bold('3. The job') +
+      pc.dim(
+        `: submitted from ${(await client.info()).name}, an ensemble of ${plural(models.length, 'network')}, merged by mean`,
+      ),
+  )
+  const submitted = await client.submit({ workload: 'classify', inputs: [images], cwd, models, merge: 'mean', top: 1 })
+  for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)
+  const job = await follow(client, submitted.job, signal)
+  signal.throwIfAborted()
+  if (!job)
+    throw new PeerError({
+      code: 'PEER_GONE',
+      kind: 'transport',
+      message: 'the peer that the job was submitted to is gone',
+    })
+  requireFinal(job)
+  const saved = await saveResult(client.results(submitted.job), out, 'csv')
+
+  say(
+    `${pc.green('done')} in ${(job.elapsedMs / 1000).toFixed(1)} s · ${count(saved.rows)} classified · ${rate(job.itemsPerSecond)} img/s · ${count(saved.errors)} unreadable · leader ${job.leaderName}`,
+  )
+  say()
+  for (const line of shareLines(job)) say(`   ${line}`)
+  const found = await accuracies(client.results(submitted.job))
+  if (found) {
+    say()
+    const rows = found.map(one => [
+      one.name,
+      `${(100 * one.accuracy).toFixed(1)}%`,
+      `${count(one.correct)} of ${count(one.rows)}`,
+    ])
+    for (const line of table(['NETWORK', 'ACCURACY', 'CORRECT'], rows).trimEnd().split('\n')) say(`   ${line}`)
+  }
+  say()
+  say(`predictions: ${pc.bold(out)}`)
+  if (saved.errorsFile) say(`unreadable:  ${saved.errorsFile}`)
+  say(
+    pc.dim(
+      'On your own images and machines: peer start, then peer submit classify FOLDER --model MODEL (see README.md)',
+    ),
+  )
+}

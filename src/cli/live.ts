@@ -1,0 +1,85 @@
+/** A job's progress while it runs: one live line on a terminal, a line every few seconds elsewhere. */
+import cliProgress from 'cli-progress'
+import pc from 'picocolors'
+import type { JobSummary } from '../peer/control.ts'
+import { clock, count, deviceKind, rate } from './format.ts'
+
+export interface Live {
+  update(job: JobSummary): void
+  stop(): void
+}
+
+const quietMs = 2000
+const barWidth = 24
+const sharesShown = 6
+
+function shares(job: JobSummary): string {
+  const working = job.shares.filter(share => share.itemsDone > 0 || share.leased > 0)
+  const shown = working
+    .slice(0, sharesShown)
+    .map(share => `${share.name}(${deviceKind(share.backend)}) ${rate(share.itemsPerSecond)}/s`)
+  if (working.length > sharesShown) shown.push(`+${working.length - sharesShown}`)
+  return shown.join('  ')
+}
+
+function state(job: JobSummary): string {
+  if (job.phase === 'open') return 'looking for a leader'
+  if (job.phase === 'merging') return 'merging'
+  return `${rate(job.itemsPerSecond)} img/s${job.etaMs === undefined ? '' : `  ETA ${clock(job.etaMs)}`}`
+}
+
+const total = (job: JobSummary) => `${count(job.itemsTotal)}${job.complete ? '' : '+'}`
+
+function onTerminal(out: NodeJS.WriteStream): Live {
+  const bar = new cliProgress.SingleBar({
+    stream: out,
+    format: `  {bar}  {percentage}%  {done}/{all}  {state}   ${pc.dim('{shares}')}`,
+    barsize: barWidth,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    hideCursor: true,
+    clearOnComplete: true,
+    gracefulExit: false,
+  })
+  let started = false
+  return {
+    update(job) {
+      const payload = { done: count(job.itemsDone), all: total(job), state: state(job), shares: shares(job) }
+      if (!started) bar.start(Math.max(1, job.itemsTotal), job.itemsDone, payload)
+      started = true
+      bar.setTotal(Math.max(1, job.itemsTotal))
+      bar.update(job.itemsDone, payload)
+    },
+    stop() {
+      if (started) bar.stop()
+    },
+  }
+}
+
+function onPipe(out: NodeJS.WriteStream): Live {
+  let last = 0
+  return {
+    update(job) {
+      if (performance.now() - last < quietMs || job.outcome) return
+      last = performance.now()
+      out.write(`  ${count(job.itemsDone)}/${total(job)}  ${state(job)}  ${shares(job)}\n`)
+    },
+    stop() {},
+  }
+}
+
+export function live(out: NodeJS.WriteStream = process.stderr): Live {
+  return out.isTTY ? onTerminal(out) : onPipe(out)
+}
+
+/** Who did how much, one line a peer. */
+export function shareLines(job: JobSummary): string[] {
+  const done = Math.max(1, job.itemsDone)
+  return job.shares
+    .filter(share => share.itemsDone > 0)
+    .sort((a, b) => b.itemsDone - a.itemsDone)
+    .map(
+      share =>
+        `${share.name.padEnd(12)} ${count(share.itemsDone).padStart(9)}  ${((100 * share.itemsDone) / done).toFixed(0).padStart(3)}%  ${share.device}`,
+    )
+}

@@ -1,0 +1,54 @@
+/** How a command reaches a peer: the one that runs with this data folder, else one for the time of the command. */
+import type { Command } from 'commander'
+import { type Client, connectClient } from '../api/client.ts'
+import { PeerError } from '../base/errors.ts'
+import { dataFolder, hasMesh, socketPathOf } from '../peer/home.ts'
+import { type Peer, startPeer } from '../peer/peer.ts'
+
+export interface CommonOptions {
+  data?: string
+  verbose?: boolean
+}
+
+/** The options that every command takes. */
+export function common(command: Command): Command {
+  return command
+    .option('--data <dir>', "the peer's data folder (default: SHARDMESH_DATA, else ~/.shardmesh)")
+    .option('--verbose', 'errors with their stack trace')
+}
+
+/** The running peer of this data folder; throws NO_PEER when there is none. */
+export function runningPeer(options: CommonOptions): Promise<Client> {
+  return connectClient(socketPathOf(dataFolder(options.data)))
+}
+
+/** Long enough for mDNS to answer on a local network, short enough not to annoy. */
+const findPeersMs = 3000
+
+/**
+ * A peer in this process. In a mesh that was joined before, the others are waited for a moment; without a
+ * mesh this machine computes alone.
+ */
+export async function temporaryPeer(options: CommonOptions, note: (line: string) => void): Promise<Peer> {
+  const data = dataFolder(options.data)
+  const joined = await hasMesh(data)
+  const peer = await startPeer({ data, onWarning: note, mdns: joined })
+  if (!joined) note('no peer runs on this machine and it has joined no mesh: computing here alone')
+  else if (!(await peer.waitForPeers(findPeersMs)))
+    note(`no other peer of mesh ${peer.home.meshName} was found: computing here alone`)
+  return peer
+}
+
+/** `run` with the running peer, which is let go afterwards. */
+export async function withRunningPeer<T>(options: CommonOptions, run: (client: Client) => Promise<T>): Promise<T> {
+  const client = await runningPeer(options)
+  try {
+    return await run(client)
+  } finally {
+    await client.close()
+  }
+}
+
+export function isNoPeer(thrown: unknown): boolean {
+  return thrown instanceof PeerError && thrown.code === 'NO_PEER'
+}
