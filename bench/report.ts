@@ -1,0 +1,15 @@
+/** What every benchmark prints: one table, medians. */
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+export function printTable(head: string[], rows: string[][]): void {
+  const widths = head.map((title, c) => Math.max(title.length, ...rows.map(row => row[c].length)))
+  const line = (cells: string[]) =>
+    cells.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  ')
+  console.log(line(head))
+  for (const row of rows) console.log(line(row))
+}
