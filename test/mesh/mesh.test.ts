@@ -163,33 +163,48 @@ test('another peer at a known address is told from another mesh', async () => {
   await (await mesh({ secret, dial: [wrong, '/ip4/127.0.0.1/tcp/1', ...a.addresses()] })).joined()
 })
 
-test('a process whose mesh stopped ends by itself', { timeout: 20_000 }, async () => {
-  const secret = createSecret()
-  const a = await mesh({ secret, name: 'a' })
+/** A peer in a process of its own that joins `dial` and then does `then`. */
+function spawnPeer(secret: Uint8Array, dial: string[], then: string) {
   const script = `
     import { createIdentity } from './src/mesh/identity.ts'
     import { startMesh } from './src/mesh/mesh.ts'
     const init = JSON.parse(process.argv[1])
     const mesh = await startMesh({ ...init, secret: Buffer.from(init.secret, 'hex'), identity: createIdentity() })
     await mesh.joined()
-    await mesh.stop()
+    ${then}
   `
-  const init = {
-    secret: Buffer.from(secret).toString('hex'),
-    status: statusOf('child'),
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    dial: a.addresses(),
-    mdns: true,
-  }
-  const args = ['--input-type=module', '--eval', script, JSON.stringify(init)]
-  const child = spawn(process.execPath, args, { cwd: packageRoot, stdio: ['ignore', 'pipe', 'pipe'] })
+  const status = statusOf('child')
+  const listen = ['/ip4/127.0.0.1/tcp/0']
+  const init = JSON.stringify({ secret: Buffer.from(secret).toString('hex'), status, listen, dial, mdns: true })
+  const args = ['--input-type=module', '--eval', script, init]
+  return spawn(process.execPath, args, { cwd: packageRoot, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+test('a process whose mesh stopped ends by itself, and says nothing', { timeout: 20_000 }, async () => {
+  const secret = createSecret()
+  const a = await mesh({ secret, name: 'a' })
+  const child = spawnPeer(secret, a.addresses(), 'await mesh.stop()')
   let said = ''
-  child.stdout.on('data', text => {
-    said += text
-  })
-  child.stderr.on('data', text => {
-    said += text
-  })
+  for (const output of [child.stdout, child.stderr]) {
+    output.on('data', text => {
+      said += text
+    })
+  }
   const [code] = await once(child, 'close')
   expect([said, code]).toEqual(['', 0])
+})
+
+test('a peer that is killed is down as soon as its connection breaks', { timeout: 20_000 }, async () => {
+  const secret = createSecret()
+  const a = await mesh({ secret, name: 'a' })
+  const down: string[] = []
+  a.on('down', peer => down.push(peer))
+  const child = spawnPeer(secret, a.addresses(), '')
+  await until(() => namesUp(a).includes('child'))
+  const [{ peer }] = a.peers()
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await until(() => down.length > 0)
+  expect(down).toEqual([peer])
+  expect(recordOf(a, peer)?.connected).toBe(false)
 })
