@@ -1,9 +1,13 @@
 """The demo's three networks, small and unlike each other, and how each wants its pictures.
 
-Input [N, 3, side, side] float32, output [N, 10]. Only operators that every runtime has: Conv (with groups),
-Relu, Add, MaxPool, AveragePool, GlobalAveragePool, Flatten, Gemm, Softmax; BatchNormalization is folded on export.
+Input [N, 3, side, side] float32, output [N, 10]; BatchNormalization is folded into Conv on export.
 """
 from torch import nn
+
+# What the exported graphs may use, so that any runtime can run them.
+OPERATORS = {
+    "Conv", "Relu", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Flatten", "Gemm", "Softmax",
+}
 
 
 def conv(inputs, outputs, kernel=3, stride=1, groups=1, relu=True):

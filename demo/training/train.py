@@ -20,10 +20,11 @@ import numpy as np
 import onnx
 import torch
 from PIL import Image
+from onnx import numpy_helper
 from torch import nn
 
 sys.dont_write_bytecode = True
-from networks import NETWORKS  # noqa: E402
+from networks import NETWORKS, OPERATORS  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = ROOT / "demo" / "models"
@@ -127,18 +128,33 @@ def export(name, network, classes):
         input_names=["pixel_values"], output_names=[output],
         dynamic_axes={"pixel_values": {0: "N"}, output: {0: "N"}},
     )
-    model = onnx.load(str(file))
-    model.graph.name = name
-    for node in model.graph.node:
-        node.doc_string = ""
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, str(file))
+    tidy(file, name)
     labels = {str(i): c for i, c in enumerate(classes)}
     write(folder / "config.json", {
         "architectures": [entry["architecture"]], "num_channels": 3, "image_size": entry["side"],
         "id2label": labels, "label2id": {c: int(i) for i, c in labels.items()},
     })
     write(folder / "preprocessor_config.json", entry["preprocess"])
+
+
+def tidy(file, name):
+    """Leaves the network alone in its file: PyTorch pads by nothing before each average pool."""
+    model = onnx.load(str(file))
+    graph = model.graph
+    graph.name = name
+    constants = {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in graph.node if n.op_type == "Constant"}
+    padless = [n for n in graph.node if n.op_type == "Pad" and not constants[n.input[1]].any()]
+    source = {n.output[0]: n.input[0] for n in padless}
+    kept = [n for n in graph.node if n not in padless and n.op_type != "Constant"]
+    for node in kept:
+        node.doc_string = ""
+        node.input[:] = [source.get(i, i) for i in node.input]
+    del graph.node[:]
+    graph.node.extend(kept)
+    others = {n.op_type for n in kept} - OPERATORS
+    assert not others, f"{name} needs {others}: keep to {OPERATORS}"
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, str(file))
 
 
 def write(file, value):
