@@ -75,7 +75,7 @@ function addInput(
       `the model's input "${port.name}" takes ${port.dtype}; only float32 is supported, export the model with it`,
     )
   }
-  const dims = inputDims(port, options)
+  const dims = inputDims(model, port, options)
   if (options.input !== 'uint8') return builder.input(port.name, dims, 'float32')
   const [batch, channels, height, width] = dims
   if (model.inputs.length !== 1 || dims.length !== 4 || channels < 1 || channels > 4) {
@@ -105,7 +105,7 @@ function addInput(
   )
 }
 
-function inputDims(port: OnnxModel['inputs'][number], options: PlanOptions): Shape {
+function inputDims(model: OnnxModel, port: OnnxModel['inputs'][number], options: PlanOptions): Shape {
   if (!port.dims)
     throw modelError(
       'MODEL_INPUT',
@@ -113,7 +113,8 @@ function inputDims(port: OnnxModel['inputs'][number], options: PlanOptions): Sha
     )
   return port.dims.map((dim, axis) => {
     if (axis === 0 && typeof dim === 'string') return options.batch
-    if (axis === 0 && dim !== options.batch) {
+    // What a second input fixes may be no batch at all.
+    if (axis === 0 && port === model.inputs[0] && dim !== options.batch) {
       throw modelError(
         'MODEL_BATCH',
         `the model's input "${port.name}" takes exactly ${dim} rows at a time, not ${options.batch}`,

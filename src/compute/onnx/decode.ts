@@ -35,7 +35,7 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
   const opsets = new Map(
     raw.opsets.map(opset => [opset.domain === 'ai.onnx' ? '' : opset.domain, toNumber(opset.version)]),
   )
-  if (!opsets.has('')) throw notOnnx('it does not say which ONNX operator set it uses')
+  if (opsets.size === 0) throw notOnnx('it does not say which ONNX operator set it uses')
   const counts = [graph.nodes.length, graph.initializers.length, graph.inputs.length, graph.outputs.length]
   if (Math.max(...counts) > limits.modelOpsMax) {
     throw modelError(

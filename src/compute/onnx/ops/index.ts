@@ -6,7 +6,7 @@ import { concat } from './concat.ts'
 import { conv } from './conv.ts'
 import { gemm, matMul } from './gemm.ts'
 import { averagePool, globalAveragePool, globalMaxPool, maxPool } from './pool.ts'
-import { cast, constant, flatten, gather, identity, reshape, shape, squeeze, unsqueeze } from './shapes.ts'
+import { cast, constant, dropout, flatten, gather, identity, reshape, shape, squeeze, unsqueeze } from './shapes.ts'
 import { slice } from './slice.ts'
 import { logSoftmax, softmax } from './softmax.ts'
 import { transpose } from './transpose.ts'
@@ -25,7 +25,7 @@ export const lowerings: ReadonlyMap<string, Lowering> = new Map<string, Lowering
   ['Constant', constant],
   ['Conv', conv],
   ['Div', arithmetic('div')],
-  ['Dropout', identity],
+  ['Dropout', dropout],
   ['Erf', plain('erf')],
   ['Exp', plain('exp')],
   ['Flatten', flatten],

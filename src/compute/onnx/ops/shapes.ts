@@ -9,6 +9,13 @@ import { elementTypeName, isConstantType } from '../tensor-proto.ts'
 
 export const identity: Lowering = context => [inputAt(context, 0)]
 
+/** In inference: what comes in. Its mask is not computed. */
+export const dropout: Lowering = context => {
+  const [training = 0] = context.opset < 12 ? [] : (knownValues(context, 2, 'training_mode') ?? [])
+  if (training !== 0) throw opError(context, 'is in training mode; export the model for inference')
+  return [inputAt(context, 0)]
+}
+
 /** The target is an attribute before opset 5. 0 keeps a dim (unless allowzero), -1 is what remains. */
 export const reshape: Lowering = context => {
   const { op, opset } = context
