@@ -2,12 +2,20 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     reporters: ['default', './test/counts-reporter.ts'],
-    // Two cores: files run two at a time; a suite that starts processes waits for them itself.
     pool: 'forks',
-    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], maxWorkers: 2 },
+      },
+      {
+        // Each starts processes that want the whole machine: one file at a time, after the others.
+        extends: true,
+        test: { name: 'e2e', include: ['test/e2e/*.test.ts'], maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 })

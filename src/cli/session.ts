@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { type Client, connectClient } from '../api/client.ts'
 import { PeerError } from '../base/errors.ts'
 import { dataFolder, hasMesh, socketPathOf } from '../peer/home.ts'
-import { type Peer, startPeer } from '../peer/peer.ts'
+import type { Peer } from '../peer/peer.ts'
 
 export interface CommonOptions {
   data?: string
@@ -31,6 +31,8 @@ const findPeersMs = 3000
  */
 export async function temporaryPeer(options: CommonOptions, note: (line: string) => void): Promise<Peer> {
   const data = dataFolder(options.data)
+  // Loaded when it is needed: most commands only talk to a running peer, and should be quick.
+  const { startPeer } = await import('../peer/peer.ts')
   const joined = await hasMesh(data)
   const peer = await startPeer({ data, onWarning: note, mdns: joined })
   if (!joined) note('no peer runs on this machine and it has joined no mesh: computing here alone')

@@ -8,8 +8,6 @@ import { homedir, tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
-import { createIdentity, peerKeyOf } from '../mesh/identity.ts'
-import { decodeToken, encodeToken, meshName } from '../mesh/token.ts'
 
 export interface Home {
   readonly folder: string
@@ -32,6 +30,9 @@ export interface Home {
   /** The join token, with these addresses to dial. */
   token(addresses: string[]): string
 }
+
+/** Where a peer listens unless told otherwise. */
+export const defaultPort = 4601
 
 const meshFile = z.object({ secret: z.string().min(1), dial: z.array(z.string()).max(64).default([]) })
 
@@ -87,6 +88,9 @@ export async function hasMesh(folder: string): Promise<boolean> {
  * the token's mesh; without one, of the mesh it has, else of a new one.
  */
 export async function openHome(folder: string, token?: string): Promise<Home> {
+  // Loaded when it is needed: a command that only asks a running peer does without the network's packages.
+  const { createIdentity, peerKeyOf } = await import('../mesh/identity.ts')
+  const { decodeToken, encodeToken, meshName } = await import('../mesh/token.ts')
   const invited = token === undefined ? undefined : decodeToken(token)
   try {
     await mkdir(join(folder, 'blocks'), { recursive: true, mode: 0o700 })
@@ -102,7 +106,7 @@ export async function openHome(folder: string, token?: string): Promise<Home> {
     const known = text === undefined ? undefined : meshFile.parse(JSON.parse(text.toString()))
     const knownSecret = known && new Uint8Array(Buffer.from(known.secret, 'base64url'))
     if (invited && knownSecret && Buffer.compare(knownSecret, invited.secret) !== 0)
-      throw otherMesh(folder, knownSecret)
+      throw otherMesh(folder, meshName(knownSecret))
     const secret = invited?.secret ?? knownSecret ?? new Uint8Array(randomBytes(32))
     const dial = [...new Set([...(invited?.addresses ?? []), ...(known?.dial ?? [])])].slice(0, 64)
     const save = (addresses: string[]) =>
@@ -127,12 +131,12 @@ export async function openHome(folder: string, token?: string): Promise<Home> {
   }
 }
 
-function otherMesh(folder: string, secret: Uint8Array): PeerError {
+function otherMesh(folder: string, mesh: string): PeerError {
   return new PeerError({
     code: 'OTHER_MESH',
     kind: 'input',
     message:
-      `${folder} already belongs to the mesh ${meshName(secret)}, and the token is another mesh's; ` +
+      `${folder} already belongs to the mesh ${mesh}, and the token is another mesh's; ` +
       'use another folder with --data, or delete mesh.json there to leave the old mesh',
   })
 }

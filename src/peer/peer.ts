@@ -12,7 +12,7 @@ import type { Control } from './control.ts'
 import { createControl } from './control-local.ts'
 import { chooseDevices, type DeviceOptions, describeDevices } from './devices.ts'
 import { createDriver, type Driver } from './driver.ts'
-import { type Home, openHome } from './home.ts'
+import { defaultPort, type Home, openHome } from './home.ts'
 import { createJobBook } from './job-book.ts'
 import { createJobKeeper } from './job-keeper.ts'
 import { startPool } from './lanes/pool.ts'
@@ -41,7 +41,6 @@ export interface Peer extends Control {
   stop(): Promise<void>
 }
 
-export const defaultPort = 4601
 const cacheBytes = 256 * 1024 * 1024
 const statusMs = 1000
 const warningsMax = 20

@@ -1,6 +1,5 @@
 /** `peer demo`: a whole mesh on this machine, with pictures and networks of its own or with one's own. */
 import type { Command } from 'commander'
-import { runDemo } from '../demo/run.ts'
 import { wholeNumber } from './start.ts'
 
 export interface DemoOptions {
@@ -22,5 +21,5 @@ export function addDemo(peer: Command): void {
     .option('--peers <n>', 'peers to start', wholeNumber, 3)
     .option('--folder <dir>', 'where pictures and predictions go', 'demo-output')
     .option('--verbose', 'errors with their stack trace')
-    .action((options: DemoOptions) => runDemo(options))
+    .action(async (options: DemoOptions) => (await import('../demo/run.ts')).runDemo(options))
 }

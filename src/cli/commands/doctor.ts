@@ -5,9 +5,7 @@ import { availableParallelism, cpus, networkInterfaces, totalmem } from 'node:os
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import bytes from 'pretty-bytes'
-import { probeWebGpu } from '../../compute/backends/webgpu/probe.ts'
-import { dataFolder, hasMesh } from '../../peer/home.ts'
-import { defaultPort } from '../../peer/peer.ts'
+import { dataFolder, defaultPort, hasMesh } from '../../peer/home.ts'
 import { type CommonOptions, common, isNoPeer, withRunningPeer } from '../session.ts'
 
 interface Finding {
@@ -59,6 +57,7 @@ async function wasm(): Promise<Finding> {
 }
 
 async function webgpu(): Promise<Finding> {
+  const { probeWebGpu } = await import('../../compute/backends/webgpu/probe.ts')
   const probe = await probeWebGpu()
   if (!probe.available) return { topic: 'gpu', ok: false, says: probe.reason ?? 'no adapter', advice: probe.hint }
   if (probe.isFallback) {

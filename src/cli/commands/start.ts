@@ -1,10 +1,8 @@
 /** `peer start`: runs a peer until Ctrl-C. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
-import { serveApi } from '../../api/server.ts'
 import { shortPeer } from '../../base/ids.ts'
 import { dataFolder } from '../../peer/home.ts'
-import { startPeer } from '../../peer/peer.ts'
 import { type CommonOptions, common } from '../session.ts'
 
 interface StartOptions extends CommonOptions {
@@ -43,6 +41,8 @@ export function addStart(peer: Command): void {
 }
 
 async function start(options: StartOptions): Promise<void> {
+  const { startPeer } = await import('../../peer/peer.ts')
+  const { serveApi } = await import('../../api/server.ts')
   const peer = await startPeer({
     data: dataFolder(options.data),
     join: options.join,

@@ -133,12 +133,24 @@ export async function openClassifier(
     }
   }
 
-  async function run(blocks: Uint8Array[]): Promise<ShardOutput> {
+  /** Shards compute in the order in which they came: the next one's first images are decoded meanwhile. */
+  let turn: Promise<unknown> = Promise.resolve()
+
+  async function runInTurn(blocks: Uint8Array[]): Promise<ShardOutput> {
+    const before = turn
+    const mine = run(blocks, before)
+    turn = mine.catch(() => {}) // its caller hears of it
+    return mine
+  }
+
+  async function run(blocks: Uint8Array[], before: Promise<unknown>): Promise<ShardOutput> {
     const { items } = readShard(blocks)
     const scores = spec.models.map(() => new Float32Array(items.length * labels))
     const errors: { row: number; reason: string }[] = []
     const load = (from: number) => mapFew(items.slice(from, from + batchMax), item => prepare(item, distinct, bytesOf))
     let coming = load(0)
+    coming.catch(() => {}) // seen in its turn
+    await before
     for (let from = 0; from < items.length; from += batchMax) {
       const prepared = await coming
       coming = load(from + batchMax)
@@ -160,7 +172,7 @@ export async function openClassifier(
   }
 
   return {
-    run,
+    run: runInTurn,
     close() {
       for (const network of networks) network.close()
     },
