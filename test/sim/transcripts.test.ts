@@ -25,7 +25,7 @@ const scenarios: Record<string, Scenario> = {
       ...calm(2, 3),
       itemMs: [40, 40, 40],
       shards: 12,
-      acts: [{ do: 'crash', atMs: 600, peer: 1, backMs: 30_000 }],
+      acts: [{ do: 'crash', atMs: 600, peer: 1, backMs: 2000 }],
     },
   },
   'leader-dies': {
@@ -34,7 +34,7 @@ const scenarios: Record<string, Scenario> = {
       ...calm(1, 4),
       itemMs: [40, 40, 40, 40],
       shards: 16,
-      acts: [{ do: 'crash-leader', atMs: 900, backMs: 30_000 }],
+      acts: [{ do: 'crash-leader', atMs: 900, backMs: 2000 }],
     },
   },
   'owner-cancels': {

@@ -21,16 +21,29 @@ export function submit(turn: Turn, id: JobId, priority: number): void {
   job.owner = self
   job.specKnown = true
   job.priority = priority
-  job.ownerRole = { offers: 0, offerDueMs: turn.nowMs, led: false, tellDueMs: Number.POSITIVE_INFINITY }
+  job.ownerRole = {
+    offers: 0,
+    asked: new Set(),
+    rounds: 0,
+    offerDueMs: turn.nowMs,
+    led: false,
+    tellDueMs: Number.POSITIVE_INFINITY,
+  }
   makeOffer(turn, job)
 }
 
-/** Offers the job to the next candidate; after everyone was asked once, waits before asking again. */
+/** Offers the job to the best candidate not yet asked; after everyone was asked, waits before it asks again. */
 function makeOffer(turn: Turn, job: Job): void {
   const role = job.ownerRole
   if (!role || role.led || turn.nowMs < role.offerDueMs) return
-  const ranked = rankPeers(job.id, turn.state.peers, job.owner)
-  const peer = ranked[role.offers % ranked.length]
+  const peer = rankPeers(job.id, turn.state.peers, job.owner).find(one => !role.asked.has(one))
+  if (peer === undefined) {
+    role.asked.clear()
+    role.offerDueMs = turn.nowMs + backoffMs(turn.config, role.rounds)
+    role.rounds++
+    return
+  }
+  role.asked.add(peer)
   role.offers++
   role.offered = { counter: Math.max(role.offers, job.ballot.counter + 1), peer }
   role.offerDueMs = turn.nowMs + turn.config.offerMs
@@ -42,9 +55,7 @@ function nextOffer(turn: Turn, job: Job): void {
   const role = job.ownerRole
   if (!role || role.led) return
   role.offered = undefined
-  const candidates = turn.state.peers.size
-  const round = Math.floor(role.offers / candidates)
-  role.offerDueMs = turn.nowMs + (role.offers % candidates === 0 ? backoffMs(turn.config, round - 1) : 0)
+  role.offerDueMs = turn.nowMs
   makeOffer(turn, job)
 }
 

@@ -37,8 +37,11 @@ export interface Fetch {
 
 /** The owner's part: to find a leader, and to tell it of the inputs. */
 export interface OwnerRole {
-  /** Offers made so far; the next one's place in the ranking. */
+  /** Offers made so far: each carries the next counter. */
   offers: number
+  /** Who was asked in this round, and how many whole rounds there were. */
+  asked: Set<PeerKey>
+  rounds: number
   /** The offer that waits for its answer. */
   offered?: Ballot
   /** When the pending offer is given up, or the next one is made. */
