@@ -75,7 +75,7 @@ export function decodeTensor(raw: RawTensor, what: string): Constant {
   }
   const typed = reader.typed(raw)
   if (typed.length !== elements) throw wrongLength(what, dims, typed.length)
-  return { dims, dtype, data: dtype === 'float32' ? Float32Array.from(typed) : Float64Array.from(typed) }
+  return { dims, dtype, data: dtype === 'float32' ? new Float32Array(typed) : new Float64Array(typed) }
 }
 
 function wrongLength(what: string, dims: readonly number[], got: number) {

@@ -1,27 +1,17 @@
 /** Whole networks, from the file's bytes to the result, against onnxruntime-web; and that a row never depends on its batch. */
-import * as ort from 'onnxruntime-web'
 import { describe, expect, test } from 'vitest'
 import { createReferenceBackend } from '../../../src/compute/backends/reference/index.ts'
 import { createWasmBackend } from '../../../src/compute/backends/wasm/backend.ts'
 import { loadModel, planModel } from '../../../src/compute/engine/model.ts'
 import { openNetwork } from '../../../src/compute/engine/network.ts'
+import { runOnnxruntime } from '../onnxruntime.ts'
 import { randomInputs, relativeL2, sharedModels } from '../shared-models.ts'
-
-ort.env.wasm.numThreads = 1
 
 const backends = [
   ['wasm simd fma', () => createWasmBackend({ kind: 'simd fma' })],
   ['wasm simd', () => createWasmBackend({ kind: 'simd' })],
   ['reference', async () => createReferenceBackend()],
 ] as const
-
-async function onnxruntime(bytes: Uint8Array, inputs: Record<string, Float32Array>, dims: readonly number[]) {
-  const session = await ort.InferenceSession.create(bytes)
-  const feeds = Object.entries(inputs).map(([name, data]) => [name, new ort.Tensor('float32', data, dims)])
-  const results = await session.run(Object.fromEntries(feeds))
-  await session.release()
-  return results
-}
 
 describe.each(sharedModels())('$name', ({ name, bytes, batch, scale }) => {
   test.each(backends)('agrees with onnxruntime-web on %s', async (label, make) => {
@@ -31,11 +21,10 @@ describe.each(sharedModels())('$name', ({ name, bytes, batch, scale }) => {
     const inputs = randomInputs(program, scale)
     const backend = await make()
     const got = await (await backend.compile(program, weights)).run(inputs)
-    const floats = Object.fromEntries(Object.entries(inputs).map(([key, data]) => [key, Float32Array.from(data)]))
-    const want = await onnxruntime(bytes, floats, program.inputs[0].dims)
+    const want = await runOnnxruntime(bytes, program, inputs)
     for (const { name: port, dims } of program.outputs) {
       expect(dims).toEqual(want[port].dims)
-      expect(relativeL2(got[port], await want[port].getData())).toBeLessThan(1e-4)
+      expect(relativeL2(got[port], want[port].data)).toBeLessThan(1e-4)
     }
     await backend.dispose()
   })

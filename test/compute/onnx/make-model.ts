@@ -1,0 +1,110 @@
+/** Writes small ONNX files for tests, field by field on the wire, so that the decoder is not its own judge. */
+import protobuf from 'protobufjs/minimal.js'
+
+export type AttributeInit = number | readonly number[] | string | { float: number }
+
+export interface OpInit {
+  type: string
+  inputs: string[]
+  outputs: string[]
+  name?: string
+  domain?: string
+  attributes?: Record<string, AttributeInit>
+}
+
+export interface TensorInit {
+  dims: number[]
+  data: Float32Array | readonly number[]
+}
+
+export interface ModelInit {
+  opset: number
+  /** float32 inputs. */
+  inputs: Record<string, (number | string)[]>
+  outputs: string[]
+  /** Float32Array: float32; plain numbers: int64. */
+  constants?: Record<string, TensorInit>
+  ops: OpInit[]
+}
+
+type Writer = protobuf.Writer
+type Fill = (writer: Writer) => void
+
+/** Wire types: 0 varint, 2 length-delimited, 5 four bytes. */
+const tag = (writer: Writer, field: number, wire: number) => writer.uint32((field << 3) | wire)
+const text = (writer: Writer, field: number, value: string) => tag(writer, field, 2).string(value)
+const int = (writer: Writer, field: number, value: number) => tag(writer, field, 0).int64(value)
+function message(writer: Writer, field: number, fill: Fill): void {
+  tag(writer, field, 2).fork()
+  fill(writer)
+  writer.ldelim()
+}
+
+/** AttributeProto.AttributeType, which onnxruntime insists on. */
+const [floatType, intType, stringType, intsType] = [1, 2, 3, 7]
+
+function attribute(writer: Writer, name: string, value: AttributeInit): void {
+  text(writer, 1, name)
+  if (typeof value === 'number') {
+    int(writer, 3, value)
+    int(writer, 20, intType)
+  } else if (typeof value === 'string') {
+    text(writer, 4, value)
+    int(writer, 20, stringType)
+  } else if ('float' in value) {
+    tag(writer, 2, 5).float(value.float)
+    int(writer, 20, floatType)
+  } else {
+    for (const item of value) int(writer, 8, item)
+    int(writer, 20, intsType)
+  }
+}
+
+function tensor(writer: Writer, name: string, { dims, data }: TensorInit): void {
+  for (const dim of dims) int(writer, 1, dim)
+  int(writer, 2, data instanceof Float32Array ? 1 : 7)
+  text(writer, 8, name)
+  if (data instanceof Float32Array) {
+    tag(writer, 9, 2).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  } else {
+    for (const value of data) int(writer, 7, value)
+  }
+}
+
+function port(writer: Writer, name: string, dims?: readonly (number | string)[]): void {
+  text(writer, 1, name)
+  message(writer, 2, type =>
+    message(type, 1, tensorType => {
+      int(tensorType, 1, 1)
+      if (!dims) return
+      message(tensorType, 2, shape => {
+        for (const dim of dims)
+          message(shape, 1, one => (typeof dim === 'number' ? int(one, 1, dim) : text(one, 2, dim)))
+      })
+    }),
+  )
+}
+
+export function makeModel(init: ModelInit): Uint8Array {
+  const writer = new protobuf.Writer()
+  int(writer, 1, 7)
+  message(writer, 7, graph => {
+    for (const op of init.ops) {
+      message(graph, 1, node => {
+        for (const input of op.inputs) text(node, 1, input)
+        for (const output of op.outputs) text(node, 2, output)
+        text(node, 3, op.name ?? op.outputs[0])
+        text(node, 4, op.type)
+        for (const [name, value] of Object.entries(op.attributes ?? {}))
+          message(node, 5, one => attribute(one, name, value))
+        if (op.domain) text(node, 7, op.domain)
+      })
+    }
+    text(graph, 2, 'test')
+    for (const [name, value] of Object.entries(init.constants ?? {})) message(graph, 5, one => tensor(one, name, value))
+    for (const [name, dims] of Object.entries(init.inputs)) message(graph, 11, one => port(one, name, dims))
+    for (const name of init.outputs) message(graph, 12, one => port(one, name))
+  })
+  message(writer, 8, opset => int(opset, 2, init.opset))
+  return writer.finish()
+}
