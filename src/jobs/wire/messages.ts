@@ -3,6 +3,7 @@ import { limits } from '../../base/limits.ts'
 import type { StreamMessage } from '../core/types.ts'
 import { amount, type Fields, fields, flag, idIn, idOut, invalid, present, reason, text } from './fields.ts'
 import {
+  anyBallotIn,
   ballotIn,
   ballotOut,
   headIn,
@@ -104,7 +105,7 @@ const codecs: { [P in Type]: Codec<P> } = {
   },
   superseded: {
     out: m => present({ ballot: ballotOut(m.ballot), outcome: m.outcome && outcomeOut(m.outcome) }),
-    in: (map, job) => ({ type: 'superseded', job, ballot: ballotIn(map.ballot), ...optionalOutcomeIn(map) }),
+    in: (map, job) => ({ type: 'superseded', job, ballot: anyBallotIn(map.ballot), ...optionalOutcomeIn(map) }),
   },
   cancel: { out: () => ({}), in: (_map, job) => ({ type: 'cancel', job }) },
   outcome: {

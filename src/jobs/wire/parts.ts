@@ -29,8 +29,8 @@ export function ballotIn(value: unknown): Ballot {
   return { counter: whole(value[0], ballotCounterMax, 'ballot counter'), peer: peerKey(value[1], 'ballot peer') }
 }
 
-/** The ballot before any: only an outcome may carry it, when the owner ends a job that nobody led yet. */
-function anyBallotIn(value: unknown): Ballot {
+/** Also the ballot before any: a job that its owner ended before anybody led it has no other. */
+export function anyBallotIn(value: unknown): Ballot {
   if (Array.isArray(value) && value.length === 2 && value[0] === 0 && value[1] === '') return { counter: 0, peer: '' }
   return ballotIn(value)
 }

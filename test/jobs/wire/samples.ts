@@ -35,6 +35,7 @@ export function everyMessage(random: Prng): StreamMessage[] {
     { type: 'inventory', job, ballot: ballot(), results: results(), working: shards(), manifest: manifest(), complete },
     { type: 'superseded', job, ballot: ballot() },
     ...outcomes.map((outcome): StreamMessage => ({ type: 'superseded', job, ballot: ballot(), outcome })),
+    { type: 'superseded', job, ballot: { counter: 0, peer: '' }, outcome: outcomes[1] },
     { type: 'cancel', job },
     ...outcomes.map((outcome): StreamMessage => ({ type: 'outcome', job, outcome })),
   ]
