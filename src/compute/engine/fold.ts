@@ -4,8 +4,14 @@
  */
 import { type KernelName, kernels } from '../kernels/index.ts'
 import type { KernelArray } from '../tensor/dtype.ts'
-import { foldFlopsMax, type Graph } from './graph.ts'
+import type { Graph } from './graph.ts'
 import { type Step, type StepOf, stepCost } from './program.ts'
+
+/**
+ * Flops and bytes that a whole model may spend here, a second or so of scalar arithmetic. What a hostile or odd model wants
+ * beyond it stays in the program, where it is cut into runs and can be stopped.
+ */
+const foldWorkMax = 256 * 1024 * 1024
 
 const absent = new Float32Array(0)
 
@@ -13,10 +19,15 @@ export function foldConstants(graph: Graph): void {
   const writers = new Map<number, Step[]>()
   for (const step of graph.steps) writers.set(step.output, [...(writers.get(step.output) ?? []), step])
   const folded = new Set<Step>()
+  let budget = foldWorkMax
   for (const [output, steps] of writers) {
     // The map is in order of first writing, so what these steps read was looked at before.
     const known = steps.every(step => step.inputs.every(input => input === null || graph.values[input].constant))
-    if (!known || steps.reduce((sum, step) => sum + stepCost(step).flops, 0) > foldFlopsMax) continue
+    if (!known) continue
+    const costs = steps.map(stepCost)
+    const work = costs.reduce((sum, { flops, bytes }) => sum + flops + bytes, 4 * graph.values[output].elements)
+    if (work > budget) continue
+    budget -= work
     const result = new Float32Array(graph.values[output].elements)
     for (const step of steps) {
       runReference(

@@ -5,7 +5,6 @@
  * A value is storage; a `Tensor` is a way to see one, so that a Reshape costs nothing. Steps are in an order that
  * can be run. A value is written by one step, or by several `copy` steps that fill it together.
  */
-import { limits } from '../../base/limits.ts'
 import type { KernelName, KernelParams } from '../kernels/index.ts'
 import type { Constant } from '../tensor/constant.ts'
 import type { DType, KernelArray } from '../tensor/dtype.ts'
@@ -108,6 +107,3 @@ export function countUses(graph: Graph): Int32Array {
   for (const port of graph.outputs) uses[port.value]++
   return uses
 }
-
-/** Constants are small enough to compute while a network is prepared up to this many flops. */
-export const foldFlopsMax: number = limits.tensorElementsMax
