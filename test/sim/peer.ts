@@ -17,6 +17,7 @@ export interface World {
   randomDelayMs(): number
   faulty(): boolean
   serial: readonly BlockId[]
+  itemsPerShard: number
   chain: { block: BlockId; shards: { items: number }[] }[]
   rates: { runFail: number; blockLoss: number }
   reduce: Reduce
@@ -60,7 +61,7 @@ export function createPeer({ name, slots, itemMs, config, world }: SimPeerInit):
 
   const lanes = createLanes({
     lanes: Math.max(1, slots),
-    elapsedMs: shard => itemMs * itemsOf(shard),
+    elapsedMs: () => itemMs * world.itemsPerShard,
     after: (delayMs, run) => world.after(delayMs, () => peer.act(run)),
     done(shard, elapsedMs) {
       if (world.faulty() && world.random() < world.rates.runFail) {
@@ -70,7 +71,7 @@ export function createPeer({ name, slots, itemMs, config, world }: SimPeerInit):
       const block = blockId(bytes)
       peer.blocks.set(block, bytes)
       const result = { shard, block, errors: 0 }
-      peer.dispatch({ type: 'ran', job: world.job, result, items: itemsOf(shard), elapsedMs })
+      peer.dispatch({ type: 'ran', job: world.job, result, items: world.itemsPerShard, elapsedMs })
     },
   })
 
@@ -92,8 +93,6 @@ export function createPeer({ name, slots, itemMs, config, world }: SimPeerInit):
       world.after(5, () => peer.act(() => peer.dispatch({ type: 'merged', job: world.job, ballot, result })))
     },
   })
-
-  const itemsOf = (shard: number) => world.chain.flatMap(manifest => manifest.shards)[shard].items
 
   function perform(effect: Effect): void {
     watch.effect(effect)
@@ -130,7 +129,7 @@ export function createPeer({ name, slots, itemMs, config, world }: SimPeerInit):
         if (effect.type === 'fetch-spec') {
           if (!source?.hasSpec) return peer.dispatch({ type: 'fetch-failed', job, what: 'spec' })
           peer.hasSpec = true
-          return peer.dispatch({ type: 'spec', job, owner: owner(world), priority: 0 })
+          return peer.dispatch({ type: 'spec', job, owner: names[0], priority: 0 })
         }
         const { count } = effect.manifest
         if (!source || source.manifests < count) return peer.dispatch({ type: 'fetch-failed', job, what: 'manifest' })
@@ -176,22 +175,7 @@ export function createPeer({ name, slots, itemMs, config, world }: SimPeerInit):
   return peer
 }
 
-/** The first peer submits. */
-export function owner(_world: World): PeerKey {
-  return names[0]
-}
+const animals = ['ant', 'bee', 'cat', 'dog', 'elk', 'fox', 'gnu', 'hen', 'ibis', 'jay', 'kiwi', 'lynx']
 
-export const names: readonly PeerKey[] = [
-  'ant',
-  'bee',
-  'cat',
-  'dog',
-  'elk',
-  'fox',
-  'gnu',
-  'hen',
-  'ibis',
-  'jay',
-  'kiwi',
-  'lynx',
-]
+/** Short names first, for transcripts are read. */
+export const names: readonly PeerKey[] = [...animals, ...Array.from({ length: 200 }, (_, i) => `peer${i}`)]

@@ -40,3 +40,18 @@ test('without faults a job takes about as long as its work, and one leader', () 
   expect(ballots).toBe(1)
   expect(tookMs).toBeLessThan(3000)
 })
+
+test('eighty peers, of which one that leads and five others die, share one job', () => {
+  const crowd = calm(11, 80)
+  const acts = [1, 2, 3, 4, 5].map(n => ({ do: 'crash', atMs: 500 + n * 100, peer: 10 * n, backMs: 5000 }) as const)
+  const { phase, ballots } = simulateOrTell({
+    ...crowd,
+    shards: 2000,
+    itemMs: crowd.itemMs.map(() => 20),
+    gossipLossRate: 0.2,
+    healMs: 10_000,
+    acts: [...acts, { do: 'crash-leader', atMs: 1500, backMs: 5000 }],
+  })
+  expect(phase).toBe('final')
+  expect(ballots).toBeGreaterThan(1)
+})

@@ -67,6 +67,7 @@ export function simulate(options: SimOptions, transcript?: string[]): SimResult 
     randomDelayMs: () => between(options.delayMs.min, options.delayMs.max),
     faulty: () => !heals(),
     serial: Array.from({ length: options.shards }, (_, shard) => blockId(resultBytes(job, shard))),
+    itemsPerShard: options.itemsPerShard,
     chain: [],
     rates: { runFail: options.runFailRate, blockLoss: options.blockLossRate },
     reduce: options.reduce ?? reduce,
