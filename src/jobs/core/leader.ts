@@ -77,6 +77,7 @@ export function advance(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey
 
 /** More manifests were read: from shard `first` on there is new work. */
 export function onMoreShards(turn: Turn, job: Job, leader: LeaderRole, first: number): void {
+  leader.starvedMs = undefined
   collectEarly(turn, job, leader, first)
   advance(turn, job, leader)
 }
@@ -209,10 +210,15 @@ export function tickLeader(turn: Turn, job: Job, leader: LeaderRole): void {
     advance(turn, job, leader)
   }
   gossipDigest(turn, job, leader, false)
+  failIfStarved(turn, job, leader)
+}
+
+/** Inputs that nobody will ever name: their owner is gone, or it said its last and the manifests can be had nowhere. */
+function failIfStarved(turn: Turn, job: Job, leader: LeaderRole): void {
   const ownerHere = job.owner === undefined || turn.state.peers.has(job.owner)
-  if (ownerHere || allRead(job)) leader.ownerGoneMs = undefined
-  else leader.ownerGoneMs ??= turn.nowMs
-  if (leader.ownerGoneMs !== undefined && turn.nowMs - leader.ownerGoneMs >= turn.config.ownerGraceMs) {
-    failJob(turn, job, leader, 'its owner left before all inputs were read: submit it again')
-  }
+  if (allRead(job) || (ownerHere && !job.complete)) leader.starvedMs = undefined
+  else leader.starvedMs ??= turn.nowMs
+  if (leader.starvedMs === undefined || turn.nowMs - leader.starvedMs < turn.config.ownerGraceMs) return
+  const why = ownerHere ? 'the list of its inputs is lost' : 'its owner left before all inputs were read'
+  failJob(turn, job, leader, `${why}: submit it again`)
 }

@@ -109,8 +109,8 @@ export interface LeaderRole {
   digestAtMs: number
   digestSoon: boolean
   version: number
-  /** Since when the owner is gone; undefined while it is here. */
-  ownerGoneMs?: number
+  /** Since when no further manifest can be hoped for, though not all were read. */
+  starvedMs?: number
 }
 
 /** A message that must arrive, after its send failed. */

@@ -203,7 +203,7 @@ export interface CoreConfig {
   fetchMs: number
   /** A lease must be this old before an idle peer gets a second one on the same shard. */
   speculateMs: number
-  /** A job whose owner is gone before all inputs were read fails after this time. */
+  /** A job whose owner is gone before all inputs were read, or whose manifests nobody has, fails after this time. */
   ownerGraceMs: number
   /** No shard further than this beyond the merge is leased: bounds the results that wait to be merged. */
   lookaheadShards: number

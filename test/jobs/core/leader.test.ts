@@ -108,6 +108,18 @@ describe('the end', () => {
     }
   })
 
+  test('a job whose manifests nobody has fails after ownerGraceMs, but not while more of them come', () => {
+    const peer = leading('me', 'own', 1, { ownerGraceMs: 60_000 }, false)
+    peer.hear('own', { type: 'manifest', job, manifest: head(4), complete: true })
+    for (let index = 1; index < 3; index++) {
+      peer.wait(50_000)
+      peer.manifest(index, 1)
+    }
+    expect(peer.view()?.phase).toBe('running')
+    peer.wait(61_000)
+    expect(peer.view()?.outcome?.reason).toContain('the list of its inputs is lost')
+  })
+
   test('an ended job answers whoever still acts in it with its end, and is forgotten after rememberMs', () => {
     const peer = leading('me', 'own', 0, { rememberMs: 100_000 })
     peer.feed({ type: 'merged', job, ballot, result: result(0).block })
