@@ -45,7 +45,8 @@ export function watchPeer(peer: PeerKey) {
   let merging: { ballot: Ballot; next: number; lost: Set<number> } | undefined
   return {
     lost(shard: number): void {
-      merging?.lost.add(shard)
+      // Word of an older merge's loss may come late: what this merge has not had yet, it has not lost.
+      if (merging && shard < merging.next) merging.lost.add(shard)
     },
     effect(effect: Effect): void {
       const ballot = actsUnder(effect)
