@@ -122,7 +122,7 @@ export function createDriver(deps: DriverDeps): Driver {
       case 'merge-shard':
         return merging.shard(effect.job, effect.ballot, effect.result, effect.holders)
       case 'merge-end':
-        return merging.end(effect.job, effect.ballot)
+        return merging.end(effect.job, effect.ballot, effect.shards)
       case 'merge-drop':
         return merging.drop(effect.job)
       case 'changed':

@@ -21,7 +21,8 @@ export interface MergeDeps {
 
 export interface MergeRunner {
   shard(job: JobId, ballot: Ballot, result: ShardResult, holders: PeerKey[]): void
-  end(job: JobId, ballot: Ballot): void
+  /** All `shards` were handed over; finishes once all are merged, and not before one that was lost came again. */
+  end(job: JobId, ballot: Ballot, shards: number): void
   drop(job: JobId): void
 }
 
@@ -84,10 +85,11 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
       merge.early.set(result.shard, { result, holders })
       enqueue(job, merge, () => addReady(job, merge))
     },
-    end(job, ballot) {
+    end(job, ballot, shards) {
       const merge = current(job, ballot)
       enqueue(job, merge, async () => {
-        if (merge.dropped) return
+        // A shard was lost meanwhile: the core asks for the end again once it has it.
+        if (merge.dropped || merge.next < shards) return
         const root = await (await merge.merger).end()
         if (!merge.dropped) deps.merged(job, ballot, root)
       })

@@ -34,6 +34,11 @@ export function view(state: State, id: JobId, nowMs: number): JobView | undefine
   const job = state.jobs.get(id)
   if (!job || job.owner === undefined) return undefined
   const led = job.ballot.counter > 0
+  // The owner knows of inputs before the leader does.
+  const shardsTotal = Math.max(job.items.length, job.seen?.shards ?? 0)
+  const itemsTotal = Math.max(job.itemsTotal, job.seen?.itemsTotal ?? 0)
+  // A final job has every shard, whatever the last digest that came through still said.
+  const all = job.outcome?.phase === 'final' ? { shardsDone: shardsTotal, itemsDone: itemsTotal } : {}
   return {
     job: id,
     owner: job.owner,
@@ -41,9 +46,9 @@ export function view(state: State, id: JobId, nowMs: number): JobView | undefine
     ballot: led ? job.ballot : undefined,
     leader: led ? job.ballot.peer : undefined,
     ...progress(job),
-    // The owner knows of inputs before the leader does.
-    shardsTotal: Math.max(job.items.length, job.seen?.shards ?? 0),
-    itemsTotal: Math.max(job.itemsTotal, job.seen?.itemsTotal ?? 0),
+    ...all,
+    shardsTotal,
+    itemsTotal,
     complete: allRead(job) || (job.seen?.complete ?? false),
     outcome: job.outcome,
     sinceMs: (job.outcome ? job.endedMs : nowMs) - job.startedMs,
