@@ -11,9 +11,9 @@ import { decodeDigest, encodeDigest } from '../jobs/wire/digest.ts'
 import { decodeEnvelope } from '../jobs/wire/envelope.ts'
 import type { Mesh, PeerRecord } from '../mesh/types.ts'
 import type { BlockExchange } from './block-exchange.ts'
+import type { BlockHolds } from './block-holds.ts'
 import { createExecutor, type Executor } from './executor.ts'
 import type { JobBook } from './job-book.ts'
-import type { JobKeeper } from './job-keeper.ts'
 import type { LanePool } from './lanes/pool.ts'
 import { createMergeRunner } from './merge-runner.ts'
 import { createOutbox, jobProtocol } from './outbox.ts'
@@ -25,7 +25,7 @@ export interface DriverDeps {
   exchange: BlockExchange
   book: JobBook
   pool: LanePool
-  keeper: JobKeeper
+  holds: BlockHolds
   /** A job's view changed. */
   changed: (job: JobId) => void
   ended: (job: JobId, outcome: JobOutcome) => void
@@ -66,10 +66,9 @@ export function createDriver(deps: DriverDeps): Driver {
     exchange,
     pool: deps.pool,
     holders,
-    ran: (job, shard, block, items, errors, elapsedMs) => {
-      deps.keeper.holds(job, block)
-      dispatch({ type: 'ran', job, result: { shard, block, errors }, items, elapsedMs })
-    },
+    holds: deps.holds,
+    ran: (job, shard, block, items, errors, elapsedMs) =>
+      dispatch({ type: 'ran', job, result: { shard, block, errors }, items, elapsedMs }),
     failed: (job, shard, error) =>
       dispatch({ type: 'run-failed', job, shard, reason: error.message, retryable: error.retry !== 'never' }),
   })
@@ -170,12 +169,15 @@ export function createDriver(deps: DriverDeps): Driver {
 
   mesh.serve(jobProtocol, async (from, body) => {
     const { messages, blocks } = decodeEnvelope(body)
-    // Named by their hashes: what is not what a message speaks of is simply never asked for.
-    for (const block of blocks.values()) await exchange.put(block)
     for (const message of messages) {
-      if (message.type === 'results') for (const result of message.results) deps.keeper.holds(message.job, result.block)
-      dispatch({ type: 'message', from, message })
+      // Of a job that is over, nothing is kept; nor is a block that no message speaks of.
+      if (message.type !== 'results' || view(state, message.job, Date.now())?.outcome) continue
+      for (const { block } of message.results) {
+        const bytes = blocks.get(block)
+        if (bytes) await deps.holds.storeFor(message.job).put(bytes)
+      }
     }
+    for (const message of messages) dispatch({ type: 'message', from, message })
     return new Uint8Array()
   })
 

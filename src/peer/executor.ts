@@ -6,6 +6,7 @@ import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
+import type { BlockHolds } from './block-holds.ts'
 import type { JobBook, JobRecord } from './job-book.ts'
 import type { LanePool, OpenJob } from './lanes/pool.ts'
 import { createThroughput } from './throughput.ts'
@@ -14,6 +15,7 @@ export interface ExecutorDeps {
   book: JobBook
   exchange: BlockExchange
   pool: LanePool
+  holds: BlockHolds
   ran: (job: JobId, shard: number, block: BlockId, items: number, errors: number, elapsedMs: number) => void
   failed: (job: JobId, shard: number, error: PeerError) => void
   /** Who may hold a job's blocks, the best first. */
@@ -75,6 +77,11 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     return opening
   }
 
+  async function fetchFor(job: JobId, id: BlockId, holders: PeerKey[]): Promise<Uint8Array> {
+    await deps.holds.hold(job, id)
+    return deps.exchange.get(id, holders)
+  }
+
   async function compute(pending: Pending): Promise<void> {
     const record = deps.book.get(pending.job)
     const entry = record?.shards[pending.shard]
@@ -89,12 +96,12 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     const holders = deps.holders(pending.job)
     const [job, blocks] = await Promise.all([
       openOnce(pending.job, record),
-      Promise.all(entry.blocks.map(id => deps.exchange.get(id, holders))),
+      Promise.all(entry.blocks.map(id => fetchFor(pending.job, id, holders))),
     ])
     if (pending.aborted) return
     const output = await deps.pool.run(pending.job, () => job, blocks)
     if (pending.aborted) return
-    const block = await deps.exchange.put(output.bytes)
+    const block = await deps.holds.storeFor(pending.job).put(output.bytes)
     throughput.done(output.items)
     deps.ran(pending.job, pending.shard, block, output.items, output.errors, output.elapsedMs)
   }

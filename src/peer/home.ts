@@ -85,9 +85,9 @@ export async function hasMesh(folder: string): Promise<boolean> {
 
 /**
  * Opens the data folder, making what is missing. With a join token the folder is (or becomes) part of
- * the token's mesh; without one, of the mesh it has, else of a new one.
+ * the token's mesh; without one, of the mesh it has, else of a new one, which is kept unless `keepNew` is false.
  */
-export async function openHome(folder: string, token?: string): Promise<Home> {
+export async function openHome(folder: string, token?: string, keepNew = true): Promise<Home> {
   // Loaded when it is needed: a command that only asks a running peer does without the network's packages.
   const { createIdentity, peerKeyOf } = await import('../mesh/identity.ts')
   const { decodeToken, encodeToken, meshName } = await import('../mesh/token.ts')
@@ -111,7 +111,7 @@ export async function openHome(folder: string, token?: string): Promise<Home> {
     const dial = [...new Set([...(invited?.addresses ?? []), ...(known?.dial ?? [])])].slice(0, 64)
     const save = (addresses: string[]) =>
       writeSecret(file, JSON.stringify({ secret: Buffer.from(secret).toString('base64url'), dial: addresses }))
-    if (!invited) await save(dial)
+    if (!invited && (keepNew || knownSecret)) await save(dial)
     return {
       folder,
       blocksFolder: join(folder, 'blocks'),

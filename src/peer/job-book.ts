@@ -33,7 +33,8 @@ export interface JobBook {
   ): Promise<void>
   /** The owner appends shards to its own job; resolves to the new block's place and id. */
   append(job: JobId, shards: ShardEntry[]): Promise<{ index: number; block: BlockId }>
-  forget(job: JobId): void
+  /** The job is over: its list of shards is not needed any more, what it was stays known. */
+  close(job: JobId): void
 }
 
 export function createJobBook(exchange: BlockExchange, identity: Uint8Array): JobBook {
@@ -96,8 +97,9 @@ export function createJobBook(exchange: BlockExchange, identity: Uint8Array): Jo
       return { index, block }
     },
 
-    forget(job) {
-      records.delete(job)
+    close(job) {
+      const record = records.get(job)
+      if (record) record.shards = []
     },
   }
 }

@@ -8,6 +8,7 @@ import { openDiskStore } from '../data/store/disk-store.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import { createBlockExchange } from './block-exchange.ts'
+import { createBlockHolds } from './block-holds.ts'
 import type { Control } from './control.ts'
 import { createControl } from './control-local.ts'
 import { chooseDevices, type DeviceOptions, describeDevices } from './devices.ts'
@@ -31,6 +32,8 @@ export interface PeerInit extends DeviceOptions {
   listen?: string[]
   /** Find peers on the local network; default true. */
   mdns?: boolean
+  /** Without a mesh so far: a new one for this run only, that nobody can join later. */
+  alone?: boolean
   onWarning?: (message: string) => void
 }
 
@@ -48,7 +51,8 @@ const warningsMax = 20
 /** Starts listening where asked; only an explicit address may fail for its port. */
 async function joinMesh(home: Home, init: PeerInit, status: PeerStatus): Promise<Mesh> {
   const base = { identity: home.identity, secret: home.secret, status, dial: home.dial, mdns: init.mdns ?? true }
-  if (init.listen) return startMesh({ ...base, listen: init.listen })
+  const asked = init.alone ? [] : init.listen
+  if (asked) return startMesh({ ...base, listen: asked })
   try {
     return await startMesh({ ...base, listen: [`/ip4/0.0.0.0/tcp/${defaultPort}`] })
   } catch (thrown) {
@@ -78,7 +82,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     init.onWarning?.(message)
   }
 
-  const home = await openHome(init.data, init.join)
+  const home = await openHome(init.data, init.join, !init.alone)
   const devices = await chooseDevices(init, warn)
   const store = await openDiskStore(home.blocksFolder, { cacheBytes })
   const pool = await startPool({ ...devices, onWarning: warn, onChange: () => refresh() })
@@ -113,14 +117,15 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
 
   const exchange = createBlockExchange(mesh, store)
   const book = createJobBook(exchange, home.identity)
-  const keeper = createJobKeeper({ self: mesh.self, store, exchange, book })
+  const holds = createBlockHolds(store)
+  const keeper = createJobKeeper({ self: mesh.self, exchange, holds, book })
   const progress = createProgress({ self: mesh.self, status, peers: () => mesh.peers(), nowMs: () => Date.now() })
   driver = createDriver({
     mesh,
     exchange,
     book,
     pool,
-    keeper,
+    holds,
     changed: job => control.changed(job),
     ended: (job, outcome) => {
       submissions.end(job)
@@ -133,6 +138,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     self: mesh.self,
     store,
     exchange,
+    holds,
     book,
     dispatch: driver.dispatch,
   })
@@ -143,7 +149,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const timer = setInterval(refresh, statusMs)
   const offUp = mesh.on('up', () => {
     const addresses = mesh.peers().flatMap(record => (record.connected ? record.addresses.slice(0, 4) : []))
-    void home.remember(addresses.length > 0 ? addresses : home.dial).catch(() => {})
+    if (addresses.length > 0) void home.remember(addresses).catch(() => {})
   })
 
   return {
@@ -158,6 +164,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       control.stop()
       await mesh.stop()
       await pool.stop()
+      await keeper.settled()
       await store.close()
     },
   }

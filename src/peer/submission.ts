@@ -13,6 +13,7 @@ import { prepareClassify } from '../jobs/workloads/classify/prepare.ts'
 import { itemsPerShard } from '../jobs/workloads/classify/spec.ts'
 import { sign } from '../mesh/identity.ts'
 import type { BlockExchange } from './block-exchange.ts'
+import type { BlockHolds } from './block-holds.ts'
 import type { ClassifyRequest, Submitted } from './control.ts'
 import type { LocalEvent } from './driver.ts'
 import type { JobBook } from './job-book.ts'
@@ -22,6 +23,7 @@ export interface SubmissionDeps {
   self: string
   store: BlockStore
   exchange: BlockExchange
+  holds: BlockHolds
   book: JobBook
   dispatch: (event: LocalEvent) => void
 }
@@ -52,7 +54,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       deps.dispatch({ type: 'manifest', job, index, block, shards: shards.map(shard => ({ items: shard.items })) })
     }
     try {
-      for await (const shard of cutShards(inputs, deps.store, { itemsPerShard: items })) {
+      for await (const shard of cutShards(inputs, deps.holds.storeFor(job), { itemsPerShard: items })) {
         if (signal.aborted) return
         batch.push(shard)
         if (batch.length >= manifestShardsMax || performance.now() - sentMs > manifestMs) await flush()
