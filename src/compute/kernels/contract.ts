@@ -9,7 +9,7 @@
  *   the WASM function takes the inputs' addresses in order (0 where absent), the output's and the scratch memory's.
  * - NaN passes through everything that is not stated otherwise; the sign of a zero is kept by `copy` alone.
  */
-import type { KernelArray } from '../tensor/dtype.ts'
+import type { HostArray } from '../tensor/dtype.ts'
 
 export type ParamType = 'u32' | 'i32' | 'f32'
 
@@ -32,9 +32,10 @@ export interface KernelContract<F extends ParamFields> {
   readonly operands: readonly string[]
   /**
    * The definition: reads `inputs` (an absent operand is a zero-length array), writes all of `output` (`copy`:
-   * the part that it names). Sums are accumulated in double precision and rounded once.
+   * the part that it names). Sums are accumulated in double precision and rounded once
+   * (to a Float64Array, where integers are folded while a network is prepared, not at all).
    */
-  reference(params: ParamsOf<F>, inputs: readonly KernelArray[], output: Float32Array): void
+  reference(params: ParamsOf<F>, inputs: readonly HostArray[], output: Float32Array | Float64Array): void
   cost(params: ParamsOf<F>): Cost
 }
 

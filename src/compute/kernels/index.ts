@@ -1,5 +1,5 @@
 /** All kernels by name. A backend's table is `Record<KernelName, Implementation | Unsupported>`, so that none is forgotten. */
-import type { KernelArray } from '../tensor/dtype.ts'
+import type { HostArray } from '../tensor/dtype.ts'
 import { affine } from './affine.ts'
 import { binary } from './binary.ts'
 import type { Cost, ParamsOf, ParamType } from './contract.ts'
@@ -34,8 +34,8 @@ export type KernelParams = { readonly [K in KernelName]: ParamsOf<(typeof table)
 /** The definition of a kernel, as its contract states it. */
 export type KernelReference<K extends KernelName> = (
   params: KernelParams[K],
-  inputs: readonly KernelArray[],
-  output: Float32Array,
+  inputs: readonly HostArray[],
+  output: Float32Array | Float64Array,
 ) => void
 
 /** A contract, with its params tied to the kernel's name. */

@@ -6,6 +6,12 @@ export type DType = 'float32' | 'uint8'
 /** The arrays behind a device type on the host. */
 export type KernelArray = Float32Array | Uint8Array
 
+/**
+ * What a kernel's reference reads and writes on the host: the arrays of a device, and doubles, in which integers are
+ * exact while a network is prepared.
+ */
+export type HostArray = KernelArray | Float64Array
+
 /** Bytes of one element. */
 export const dtypeBytes: Readonly<Record<DType, number>> = { float32: 4, uint8: 1 }
 
