@@ -4,6 +4,7 @@
  */
 import type { JobId, PeerKey } from '../base/ids.ts'
 import type { JobOutcome, JobPhase } from '../jobs/core/types.ts'
+import type { MergedRoot } from '../jobs/workloads/classify/result.ts'
 import type { MergeKind, ScoreKind } from '../jobs/workloads/classify/spec.ts'
 
 export interface PeerInfo {
@@ -93,16 +94,9 @@ export interface Submitted {
   notes: string[]
 }
 
-export interface ResultHeader {
+/** What the rows mean. One numeric class alone: the bits do not depend on which peers took part. */
+export interface ResultHeader extends Omit<MergedRoot, 'parts'> {
   job: JobId
-  labels: string[]
-  models: string[]
-  merge: string
-  top: number
-  rows: number
-  errors: number
-  /** One alone: the bits do not depend on which peers took part. */
-  numericClasses: string[]
 }
 
 export interface Ranked {
