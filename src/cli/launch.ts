@@ -24,12 +24,11 @@ function handOver(binary: string): void {
   // The channel is there so that either process notices when the other one is gone.
   const child = spawn(binary, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    // In a process group of its own, so that a Ctrl-C at the terminal reaches it once: from here.
+    detached: true,
     env: { ...process.env, SHARDMESH_LAUNCHED: '1' },
   })
-  // A terminal sends Ctrl-C to both; the child decides what it means.
-  process.on('SIGINT', () => {})
-  process.on('SIGTERM', () => child.kill('SIGTERM'))
-  process.on('SIGHUP', () => child.kill('SIGHUP'))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => {
     if (signal) process.exit(128 + (signal === 'SIGINT' ? 2 : signal === 'SIGTERM' ? 15 : 9))
     process.exit(code ?? 1)
