@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { PeerError } from '../../../base/errors.ts'
 import { loadModel, type Model, planModel } from '../../../compute/engine/model.ts'
+import type { Program } from '../../../compute/engine/program.ts'
 import type { ModelPort } from '../../../compute/onnx/model.ts'
 import { scaleAndBias } from '../../../data/images/apply.ts'
 import type { ImagePreprocess } from '../../../data/images/preprocess.ts'
@@ -49,12 +50,15 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
     const source = await readModelFolder(resolve(init.cwd, path))
     const bytes = await readFile(source.onnxPath)
     const model = named(source, () => loadModel(bytes))
-    const output = classifierOutput(source, model)
+    const image = imageInput(source, model, notes)
+    // Everything that can be wrong inside the graph shows when it is planned, and the outputs' shapes are known then.
+    const { program } = named(source, () =>
+      planModel(model, { ...imagePlan(model, image), batch: model.fixedBatch ?? 1 }),
+    )
+    const output = classifierOutput(source, program)
     const own = source.labels ?? extra ?? numbered(source, output.classes, notes)
     checkLabels(source, own, output.classes, source.labels ? 'config.json' : init.labels)
     labels ??= own
-    const image = imageInput(source, model, notes)
-    named(source, () => planModel(model, { ...imagePlan(model, image), batch: model.fixedBatch ?? 1 }))
     models.push({
       name: unique(source.name, models),
       file: await writeBlocks(store, bytes),
@@ -90,13 +94,12 @@ function unique(name: string, models: readonly ClassifyModel[]): string {
 }
 
 /** The one output with a value a class: [N, classes], with or without trailing ones. */
-function classifierOutput(source: ModelSource, model: Model): { name: string; classes: number } {
-  for (const port of model.outputs) {
-    const rest = port.dims?.slice(1).filter((dim, i) => i === 0 || dim !== 1)
-    if (port.dtype === 'float32' && rest?.length === 1 && typeof rest[0] === 'number')
-      return { name: port.name, classes: rest[0] }
+function classifierOutput(source: ModelSource, program: Program): { name: string; classes: number } {
+  for (const { name, dims } of program.outputs) {
+    const rest = dims.slice(1).filter((dim, axis) => axis === 0 || dim !== 1)
+    if (dims.length >= 2 && rest.length === 1) return { name, classes: rest[0] }
   }
-  const got = model.outputs.map(portText).join(', ')
+  const got = program.outputs.map(port => `${port.name} [${port.dims.join(', ')}]`).join(', ')
   throw wrong(
     'MODEL_NOT_CLASSIFIER',
     `${source.onnxPath} is not a classifier: its outputs are ${got}; expected [N, classes]`,
