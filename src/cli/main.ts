@@ -51,7 +51,10 @@ Several peers on one machine have a data folder each: add --data DIR to say whic
 }
 
 // Started by an older Node's launcher: when that one is killed, this one must not stay behind.
-if (process.env.SHARDMESH_LAUNCHED && process.channel) process.on('disconnect', () => process.exit(1))
+if (process.env.SHARDMESH_LAUNCHED && process.channel) {
+  process.on('disconnect', () => process.exit(1))
+  process.channel.unref() // the listener alone would keep a command that is done from ending
+}
 
 // `peer peers | head` closes the pipe early; that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
