@@ -34,7 +34,8 @@ export async function temporaryPeer(options: CommonOptions, note: (line: string)
   // Loaded when it is needed: most commands only talk to a running peer, and should be quick.
   const { startPeer } = await import('../peer/peer.ts')
   const joined = await hasMesh(data)
-  const peer = await startPeer({ data, onWarning: note, mdns: joined, alone: !joined })
+  // It dials and is not dialled: nobody should look for it later.
+  const peer = await startPeer({ data, onWarning: note, mdns: joined, alone: !joined, listen: [] })
   if (!joined) note('no peer runs on this machine and it has joined no mesh: computing here alone')
   else if (!(await peer.waitForPeers(findPeersMs)))
     note(`no other peer of mesh ${peer.home.meshName} was found: computing here alone`)

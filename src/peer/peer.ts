@@ -28,7 +28,7 @@ export interface PeerInit extends DeviceOptions {
   join?: string
   /** Shown to people; the machine's name when absent. */
   name?: string
-  /** Multiaddrs. Absent: every interface at port 4601, or any port where that one is taken. */
+  /** Multiaddrs; none: it only dials. Absent: every interface at port 4601, or any port where that one is taken. */
   listen?: string[]
   /** Find peers on the local network; default true. */
   mdns?: boolean
@@ -51,8 +51,7 @@ const warningsMax = 20
 /** Starts listening where asked; only an explicit address may fail for its port. */
 async function joinMesh(home: Home, init: PeerInit, status: PeerStatus): Promise<Mesh> {
   const base = { identity: home.identity, secret: home.secret, status, dial: home.dial, mdns: init.mdns ?? true }
-  const asked = init.alone ? [] : init.listen
-  if (asked) return startMesh({ ...base, listen: asked })
+  if (init.listen) return startMesh({ ...base, listen: init.listen })
   try {
     return await startMesh({ ...base, listen: [`/ip4/0.0.0.0/tcp/${defaultPort}`] })
   } catch (thrown) {
