@@ -65,6 +65,21 @@ const leading: { [K in KernelName]: KernelParams[K][] } = {
   pool2d: [ones('pool2d')],
   softmax: [1, 100, 1000].map(axis => ones('softmax', { axis })),
   unary: [ones('unary')],
+  'conv-transpose': [ones('conv-transpose')],
+  cumsum: [ones('cumsum')],
+  gather: [ones('gather')],
+  'gather-elements': [ones('gather-elements')],
+  'gather-nd': [ones('gather-nd')],
+  lrn: [ones('lrn')],
+  matmul: [ones('matmul')],
+  normalize: [ones('normalize')],
+  pool3d: [ones('pool3d')],
+  reduce: [ones('reduce')],
+  'resample-axis': [ones('resample-axis')],
+  'scatter-elements': [ones('scatter-elements')],
+  'scatter-nd': [ones('scatter-nd')],
+  'top-k': [ones('top-k')],
+  where: [ones('where')],
 }
 
 function variantsOf<K extends KernelName>(name: K): Variant[] {

@@ -4,14 +4,40 @@
  * y[i0..i5] = act(f(a[sum of i*strideA], b[sum of i*strideB])), f chosen by `op`; y is dense.
  * Shapes: y [dim0, dim1, dim2, dim3, dim4, dim5], axes joined and padded in front with 1 (tensor/strides.ts); a stride
  *         of 0 repeats. Whole operands are dim5 long with stride 1, a scalar has all strides 0.
- * Numerics: one rounding. min and max give NaN if either is NaN.
- * Source: ONNX operators Add, Sub, Mul, Div, Min, Max, opset 14.
+ * Numerics: one rounding; pow within a few units in the last place. min and max give NaN if either is NaN. Comparisons
+ *           and logic give 0 or 1; every comparison with NaN is 0, and NaN is true. A remainder is exact.
+ * Source: ONNX operators Add, Sub, Mul, Div, Min, Max (opset 14), Pow (15), Mod (13), Equal, Less, Greater, And, Or, Xor,
+ *         PRelu (16).
  */
 import { activate, activationFields } from './activation.ts'
 import { defineKernel } from './contract.ts'
 
 /** The values of the param `op`. */
-export const binaryOps = { add: 0, sub: 1, mul: 2, div: 3, min: 4, max: 5 } as const
+export const binaryOps = {
+  add: 0,
+  sub: 1,
+  mul: 2,
+  div: 3,
+  min: 4,
+  max: 5,
+  pow: 6,
+  /** Remainder with the divisor's sign. */
+  mod: 7,
+  /** Remainder with the dividend's sign. */
+  fmod: 8,
+  /** Quotient of integers, towards zero. */
+  intDiv: 9,
+  equal: 10,
+  less: 11,
+  lessOrEqual: 12,
+  greater: 13,
+  greaterOrEqual: 14,
+  and: 15,
+  or: 16,
+  xor: 17,
+  /** a < 0 ? a * b : a */
+  prelu: 18,
+} as const
 
 export type BinaryOp = keyof typeof binaryOps
 
@@ -23,7 +49,30 @@ export const binaryFunctions: readonly ((a: number, b: number) => number)[] = [
   (a, b) => a / b,
   (a, b) => Math.min(a, b),
   (a, b) => Math.max(a, b),
+  power,
+  modulo,
+  (a, b) => a % b,
+  (a, b) => Math.trunc(a / b),
+  (a, b) => Number(a === b),
+  (a, b) => Number(a < b),
+  (a, b) => Number(a <= b),
+  (a, b) => Number(a > b),
+  (a, b) => Number(a >= b),
+  (a, b) => Number(a !== 0 && b !== 0),
+  (a, b) => Number(a !== 0 || b !== 0),
+  (a, b) => Number((a !== 0) !== (b !== 0)),
+  (a, b) => (a < 0 ? a * b : a),
 ]
+
+/** As IEEE 754 has it: 1 to any power is 1, and so is (-1) to an infinite one; JavaScript gives NaN there. */
+function power(a: number, b: number): number {
+  return a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b
+}
+
+function modulo(a: number, b: number): number {
+  const rest = a % b
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest
+}
 
 export const binary = defineKernel({
   fields: {

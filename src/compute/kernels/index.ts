@@ -3,27 +3,57 @@ import type { HostArray } from '../tensor/dtype.ts'
 import { affine } from './affine.ts'
 import { binary } from './binary.ts'
 import type { Cost, ParamsOf, ParamType } from './contract.ts'
+import { convTranspose } from './conv-transpose.ts'
 import { conv2d } from './conv2d.ts'
 import { copy } from './copy.ts'
+import { cumsum } from './cumsum.ts'
+import { gather } from './gather.ts'
+import { gatherElements } from './gather-elements.ts'
+import { gatherNd } from './gather-nd.ts'
 import { gemm } from './gemm.ts'
 import { globalAveragePool } from './global-average-pool.ts'
 import { imageToTensor } from './image-to-tensor.ts'
+import { lrn } from './lrn.ts'
+import { matmul } from './matmul.ts'
+import { normalize } from './normalize.ts'
 import { pool2d } from './pool2d.ts'
+import { pool3d } from './pool3d.ts'
+import { reduce } from './reduce.ts'
+import { resampleAxis } from './resample-axis.ts'
+import { scatterElements } from './scatter-elements.ts'
+import { scatterNd } from './scatter-nd.ts'
 import { softmax } from './softmax.ts'
+import { topK } from './top-k.ts'
 import { unary } from './unary.ts'
+import { where } from './where.ts'
 
 /** The key is the basename of the kernel's files. */
 const table = {
   affine,
   binary,
+  'conv-transpose': convTranspose,
   conv2d,
   copy,
+  cumsum,
+  gather,
+  'gather-elements': gatherElements,
+  'gather-nd': gatherNd,
   gemm,
   'global-average-pool': globalAveragePool,
   'image-to-tensor': imageToTensor,
+  lrn,
+  matmul,
+  normalize,
   pool2d,
+  pool3d,
+  reduce,
+  'resample-axis': resampleAxis,
+  'scatter-elements': scatterElements,
+  'scatter-nd': scatterNd,
   softmax,
+  'top-k': topK,
   unary,
+  where,
 } as const
 
 export type KernelName = keyof typeof table

@@ -23,6 +23,21 @@ export const referenceTable: ReferenceTable = {
   pool2d: kernels.pool2d.reference,
   softmax: kernels.softmax.reference,
   unary: kernels.unary.reference,
+  where: kernels.where.reference,
+  reduce: kernels.reduce.reference,
+  matmul: kernels.matmul.reference,
+  normalize: kernels.normalize.reference,
+  lrn: kernels.lrn.reference,
+  cumsum: kernels.cumsum.reference,
+  'top-k': kernels['top-k'].reference,
+  gather: kernels.gather.reference,
+  'gather-elements': kernels['gather-elements'].reference,
+  'gather-nd': kernels['gather-nd'].reference,
+  'scatter-elements': kernels['scatter-elements'].reference,
+  'scatter-nd': kernels['scatter-nd'].reference,
+  'resample-axis': kernels['resample-axis'].reference,
+  'conv-transpose': kernels['conv-transpose'].reference,
+  pool3d: kernels.pool3d.reference,
 }
 
 const absent = new Float32Array(0)
