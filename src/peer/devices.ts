@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { PeerError } from '../base/errors.ts'
 import { probeWebGpu } from '../compute/backends/webgpu/probe.ts'
 import type { PeerStatus } from '../mesh/types.ts'
-import type { LaneFacts } from './lanes/pool.ts'
+import type { LaneFacts } from './lanes/types.ts'
 
 export interface DeviceOptions {
   /** `auto`: a real GPU and WASM; `webgpu`: any adapter, a software one too; `wasm`: no GPU. Default auto. */

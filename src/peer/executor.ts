@@ -8,7 +8,8 @@ import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
 import type { JobBook, JobRecord } from './job-book.ts'
-import type { LanePool, OpenJob } from './lanes/pool.ts'
+import type { LanePool } from './lanes/pool.ts'
+import type { OpenJob } from './lanes/types.ts'
 import { createThroughput } from './throughput.ts'
 
 export interface ExecutorDeps {

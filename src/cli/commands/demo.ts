@@ -1,15 +1,7 @@
 /** `peer demo`: a whole mesh on this machine, with pictures and networks of its own or with one's own. */
 import type { Command } from 'commander'
+import type { DemoOptions } from '../demo/run.ts'
 import { wholeNumber } from './start.ts'
-
-export interface DemoOptions {
-  images?: string
-  model?: string[]
-  count: number
-  peers: number
-  folder: string
-  verbose?: boolean
-}
 
 export function addDemo(peer: Command): void {
   peer

@@ -10,7 +10,6 @@ import { type Client, connectClient } from '../../api/client.ts'
 import { PeerError } from '../../base/errors.ts'
 import { packageRoot } from '../../base/package-root.ts'
 import { socketPathOf } from '../../peer/home.ts'
-import type { DemoOptions } from '../commands/demo.ts'
 import { follow, interruptible, requireFinal } from '../follow.ts'
 import { count, plural, rate, table } from '../format.ts'
 import { shareLines } from '../live.ts'
@@ -18,6 +17,15 @@ import { checkOut, saveResult } from '../save-result.ts'
 import { accuracies } from './accuracy.ts'
 import { drawSamples } from './draw.ts'
 import { type PeerProcess, startPeerProcess } from './peer-process.ts'
+
+export interface DemoOptions {
+  images?: string
+  model?: string[]
+  count: number
+  peers: number
+  folder: string
+  verbose?: boolean
+}
 
 const names = ['kiwi', 'fig', 'plum', 'lime', 'pear', 'quince', 'mango', 'peach']
 const say = (line = '') => process.stderr.write(`${line && '  '}${line}\n`)

@@ -8,7 +8,7 @@ import { PeerError } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
 import { sibling } from '../../base/package-root.ts'
 import type { FromLane, LaneInit, ToLane } from './messages.ts'
-import type { LaneFacts, OpenJob, RanShard } from './pool.ts'
+import type { LaneFacts, OpenJob, RanShard } from './types.ts'
 
 export interface Lane {
   readonly facts: LaneFacts

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os'
 import { assert, PeerError } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
 import { type Lane, startLane } from './lane-host.ts'
+import type { LaneFacts, OpenJob, RanShard } from './types.ts'
 
 export interface PoolInit {
   /** WASM threads. */
@@ -17,26 +18,6 @@ export interface PoolInit {
   onWarning: (message: string) => void
   /** Lanes came or went. */
   onChange: () => void
-}
-
-export interface OpenJob {
-  workload: string
-  body: unknown
-  files: { name: string; bytes: Uint8Array }[]
-}
-
-export interface RanShard {
-  bytes: Uint8Array
-  items: number
-  errors: number
-  /** From the moment a lane took it. */
-  elapsedMs: number
-}
-
-export interface LaneFacts {
-  backend: 'wasm' | 'webgpu'
-  device: string
-  numericClass: string
 }
 
 export interface LanePool {

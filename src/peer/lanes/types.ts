@@ -1,0 +1,20 @@
+/** What passes through a compute lane, and what a lane says of itself. */
+export interface OpenJob {
+  workload: string
+  body: unknown
+  files: { name: string; bytes: Uint8Array }[]
+}
+
+export interface RanShard {
+  bytes: Uint8Array
+  items: number
+  errors: number
+  /** From the moment a lane took it. */
+  elapsedMs: number
+}
+
+export interface LaneFacts {
+  backend: 'wasm' | 'webgpu'
+  device: string
+  numericClass: string
+}
