@@ -2,10 +2,35 @@
  * binary: one function of two elements, with broadcasting and an activation.
  *
  * Shapes: y [dim0, …, dim5] dense, a and b walked by strides in elements. Params: src/compute/kernels/binary.ts. No scratch.
- * Numerics: one rounding; min and max pass NaN on.
- * Source: ONNX Add, Sub, Mul, Div, Min, Max.
+ * Numerics: one rounding; min and max pass NaN on; powers through double precision, remainders exact, one at a time.
+ * Source: ONNX Add, Sub, Mul, Div, Min, Max, Pow, Mod, the comparisons and the logic, PRelu.
  */
+import { pow64 } from './double'
 import { activate, storeLanes } from './simd'
+
+const POW: u32 = 6
+const MOD: u32 = 7
+const FMOD: u32 = 8
+
+/** 1 where the mask is set, else 0. */
+// @ts-ignore: decorator
+@inline
+function truth(mask: v128): v128 {
+  return v128.and(mask, f32x4.splat(1))
+}
+
+// @ts-ignore: decorator
+@inline
+function isSet(x: v128): v128 {
+  return f32x4.ne(x, f32x4.splat(0))
+}
+
+/** One of the operators that go one at a time. */
+function one(op: u32, a: f32, b: f32): f32 {
+  if (op == POW) return <f32>pow64(<f64>a, <f64>b)
+  const rest = a % b
+  return op == MOD && rest != 0 && rest < 0 != b < 0 ? rest + b : rest
+}
 
 /** `op` is a literal at every call, so one case remains of this. */
 // @ts-ignore: decorator
@@ -16,7 +41,17 @@ function apply(op: u32, a: v128, b: v128): v128 {
   if (op == 2) return f32x4.mul(a, b)
   if (op == 3) return f32x4.div(a, b)
   if (op == 4) return f32x4.min(a, b)
-  return f32x4.max(a, b)
+  if (op == 5) return f32x4.max(a, b)
+  if (op == 9) return f32x4.trunc(f32x4.div(a, b))
+  if (op == 10) return truth(f32x4.eq(a, b))
+  if (op == 11) return truth(f32x4.lt(a, b))
+  if (op == 12) return truth(f32x4.le(a, b))
+  if (op == 13) return truth(f32x4.gt(a, b))
+  if (op == 14) return truth(f32x4.ge(a, b))
+  if (op == 15) return truth(v128.and(isSet(a), isSet(b)))
+  if (op == 16) return truth(v128.or(isSet(a), isSet(b)))
+  if (op == 17) return truth(v128.xor(isSet(a), isSet(b)))
+  return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, f32x4.splat(0)))
 }
 
 /** Four elements: one after the other (stride 1), or one repeated (stride 0). */
@@ -47,6 +82,17 @@ function line(
   }
 }
 
+function slowLine(
+  op: u32, a: usize, b: usize, y: usize, count: u32, strideA: i32, strideB: i32, activation: u32, low: v128, high: v128,
+): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const value = f32x4.splat(one(op, load<f32>(a), load<f32>(b)))
+    storeLanes(y + (i << 2), activate(value, activation, low, high), 1)
+    a += strideA << 2
+    b += strideB << 2
+  }
+}
+
 export function binary(
   a: usize, b: usize, y: usize, scratch: usize, op: u32,
   dim0: u32, dim1: u32, dim2: u32, dim3: u32, dim4: u32, dim5: u32,
@@ -68,7 +114,20 @@ export function binary(
               case 2: line(2, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
               case 3: line(3, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
               case 4: line(4, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
-              default: line(5, atA, atB, y, dim5, strideA5, strideB5, activation, low, high)
+              case 5: line(5, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case POW:
+              case MOD:
+              case FMOD: slowLine(op, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 9: line(9, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 10: line(10, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 11: line(11, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 12: line(12, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 13: line(13, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 14: line(14, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 15: line(15, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 16: line(16, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              case 17: line(17, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
+              default: line(18, atA, atB, y, dim5, strideA5, strideB5, activation, low, high)
             }
             y += dim5 << 2
           }

@@ -68,6 +68,30 @@ export function exp4(x: v128): v128 {
   return f32x4.mul(f32x4.mul(p, pow2(half)), pow2(i32x4.sub(whole, half)))
 }
 
+/** exp(x) - 1 without the loss near 0: 2^n (e^r - 1) + (2^n - 1), with exp4's r and polynomial. For x <= 88. */
+export function expm14(x: v128): v128 {
+  x = f32x4.max(x, f32x4.splat(-87))
+  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504088896341)))
+  let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)))
+  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)))
+  let p = f32x4.splat(1.9875691500e-4)
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3))
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3))
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2))
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1))
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1))
+  p = f32x4.add(f32x4.mul(f32x4.mul(p, r), r), r)
+  const scale = pow2(i32x4.trunc_sat_f32x4_s(n))
+  return f32x4.add(f32x4.mul(p, scale), f32x4.sub(scale, f32x4.splat(1)))
+}
+
+/** ln(1 + x) for x >= 0, relative to its size: the rounding of 1 + x is added back. */
+export function log1p4(x: v128): v128 {
+  const one = f32x4.splat(1)
+  const u = f32x4.add(one, x)
+  return f32x4.add(log4(u), f32x4.div(f32x4.sub(x, f32x4.sub(u, one)), u))
+}
+
 /** Natural logarithm; subnormal numbers count with their value. Source: Cephes, logf. */
 export function log4(x: v128): v128 {
   const tiny = f32x4.lt(x, f32x4.splat(1.17549435e-38))

@@ -4,8 +4,9 @@
  * y[i0..i5] = act(f(a[sum of i*strideA], b[sum of i*strideB])), f chosen by `op`; y is dense.
  * Shapes: y [dim0, dim1, dim2, dim3, dim4, dim5], axes joined and padded in front with 1 (tensor/strides.ts); a stride
  *         of 0 repeats. Whole operands are dim5 long with stride 1, a scalar has all strides 0.
- * Numerics: one rounding; pow within a few units in the last place. min and max give NaN if either is NaN. Comparisons
- *           and logic give 0 or 1; every comparison with NaN is 0, and NaN is true. A remainder is exact.
+ * Numerics: one rounding; pow within a few units in the last place, x^0 = 1^y = 1 for all x and y. min and max give NaN
+ *           if either is NaN. Comparisons and logic give 0 or 1; every comparison with NaN is 0, and NaN is true. mod,
+ *           fmod and intDiv are exact for whole numbers up to 2^24.
  * Source: ONNX operators Add, Sub, Mul, Div, Min, Max (opset 14), Pow (15), Mod (13), Equal, Less, Greater, And, Or, Xor,
  *         PRelu (16).
  */

@@ -3,67 +3,15 @@
  * What is right is whatever the reference backend says; a case states only how far from it one may be.
  */
 import { type Prng, prng } from '../../../src/base/prng.ts'
-import { type KernelProgram, kernelProgram, type OperandInit } from '../../../src/compute/engine/kernel-program.ts'
-import { activations } from '../../../src/compute/kernels/activation.ts'
-import { binaryOps } from '../../../src/compute/kernels/binary.ts'
-import type { KernelName, KernelParams } from '../../../src/compute/kernels/index.ts'
+import { kernelProgram } from '../../../src/compute/engine/kernel-program.ts'
+import type { KernelName } from '../../../src/compute/kernels/index.ts'
 import { poolKinds } from '../../../src/compute/kernels/pool2d.ts'
-import { unaryOps } from '../../../src/compute/kernels/unary.ts'
-import { broadcastShape, broadcastStrides } from '../../../src/compute/tensor/broadcast.ts'
 import { elementsOf, stridesOf } from '../../../src/compute/tensor/shape.ts'
 import { collapse } from '../../../src/compute/tensor/strides.ts'
+import { awkwards, epilogues, input, type KernelCase, normals, one, rounding, sum, weight } from './case.ts'
+import { binaryCases, unaryCases, whereCases } from './cases-elementwise.ts'
 
-export interface KernelCase extends KernelProgram {
-  kernel: KernelName
-  name: string
-  /** |got - want| <= absolute + relative * |want|; `bits`: the same bits, -0 and all. */
-  tolerance: { relative: number; absolute: number } | 'bits'
-}
-
-type Tolerance = KernelCase['tolerance']
-
-/** One rounding, fused or not. */
-const rounding: Tolerance = { relative: 3e-7, absolute: 1e-6 }
-/** Float32 sums of `terms` products of standard normals, in any order, fused or not. */
-const sum = (terms: number): Tolerance => ({ relative: 1e-6, absolute: 1e-6 * (1 + terms ** 0.75) })
-/** exp and its relatives on a GPU: WGSL allows 3 + 2|x| units in the last place. */
-const transcendental: Tolerance = { relative: 1e-5, absolute: 2e-6 }
-
-export function normals(random: Prng, count: number): Float32Array {
-  return Float32Array.from({ length: count }, () => random.normal())
-}
-
-/**
- * Near the ends of what float32 holds, but not beyond what every device must compute with: a GPU may flush subnormal
- * numbers to 0 and divides only by what has a normal reciprocal, and float32 sums of these do not overflow where the
- * reference's double ones would not.
- */
-const awkward = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 2e-38, 3e37]
-
-/** Normals with an awkward value in about every fifth place. */
-function awkwards(random: Prng, count: number): Float32Array {
-  return Float32Array.from({ length: count }, () => (random.int(5) ? random.normal() : random.pick(awkward)))
-}
-
-const input = (data: OperandInit['data']): OperandInit => ({ data })
-const weight = (data: OperandInit['data']): OperandInit => ({ data, fixed: true })
-
-function one<K extends KernelName>(
-  kernel: K,
-  name: string,
-  params: KernelParams[K],
-  operands: (OperandInit | null)[],
-  outputElements: number,
-  tolerance: Tolerance,
-): KernelCase {
-  return { kernel, name, tolerance, ...kernelProgram(kernel, [{ params, operands }], outputElements) }
-}
-
-const epilogues = [
-  { activation: activations.none, clipMin: 0, clipMax: 0 },
-  { activation: activations.relu, clipMin: 0, clipMax: 0 },
-  { activation: activations.clip, clipMin: -0.5, clipMax: 1.25 },
-]
+export { type KernelCase, normals } from './case.ts'
 
 /** batch, channels, height, width, filters, kernel h, w, stride h, w, pads t, l, b, r, dilation h, w, groups */
 const convolutions: number[][] = [
@@ -205,76 +153,6 @@ function globalAveragePoolCases(random: Prng): KernelCase[] {
     if (area === 49) x[50] = Number.NaN
     return one('global-average-pool', `${planes} ${area}`, { planes, area }, [input(x)], planes, sum(1))
   })
-}
-
-const exact = new Set(['neg', 'abs', 'floor', 'ceil', 'relu', 'clip'])
-
-function unaryCases(random: Prng): KernelCase[] {
-  return Object.entries(unaryOps).flatMap(([label, op], i) =>
-    [0, 1, 3, 4, 5, 130 + i].map(count => {
-      const x = awkwards(random, count)
-      // Where exp over- and underflows, and tanh and sigmoid saturate.
-      if (count > 100) x.set([88, -87, 20, -20, 100, -100, 5, -5, 0.5, 1e-3, 2.5, -2.5, -3.7])
-      const [alpha, beta] = label === 'hardSigmoid' ? [0.2, 0.5] : label === 'clip' ? [-0.5, 0.75] : [0.01, 0]
-      const tolerance = exact.has(label) ? { relative: 0, absolute: 0 } : transcendental
-      return one('unary', `${label} ${count}`, { count, op, alpha, beta }, [input(x)], count, tolerance)
-    }),
-  )
-}
-
-const broadcasts: [number[], number[]][] = [
-  [[1], [1]],
-  [[13], [13]],
-  [
-    [4, 5, 6],
-    [4, 5, 6],
-  ],
-  [[4, 5, 6], []],
-  [[], [3, 4]],
-  [
-    [2, 3, 4, 5],
-    [3, 1, 1],
-  ],
-  [
-    [1, 10],
-    [7, 10],
-  ],
-  [
-    [7, 1],
-    [1, 9],
-  ],
-  [
-    [2, 1, 3, 1, 2, 1],
-    [1, 4, 1, 2, 1, 5],
-  ],
-  [
-    [0, 4],
-    [1, 4],
-  ],
-]
-
-function binaryCases(random: Prng): KernelCase[] {
-  return Object.entries(binaryOps).flatMap(([label, op]) =>
-    broadcasts.map(([shapeA, shapeB], i) => {
-      const shape = broadcastShape([shapeA, shapeB], 'case')
-      const { dims: d, strides } = collapse(shape, [broadcastStrides(shapeA, shape), broadcastStrides(shapeB, shape)])
-      const [a, b] = strides
-      return one(
-        'binary',
-        `${label} [${shapeA}] [${shapeB}]`,
-        {
-          op,
-          ...{ dim0: d[0], dim1: d[1], dim2: d[2], dim3: d[3], dim4: d[4], dim5: d[5] },
-          ...{ strideA0: a[0], strideA1: a[1], strideA2: a[2], strideA3: a[3], strideA4: a[4], strideA5: a[5] },
-          ...{ strideB0: b[0], strideB1: b[1], strideB2: b[2], strideB3: b[3], strideB4: b[4], strideB5: b[5] },
-          ...epilogues[i % 3],
-        },
-        [input(awkwards(random, elementsOf(shapeA))), input(awkwards(random, elementsOf(shapeB)))],
-        elementsOf(shape),
-        rounding,
-      )
-    }),
-  )
 }
 
 function softmaxCases(random: Prng): KernelCase[] {
@@ -432,7 +310,7 @@ const makers: { readonly [K in KernelName]: (random: Prng) => KernelCase[] } = {
   'scatter-elements': () => [],
   'scatter-nd': () => [],
   'top-k': () => [],
-  where: () => [],
+  where: whereCases,
 }
 
 /** All cases of one kernel; the same for every backend. */

@@ -51,7 +51,7 @@ export const wasmTable: WasmTable = {
   pool2d: () => ({ entry: 'pool2d' }),
   softmax: () => ({ entry: 'softmax' }),
   unary: () => ({ entry: 'unary' }),
-  where: { unsupported: 'not written yet' },
+  where: () => ({ entry: 'where' }),
   reduce: { unsupported: 'not written yet' },
   matmul: { unsupported: 'not written yet' },
   normalize: { unsupported: 'not written yet' },
