@@ -37,7 +37,7 @@ const constants: Partial<Record<UnaryOp, [alpha: number, beta: number]>> = {
   isInf: [1, 1],
   celu: [0.7, 0],
   elu: [1.5, 0],
-  selu: [1.67326319217681884765625, 1.05070102214813232421875],
+  selu: [1.6732632, 1.050701],
   thresholdedRelu: [0.6, 0],
 }
 

@@ -10,6 +10,7 @@ import { elementsOf, stridesOf } from '../../../src/compute/tensor/shape.ts'
 import { collapse } from '../../../src/compute/tensor/strides.ts'
 import { awkwards, epilogues, input, type KernelCase, normals, one, rounding, sum, weight } from './case.ts'
 import { binaryCases, unaryCases, whereCases } from './cases-elementwise.ts'
+import { cumsumCases, lrnCases, matmulCases, normalizeCases, reduceCases, topKCases } from './cases-rows.ts'
 
 export { type KernelCase, normals } from './case.ts'
 
@@ -297,19 +298,19 @@ const makers: { readonly [K in KernelName]: (random: Prng) => KernelCase[] } = {
   softmax: softmaxCases,
   unary: unaryCases,
   'conv-transpose': () => [],
-  cumsum: () => [],
+  cumsum: cumsumCases,
   gather: () => [],
   'gather-elements': () => [],
   'gather-nd': () => [],
-  lrn: () => [],
-  matmul: () => [],
-  normalize: () => [],
+  lrn: lrnCases,
+  matmul: matmulCases,
+  normalize: normalizeCases,
   pool3d: () => [],
-  reduce: () => [],
+  reduce: reduceCases,
   'resample-axis': () => [],
   'scatter-elements': () => [],
   'scatter-nd': () => [],
-  'top-k': () => [],
+  'top-k': topKCases,
   where: whereCases,
 }
 

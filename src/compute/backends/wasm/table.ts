@@ -34,6 +34,12 @@ function gemmScratch(p: KernelParams['gemm']): number {
   return align(p.k * 4) + align(p.k * tileRows * 4) + align(p.k * tileColumns * 4)
 }
 
+/** The layout of assembly/matmul.ts's: offsets, six rows of a, all panels of b. */
+function matmulScratch(p: KernelParams['matmul']): number {
+  const panels = Math.ceil(p.n / tileColumns)
+  return align(p.k * 4) + align(p.k * tileRows * 4) + panels * p.k * tileColumns * 4
+}
+
 export const wasmTable: WasmTable = {
   affine: () => ({ entry: 'affine' }),
   binary: () => ({ entry: 'binary' }),
@@ -52,12 +58,12 @@ export const wasmTable: WasmTable = {
   softmax: () => ({ entry: 'softmax' }),
   unary: () => ({ entry: 'unary' }),
   where: () => ({ entry: 'where' }),
-  reduce: { unsupported: 'not written yet' },
-  matmul: { unsupported: 'not written yet' },
-  normalize: { unsupported: 'not written yet' },
-  lrn: { unsupported: 'not written yet' },
-  cumsum: { unsupported: 'not written yet' },
-  'top-k': { unsupported: 'not written yet' },
+  reduce: () => ({ entry: 'reduce' }),
+  matmul: params => ({ entry: 'matmul', scratchBytes: matmulScratch(params) }),
+  normalize: () => ({ entry: 'normalize' }),
+  lrn: () => ({ entry: 'lrn' }),
+  cumsum: () => ({ entry: 'cumsum' }),
+  'top-k': params => ({ entry: 'topK', scratchBytes: 8 * params.axis }),
   gather: { unsupported: 'not written yet' },
   'gather-elements': { unsupported: 'not written yet' },
   'gather-nd': { unsupported: 'not written yet' },

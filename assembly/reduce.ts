@@ -1,0 +1,176 @@
+/**
+ * reduce: one number for each line along an axis.
+ *
+ * Shapes: x [outer, axis, inner], y [outer, inner]. Params: src/compute/kernels/reduce.ts. No scratch.
+ * Numerics: where the axis is contiguous four partial results, then those of what remains, then their combination; else
+ *           four neighbouring lines at a time, each in the order of the axis.
+ * Source: ONNX Reduce*, ArgMax, ArgMin.
+ */
+import { exp4, log4, madd, storeLanes } from './simd'
+
+const SUM: u32 = 0
+const MEAN: u32 = 1
+const MAX: u32 = 2
+const MIN: u32 = 3
+const PROD: u32 = 4
+const L1: u32 = 5
+const L2: u32 = 6
+const SUM_SQUARE: u32 = 7
+const LOG_SUM: u32 = 8
+const LOG_SUM_EXP: u32 = 9
+const ARG_MAX: u32 = 10
+const ARG_MIN: u32 = 11
+
+/** How elements are combined, whatever is done to them before and after. `way` is a literal at every call. */
+const ADD: u32 = 0
+const ADD_SQUARE: u32 = 1
+const ADD_SIZE: u32 = 2
+const ADD_EXP: u32 = 3
+const MULTIPLY: u32 = 4
+const LARGEST: u32 = 5
+const SMALLEST: u32 = 6
+
+// @ts-ignore: decorator
+@inline
+function start(way: u32): v128 {
+  if (way == MULTIPLY) return f32x4.splat(1)
+  if (way == LARGEST) return f32x4.splat(-Infinity)
+  if (way == SMALLEST) return f32x4.splat(Infinity)
+  return f32x4.splat(0)
+}
+
+/** @param top the line's largest element, for ADD_EXP */
+// @ts-ignore: decorator
+@inline
+function step(way: u32, so: v128, x: v128, top: v128): v128 {
+  if (way == ADD) return f32x4.add(so, x)
+  if (way == ADD_SQUARE) return madd(x, x, so)
+  if (way == ADD_SIZE) return f32x4.add(so, f32x4.abs(x))
+  if (way == ADD_EXP) return f32x4.add(so, exp4(f32x4.sub(x, top)))
+  if (way == MULTIPLY) return f32x4.mul(so, x)
+  if (way == LARGEST) return f32x4.max(so, x)
+  return f32x4.min(so, x)
+}
+
+/** Two partial results as one. */
+// @ts-ignore: decorator
+@inline
+function join(way: u32, a: v128, b: v128): v128 {
+  if (way == MULTIPLY) return f32x4.mul(a, b)
+  if (way == LARGEST) return f32x4.max(a, b)
+  if (way == SMALLEST) return f32x4.min(a, b)
+  return f32x4.add(a, b)
+}
+
+/** A contiguous line; all lanes hold the result. */
+// @ts-ignore: decorator
+@inline
+function along(way: u32, x: usize, axis: u32, top: v128): v128 {
+  let so = start(way), also = start(way)
+  let c: u32 = 0
+  for (; c + 8 <= axis; c += 8) {
+    so = step(way, so, v128.load(x + (c << 2)), top)
+    also = step(way, also, v128.load(x + (c << 2), 16), top)
+  }
+  so = join(way, so, also)
+  let rest = start(way)
+  for (; c < axis; c++) rest = step(way, rest, v128.load32_splat(x + (c << 2)), top)
+  so = join(way, so, v128.shuffle<f32>(so, so, 2, 3, 0, 1))
+  so = join(way, so, v128.shuffle<f32>(so, so, 1, 0, 3, 2))
+  return join(way, so, rest)
+}
+
+/** Four neighbouring lines, `stepBytes` from one element to the next. */
+// @ts-ignore: decorator
+@inline
+function across(way: u32, x: usize, axis: u32, stepBytes: u32, top: v128): v128 {
+  let so = start(way)
+  for (let c: u32 = 0; c < axis; c++) {
+    so = step(way, so, v128.load(x), top)
+    x += stepBytes
+  }
+  return so
+}
+
+function whole(way: u32, x: usize, axis: u32, inner: u32, top: v128): v128 {
+  const bytes = inner << 2
+  if (inner == 1) {
+    if (way == ADD) return along(ADD, x, axis, top)
+    if (way == ADD_SQUARE) return along(ADD_SQUARE, x, axis, top)
+    if (way == ADD_SIZE) return along(ADD_SIZE, x, axis, top)
+    if (way == ADD_EXP) return along(ADD_EXP, x, axis, top)
+    if (way == MULTIPLY) return along(MULTIPLY, x, axis, top)
+    return way == LARGEST ? along(LARGEST, x, axis, top) : along(SMALLEST, x, axis, top)
+  }
+  if (way == ADD) return across(ADD, x, axis, bytes, top)
+  if (way == ADD_SQUARE) return across(ADD_SQUARE, x, axis, bytes, top)
+  if (way == ADD_SIZE) return across(ADD_SIZE, x, axis, bytes, top)
+  if (way == ADD_EXP) return across(ADD_EXP, x, axis, bytes, top)
+  if (way == MULTIPLY) return across(MULTIPLY, x, axis, bytes, top)
+  return way == LARGEST ? across(LARGEST, x, axis, bytes, top) : across(SMALLEST, x, axis, bytes, top)
+}
+
+function lines(op: u32, x: usize, axis: u32, inner: u32): v128 {
+  const none = f32x4.splat(0)
+  if (op == SUM) return whole(ADD, x, axis, inner, none)
+  if (op == MEAN) return f32x4.div(whole(ADD, x, axis, inner, none), f32x4.splat(<f32>axis))
+  if (op == MAX) return whole(LARGEST, x, axis, inner, none)
+  if (op == MIN) return whole(SMALLEST, x, axis, inner, none)
+  if (op == PROD) return whole(MULTIPLY, x, axis, inner, none)
+  if (op == L1) return whole(ADD_SIZE, x, axis, inner, none)
+  if (op == L2) return f32x4.sqrt(whole(ADD_SQUARE, x, axis, inner, none))
+  if (op == SUM_SQUARE) return whole(ADD_SQUARE, x, axis, inner, none)
+  if (op == LOG_SUM) return log4(whole(ADD, x, axis, inner, none))
+  const top = whole(LARGEST, x, axis, inner, none)
+  const result = f32x4.add(top, log4(whole(ADD_EXP, x, axis, inner, top)))
+  // An infinity minus itself would make NaN of it.
+  return v128.bitselect(top, result, f32x4.eq(f32x4.abs(top), f32x4.splat(Infinity)))
+}
+
+/** The place of the largest of one line; `sign` -1 asks for the smallest. NaN is passed over. */
+function place(x: usize, axis: u32, step: u32, sign: f32, selectLast: u32): f32 {
+  let best: f32 = NaN
+  let found: u32 = 0
+  for (let c: u32 = 0; c < axis; c++) {
+    const value = sign * load<f32>(x)
+    if (value > best || (best != best && value == value) || (selectLast && value == best)) {
+      best = value
+      found = c
+    }
+    x += step
+  }
+  return <f32>found
+}
+
+/** The places of four neighbouring lines. */
+function places(x: usize, axis: u32, step: u32, sign: v128, selectLast: u32): v128 {
+  let best = f32x4.splat(NaN), found = f32x4.splat(0)
+  const last = i32x4.splat(selectLast ? -1 : 0)
+  for (let c: u32 = 0; c < axis; c++) {
+    const value = f32x4.mul(sign, v128.load(x))
+    const first = v128.and(f32x4.ne(best, best), f32x4.eq(value, value))
+    const equal = v128.and(f32x4.eq(value, best), last)
+    const better = v128.or(v128.or(f32x4.gt(value, best), first), equal)
+    best = v128.bitselect(value, best, better)
+    found = v128.bitselect(f32x4.splat(<f32>c), found, better)
+    x += step
+  }
+  return found
+}
+
+export function reduce(x: usize, y: usize, scratch: usize, outer: u32, axis: u32, inner: u32, op: u32, selectLast: u32): void {
+  const sign: f32 = op == ARG_MIN ? -1 : 1
+  const step = inner << 2
+  for (let o: u32 = 0; o < outer; o++) {
+    for (let i: u32 = 0; i < inner; i += 4) {
+      const at = x + (i << 2)
+      let value: v128
+      if (op < ARG_MAX) value = lines(op, at, axis, inner)
+      else if (inner == 1) value = f32x4.splat(place(at, axis, step, sign, selectLast))
+      else value = places(at, axis, step, f32x4.splat(sign), selectLast)
+      storeLanes(y + (i << 2), value, inner - i)
+    }
+    x += axis * step
+    y += step
+  }
+}
