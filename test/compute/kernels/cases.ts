@@ -10,7 +10,16 @@ import { elementsOf, stridesOf } from '../../../src/compute/tensor/shape.ts'
 import { collapse } from '../../../src/compute/tensor/strides.ts'
 import { awkwards, epilogues, input, type KernelCase, normals, one, rounding, sum, weight } from './case.ts'
 import { binaryCases, unaryCases, whereCases } from './cases-elementwise.ts'
+import {
+  gatherCases,
+  gatherElementsCases,
+  gatherNdCases,
+  resampleAxisCases,
+  scatterElementsCases,
+  scatterNdCases,
+} from './cases-indices.ts'
 import { cumsumCases, lrnCases, matmulCases, normalizeCases, reduceCases, topKCases } from './cases-rows.ts'
+import { convTransposeCases, pool3dCases } from './cases-volumes.ts'
 
 export { type KernelCase, normals } from './case.ts'
 
@@ -297,19 +306,19 @@ const makers: { readonly [K in KernelName]: (random: Prng) => KernelCase[] } = {
   pool2d: pool2dCases,
   softmax: softmaxCases,
   unary: unaryCases,
-  'conv-transpose': () => [],
+  'conv-transpose': convTransposeCases,
   cumsum: cumsumCases,
-  gather: () => [],
-  'gather-elements': () => [],
-  'gather-nd': () => [],
+  gather: gatherCases,
+  'gather-elements': gatherElementsCases,
+  'gather-nd': gatherNdCases,
   lrn: lrnCases,
   matmul: matmulCases,
   normalize: normalizeCases,
-  pool3d: () => [],
+  pool3d: pool3dCases,
   reduce: reduceCases,
-  'resample-axis': () => [],
-  'scatter-elements': () => [],
-  'scatter-nd': () => [],
+  'resample-axis': resampleAxisCases,
+  'scatter-elements': scatterElementsCases,
+  'scatter-nd': scatterNdCases,
   'top-k': topKCases,
   where: whereCases,
 }
