@@ -8,7 +8,7 @@
 import { activations } from '../kernels/activation.ts'
 import { binaryOps } from '../kernels/binary.ts'
 import { unaryOps } from '../kernels/unary.ts'
-import type { KernelArray } from '../tensor/dtype.ts'
+import type { HostArray } from '../tensor/dtype.ts'
 import { countUses, type Graph } from './graph.ts'
 import type { Step, StepOf } from './program.ts'
 
@@ -103,14 +103,14 @@ function absorbSum(graph: Graph, conv: Step, step: StepOf<'binary'>, input: numb
 }
 
 /** A step's constant operand as numbers, repeated to `count` where it has one value. */
-function vector(graph: Graph, value: number | null, count: number): KernelArray | undefined {
+function vector(graph: Graph, value: number | null, count: number): HostArray | undefined {
   const data = value === null ? undefined : graph.values[value].constant
   if (data && data.length === 1 && count !== 1) return new Float32Array(count).fill(data[0])
   return data && data.length === count ? data : undefined
 }
 
 /** `Float32Array.from` with a function, without the iterator that makes it slow on large weights. */
-function mapFloats(data: KernelArray, f: (value: number, index: number) => number): Float32Array {
+function mapFloats(data: HostArray, f: (value: number, index: number) => number): Float32Array {
   const result = new Float32Array(data.length)
   for (let i = 0; i < data.length; i++) result[i] = f(data[i], i)
   return result

@@ -8,15 +8,16 @@
  * const { probabilities } = await executable.run({ input: pixels })
  * ```
  */
-import { decodeModel } from '../onnx/decode.ts'
+import { type DecodeOptions, decodeModel } from '../onnx/decode.ts'
 import type { ModelPort, OnnxModel } from '../onnx/model.ts'
-import { dropUnused, foldConstants } from './fold.ts'
 import { fuse } from './fuse.ts'
-import { checkOps, lowerModel, type PlanOptions } from './lower.ts'
+import { dropUnused, type Graph } from './graph.ts'
+import { type Bindings, inputsByBatch, inputsByBindings, type PlanOptions, portType } from './inputs.ts'
+import { checkOps, lowerModel } from './lower.ts'
 import { planGraph } from './plan.ts'
 import type { PlannedModel } from './program.ts'
 
-export type { PlanOptions } from './lower.ts'
+export type { PlanOptions } from './inputs.ts'
 
 export interface Model {
   /** What a caller must give; a string is a dim that the model leaves open, the first as a rule the batch. */
@@ -31,11 +32,13 @@ export interface Model {
 
 /**
  * Decodes a model and checks that all of its operators are known. Weights are views of `bytes` where possible.
+ * @param options.readExternal reads weights that lie in files of their own (`externalFolder` makes one)
  * @throws PeerError kind `model`
  */
-export function loadModel(bytes: Uint8Array): Model {
-  const onnx = decodeModel(bytes)
+export function loadModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
+  const onnx = decodeModel(bytes, options)
   checkOps(onnx)
+  onnx.inputs.forEach(portType)
   const first = onnx.inputs[0]?.dims?.[0]
   return {
     inputs: onnx.inputs,
@@ -52,11 +55,22 @@ export function loadModel(bytes: Uint8Array): Model {
  * @throws PeerError kind `model`: MODEL_BATCH, MODEL_INPUT, MODEL_BAD_OP, MODEL_BAD_SHAPE…
  */
 export function planModel(model: Model, options: PlanOptions): PlannedModel {
-  const graph = lowerModel(model.onnx, options)
-  foldConstants(graph)
+  const graph = lowerModel(model.onnx, inputsByBatch(model.onnx, options))
+  return planGraph(optimise(graph), options.batch)
+}
+
+/**
+ * The graph of a model for shapes, and values, that a caller gives: what a session plans.
+ * @throws PeerError kind `model`; InputValueNeeded when an op must know an input that is not among the values
+ */
+export function graphOf(model: Model, bindings: Bindings): Graph {
+  return optimise(lowerModel(model.onnx, inputsByBindings(bindings)))
+}
+
+function optimise(graph: Graph): Graph {
   fuse(graph)
   dropUnused(graph)
-  return planGraph(graph, options.batch)
+  return graph
 }
 
 const passThrough = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Dropout', 'Cast'])

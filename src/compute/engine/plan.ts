@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import type { KernelArray } from '../tensor/dtype.ts'
 import { copyParams } from './copy-params.ts'
-import type { Graph } from './graph.ts'
+import { carrierOf, type Graph } from './graph.ts'
 import {
   bufferBytes,
   checkProgram,
@@ -28,23 +28,24 @@ export function planGraph(graph: Graph, batch: number): PlannedModel {
   const places = new Map<number, number>()
   const inputs = new Set(graph.inputs.map(port => port.value))
   const outputs = new Set(graph.outputs.map(port => port.value))
-  const bufferOf = (value: number): number => {
+  const bufferOf = (value: number, name: string): number => {
     const known = places.get(value)
     if (known !== undefined) return known
-    const { dtype, elements, constant } = graph.values[value]
+    const { dtype, elements } = graph.values[value]
+    const constant = carrierOf(graph.values[value], name)
     const kind = constant ? 'weight' : inputs.has(value) ? 'input' : outputs.has(value) ? 'output' : 'temporary'
     const weight = constant ? weights.push(makeWeight(constant)) - 1 : -1
     places.set(value, buffers.push({ kind, dtype, elements, weight, offset: -1, slot: -1 }) - 1)
     return buffers.length - 1
   }
   const port = ({ name, value, dims }: Graph['inputs'][number]): Port => {
-    const buffer = bufferOf(value)
+    const buffer = bufferOf(value, `the tensor "${name}"`)
     return { name, buffer, dtype: buffers[buffer].dtype, dims }
   }
   const ports = { inputs: graph.inputs.map(port), outputs: graph.outputs.map(port) }
   const steps = graph.steps.map(step => {
-    const read = step.inputs.map(value => (value === null ? null : bufferOf(value)))
-    return { ...step, inputs: read, output: bufferOf(step.output) }
+    const read = step.inputs.map(value => (value === null ? null : bufferOf(value, `"${step.name}"`)))
+    return { ...step, inputs: read, output: bufferOf(step.output, `"${step.name}"`) }
   })
   const lives = liveness(steps, buffers)
   const arenaBytes = placeInArena(buffers, lives)

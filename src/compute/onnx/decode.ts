@@ -15,13 +15,18 @@ import {
   type RawValueInfo,
   toNumber,
 } from './schema.ts'
-import { decodeTensor, elementTypeName } from './tensor-proto.ts'
+import { decodeTensor, elementTypeName, type ReadExternal } from './tensor-proto.ts'
+
+export interface DecodeOptions {
+  /** Reads weights that lie in other files; without it such a model is refused. */
+  readExternal?: ReadExternal
+}
 
 /**
  * @param bytes the file; the model's constants may be views of it
  * @throws PeerError MODEL_NOT_ONNX, MODEL_TOO_LARGE, MODEL_EXTERNAL_DATA, MODEL_BAD_SHAPE, MODEL_BAD_GRAPH
  */
-export function decodeModel(bytes: Uint8Array): OnnxModel {
+export function decodeModel(bytes: Uint8Array, { readExternal }: DecodeOptions = {}): OnnxModel {
   if (bytes.length > limits.modelBytesMax) {
     const most = limits.modelBytesMax
     throw modelError(
@@ -47,9 +52,11 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
     throw modelError('MODEL_SPARSE', 'the model holds sparse tensors, which are not read; export it with dense ones')
   }
   const constants = new Map<string, Constant>()
-  for (const tensor of graph.initializers) constants.set(tensor.name, decodeTensor(tensor, `tensor "${tensor.name}"`))
+  for (const tensor of graph.initializers) {
+    constants.set(tensor.name, decodeTensor(tensor, `the tensor "${tensor.name}"`, readExternal))
+  }
   const inputs = graph.inputs.filter(info => !constants.has(info.name)).map(decodePort)
-  const ops = graph.nodes.map(decodeOp)
+  const ops = graph.nodes.map((node, i) => decodeOp(node, i, readExternal))
   const known = new Set(['', ...constants.keys(), ...inputs.map(port => port.name)])
   return {
     producer: raw.producerName,
@@ -94,7 +101,7 @@ function decodePort(info: RawValueInfo): ModelPort {
   return { name: info.name, dtype: type ? elementTypeName(type.elemType) : 'unknown', dims }
 }
 
-function decodeOp(node: RawNode, index: number): OnnxOp {
+function decodeOp(node: RawNode, index: number, readExternal: ReadExternal | undefined): OnnxOp {
   const op = {
     name: node.name || node.outputs[0] || `#${index}`,
     type: node.opType,
@@ -102,13 +109,15 @@ function decodeOp(node: RawNode, index: number): OnnxOp {
     inputs: node.inputs,
     outputs: node.outputs,
   }
-  const values = new Map(node.attributes.map(attribute => [attribute.name, decodeAttribute(attribute, opText(op))]))
+  const values = new Map(
+    node.attributes.map(attribute => [attribute.name, decodeAttribute(attribute, opText(op), readExternal)]),
+  )
   return { ...op, attributes: makeAttributes(values) }
 }
 
 const utf8 = new TextDecoder()
 
-function decodeAttribute(raw: RawAttribute, op: string): AttributeValue {
+function decodeAttribute(raw: RawAttribute, op: string, readExternal: ReadExternal | undefined): AttributeValue {
   if (Math.max(raw.ints.length, raw.floats.length) > limits.modelOpsMax) {
     throw modelError(
       'MODEL_BAD_GRAPH',
@@ -119,7 +128,7 @@ function decodeAttribute(raw: RawAttribute, op: string): AttributeValue {
     f: raw.f,
     i: toNumber(raw.i),
     s: utf8.decode(Uint8Array.from(raw.s)),
-    t: raw.t ? decodeTensor(raw.t, `${op}, attribute "${raw.name}"`) : undefined,
+    t: raw.t ? decodeTensor(raw.t, `${op}, attribute "${raw.name}"`, readExternal) : undefined,
     floats: raw.floats,
     ints: raw.ints.map(toNumber),
   }

@@ -60,9 +60,12 @@ const root = protobuf.Root.fromJSON({
         name: single('string', 8),
         rawData: single('bytes', 9),
         doubleData: repeated('double', 10),
+        uint64Data: repeated('uint64', 11),
+        externalData: repeated('Entry', 13),
         dataLocation: single('int32', 14),
       },
     },
+    Entry: { fields: { key: single('string', 1), value: single('string', 2) } },
     ValueInfo: { fields: { name: single('string', 1), type: single('Type', 2) } },
     Type: { fields: { tensorType: single('TensorType', 1) } },
     TensorType: { fields: { elemType: single('int32', 1), shape: single('Shape', 2) } },
@@ -84,6 +87,8 @@ export interface RawTensor {
   /** An empty array where absent. */
   rawData: Uint8Array | readonly number[]
   doubleData: number[]
+  uint64Data: RawInt[]
+  externalData: { key: string; value: string }[]
   dataLocation: number
 }
 
@@ -131,6 +136,13 @@ const model = root.lookupType('Model')
 export function decodeRawModel(bytes: Uint8Array): RawModel {
   // The descriptor above is what makes this type true: protobufjs gives every field its default on the prototype.
   return model.decode(bytes) as unknown as RawModel
+}
+
+const tensor = root.lookupType('Tensor')
+
+/** Decodes a TensorProto on its own; throws like `decodeRawModel`. */
+export function decodeRawTensor(bytes: Uint8Array): RawTensor {
+  return tensor.decode(bytes) as unknown as RawTensor
 }
 
 export function toNumber(value: RawInt): number {

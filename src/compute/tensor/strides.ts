@@ -16,12 +16,11 @@ export interface Walk {
   strides: number[][]
 }
 
-/**
- * Joins and pads axes without changing the order in which elements are visited.
- * @param strides one list for each operand, as long as `dims`
- * @throws PeerError MODEL_RANK when more than `walkRank` axes remain
- */
-export function collapse(dims: Shape, strides: readonly (readonly number[])[]): Walk {
+/** `dims` and `strides` without axes of size 1, and with axes that all operands walk in one go joined. */
+export function joinAxes(
+  dims: Shape,
+  strides: readonly (readonly number[])[],
+): { dims: number[]; strides: number[][] } {
   const outDims: number[] = []
   const outStrides: number[][] = strides.map(() => [])
   for (let axis = 0; axis < dims.length; axis++) {
@@ -40,6 +39,16 @@ export function collapse(dims: Shape, strides: readonly (readonly number[])[]): 
       })
     }
   }
+  return { dims: outDims, strides: outStrides }
+}
+
+/**
+ * Joins and pads axes without changing the order in which elements are visited.
+ * @param strides one list for each operand, as long as `dims`
+ * @throws PeerError MODEL_RANK when more than `walkRank` axes remain
+ */
+export function collapse(dims: Shape, strides: readonly (readonly number[])[]): Walk {
+  const { dims: outDims, strides: outStrides } = joinAxes(dims, strides)
   if (outDims.length > walkRank) {
     throw new PeerError({
       code: 'MODEL_RANK',

@@ -20,7 +20,7 @@ function randomProgram(seed: number): Program {
     tensors.push(builder.emit('unary', `op${i}`, params, [from], dims()))
   }
   const last = tensors[tensors.length - 1]
-  builder.graph.outputs.push({ name: 'y', value: last.value, dims: last.dims })
+  builder.graph.outputs.push({ name: 'y', value: last.value, dims: last.dims, type: last.type })
   return planGraph(builder.graph, 1).program
 }
 
@@ -48,7 +48,7 @@ test('a chain needs two places, however long it is', () => {
   for (let i = 0; i < 20; i++) {
     tensor = builder.emit('unary', 'neg', { count: 64, op: unaryOps.neg, alpha: 0, beta: 0 }, [tensor], [64])
   }
-  builder.graph.outputs.push({ name: 'y', value: tensor.value, dims: [64] })
+  builder.graph.outputs.push({ name: 'y', value: tensor.value, dims: [64], type: tensor.type })
   const { program } = planGraph(builder.graph, 1)
   expect(program.slots).toEqual([256, 256])
   expect(program.arenaBytes).toBe(512)

@@ -1,58 +1,105 @@
 /**
- * Add, Sub, Mul, Div, Min, Max (opset 7 on) -> affine where one side is constant by channel, else binary. Integers that
- * are known (arithmetic on shapes) are computed here.
+ * Operators of two elements with broadcasting (opset 7 on): arithmetic, comparisons, logic -> binary; arithmetic with
+ * constants by channel -> affine, which the engine takes into what stands before it. Sum, Mean, Min, Max take any number.
  */
 import type { Tensor } from '../../engine/graph.ts'
 import { noActivation } from '../../kernels/activation.ts'
-import { type BinaryOp, binaryFunctions, binaryOps } from '../../kernels/binary.ts'
-import { broadcastShape, broadcastStrides } from '../../tensor/broadcast.ts'
-import { type Constant, floatConstant } from '../../tensor/constant.ts'
+import type { BinaryOp } from '../../kernels/binary.ts'
+import { broadcastShape } from '../../tensor/broadcast.ts'
+import type { HostArray } from '../../tensor/dtype.ts'
+import { isFloat, isInteger } from '../../tensor/element-type.ts'
 import { elementsOf, type Shape, sameShape } from '../../tensor/shape.ts'
-import { collapse } from '../../tensor/strides.ts'
-import { asTensor, inputAt, isConstant, type LowerContext, type Lowered, type Lowering, opError } from '../lowering.ts'
+import { floats, inputAt, type LowerContext, type Lowering, mismatch, opError } from '../lowering.ts'
+import { emitBinary, emitUnary, emitWhere, emitWith, wrapIntegers } from './emit.ts'
 
+function checkBroadcast(context: LowerContext): void {
+  if (context.opset < 7 && context.op.attributes.has('broadcast')) {
+    throw opError(context, 'broadcasts in the old way; convert the model to opset 7 or newer')
+  }
+}
+
+/** Add, Sub, Mul, Div; integers divide towards zero, narrow ones wrap. */
 export function arithmetic(op: BinaryOp): Lowering {
   return context => {
-    if (context.opset < 7 && context.op.attributes.has('broadcast')) {
-      throw opError(context, 'broadcasts in the old way; convert the model to opset 7 or newer')
-    }
-    // Min and Max take any number of inputs.
-    let result = inputAt(context, 0)
-    for (let i = 1; i < Math.max(context.inputs.length, op === 'min' || op === 'max' ? 1 : 2); i++) {
-      result = combine(context, op, result, inputAt(context, i))
-    }
-    return [result]
+    checkBroadcast(context)
+    return [combine(context, op, inputAt(context, 0), inputAt(context, 1))]
   }
 }
 
-function combine(context: LowerContext, op: BinaryOp, a: Lowered, b: Lowered): Lowered {
-  const dims = broadcastShape([a.dims, b.dims], context.op.name)
-  if (isConstant(a) && isConstant(b) && a.dtype !== 'float32') return foldIntegers(op, a, b, dims)
-  if (isConstant(b) !== isConstant(a)) {
-    const fused = isConstant(b)
-      ? affine(context, op, a, b, dims)
-      : isConstant(a) && affineReversed(context, op, a, b, dims)
+export function combine(context: LowerContext, op: BinaryOp, a: Tensor, b: Tensor): Tensor {
+  if (isInteger(a.type)) {
+    return wrapIntegers(context, emitBinary(context, op === 'div' ? 'intDiv' : op, a, b))
+  }
+  const knownA = context.graph.known(a)
+  const knownB = context.graph.known(b)
+  if (isFloat(a.type) && !knownA !== !knownB) {
+    const dims = broadcastShape([a.dims, b.dims], context.op.name)
+    const fused = knownB
+      ? emitAffine(context, affineForms[op], a, b.dims, knownB, dims)
+      : emitAffine(context, reversedForms[op], b, a.dims, knownA ?? [], dims)
     if (fused) return fused
   }
-  return emitBinary(context, op, asTensor(context, a), asTensor(context, b), dims)
+  return emitBinary(context, op, a, b)
 }
 
-function foldIntegers(op: BinaryOp, a: Constant, b: Constant, dims: Shape): Constant {
-  const f = binaryFunctions[binaryOps[op]]
-  const walk = collapse(dims, [broadcastStrides(a.dims, dims), broadcastStrides(b.dims, dims)])
-  const at = (strides: readonly number[], i: number) => {
-    let offset = 0
-    for (let axis = walk.dims.length - 1; axis >= 0; axis--) {
-      offset += (i % walk.dims[axis]) * strides[axis]
-      i = Math.floor(i / walk.dims[axis])
-    }
-    return offset
+/** Min, Max, Sum and what Mean begins with. */
+function fold(op: 'min' | 'max' | 'add'): (context: LowerContext) => Tensor {
+  return context => {
+    checkBroadcast(context)
+    let result = inputAt(context, 0)
+    for (let i = 1; i < context.inputs.length; i++) result = combine(context, op, result, inputAt(context, i))
+    return result
   }
-  const data = Float64Array.from({ length: elementsOf(dims) }, (_, i) => {
-    const value = f(a.data[at(walk.strides[0], i)], b.data[at(walk.strides[1], i)])
-    return a.dtype === 'float64' ? value : Math.trunc(value)
-  })
-  return { dims, dtype: a.dtype, data }
+}
+
+export function variadic(op: 'min' | 'max' | 'add'): Lowering {
+  const folded = fold(op)
+  return context => [folded(context)]
+}
+
+export const mean: Lowering = context => {
+  const sum = fold('add')(context)
+  return [combine(context, 'div', sum, floats(context, [context.inputs.length], []))]
+}
+
+/** Comparisons and logic: the result is bool. */
+export function condition(op: BinaryOp): Lowering {
+  return context => {
+    checkBroadcast(context)
+    return [emitBinary(context, op, inputAt(context, 0), inputAt(context, 1), 'bool')]
+  }
+}
+
+/** fmod 0 takes the divisor's sign (integers only), 1 the dividend's. */
+export const mod: Lowering = context => {
+  const [a, b] = [inputAt(context, 0), inputAt(context, 1)]
+  const fmod = context.op.attributes.int('fmod', 0) !== 0
+  if (!fmod && isFloat(a.type)) throw mismatch(context, 'for floats the attribute fmod', '1', '0')
+  return [emitBinary(context, fmod ? 'fmod' : 'mod', a, b)]
+}
+
+/** The result has the base's type, whatever the exponent's. */
+export const pow: Lowering = context => {
+  const [base, exponent] = [inputAt(context, 0), inputAt(context, 1)]
+  const power = emitBinary(context, 'pow', base, exponent)
+  if (isFloat(base.type)) return [power]
+  // A device's power may lie a few last places beside a whole number.
+  if (!isFloat(exponent.type)) return [wrapIntegers(context, emitUnary(context, power, 'round'))]
+  return [emitUnary(context, emitWith(context, 'mul', power, 1 + 1e-6), 'truncate')]
+}
+
+/** The slope broadcasts to x, never x to the slope. */
+export const prelu: Lowering = context => {
+  const [x, slope] = [inputAt(context, 0), inputAt(context, 1)]
+  if (!sameShape(broadcastShape([x.dims, slope.dims], context.op.name), x.dims)) {
+    throw mismatch(context, 'a slope that broadcasts to', `[${x.dims}]`, `[${slope.dims}]`)
+  }
+  return [emitBinary(context, 'prelu', x, slope)]
+}
+
+export const where: Lowering = context => {
+  const [condition, a, b] = [0, 1, 2].map(i => inputAt(context, i))
+  return [emitWhere(context, condition, a, b)]
 }
 
 /** How `constant` repeats over `dims`: [outer, channels, inner] with one value for each channel, if it does. */
@@ -81,52 +128,24 @@ const affineForms: Partial<Record<BinaryOp, (c: number) => [scale: number, shift
 /** constant op x as x * scale + shift. */
 const reversedForms: typeof affineForms = { add: c => [1, c], sub: c => [-1, c], mul: c => [c, 0] }
 
-function affine(context: LowerContext, op: BinaryOp, x: Lowered, constant: Constant, dims: Shape) {
-  return emitAffine(context, affineForms[op], x, constant, dims)
-}
-
-function affineReversed(context: LowerContext, op: BinaryOp, constant: Constant, x: Lowered, dims: Shape) {
-  return emitAffine(context, reversedForms[op], x, constant, dims)
-}
-
 function emitAffine(
   context: LowerContext,
   form: ((c: number) => [number, number]) | undefined,
-  x: Lowered,
-  constant: Constant,
+  x: Tensor,
+  constantDims: Shape,
+  constant: HostArray | readonly number[],
   dims: Shape,
 ): Tensor | undefined {
-  const split = channelsOf(constant.dims, dims)
+  const split = channelsOf(constantDims, dims)
   if (!form || !split || !sameShape(x.dims, dims)) return undefined
-  const pairs = Array.from(constant.data, form)
+  const pairs = Array.from(constant, form)
   // A constant that is not finite, or a division by zero, keeps its own arithmetic: inf * 0 is not what was asked for.
   if (!pairs.every(pair => pair.every(Number.isFinite))) return undefined
   const [scale, shift] = [0, 1].map(side =>
-    context.graph.constant(
-      floatConstant(
-        [pairs.length],
-        Float32Array.from(pairs, pair => pair[side]),
-      ),
+    floats(
+      context,
+      pairs.map(pair => pair[side]),
     ),
   )
-  return context.graph.emit(
-    'affine',
-    context.op.name,
-    { ...split, ...noActivation },
-    [asTensor(context, x), scale, shift],
-    dims,
-  )
-}
-
-function emitBinary(context: LowerContext, op: BinaryOp, x: Tensor, y: Tensor, dims: Shape): Tensor {
-  const { dims: d, strides } = collapse(dims, [broadcastStrides(x.dims, dims), broadcastStrides(y.dims, dims)])
-  const [a, b] = strides
-  const params = {
-    op: binaryOps[op],
-    ...{ dim0: d[0], dim1: d[1], dim2: d[2], dim3: d[3], dim4: d[4], dim5: d[5] },
-    ...{ strideA0: a[0], strideA1: a[1], strideA2: a[2], strideA3: a[3], strideA4: a[4], strideA5: a[5] },
-    ...{ strideB0: b[0], strideB1: b[1], strideB2: b[2], strideB3: b[3], strideB4: b[4], strideB5: b[5] },
-    ...noActivation,
-  }
-  return context.graph.emit('binary', context.op.name, params, [x, y], dims)
+  return context.graph.emit('affine', context.op.name, { ...split, ...noActivation }, [x, scale, shift], dims)
 }

@@ -1,56 +1,86 @@
-/** MaxPool (opset 1 to 12 on, without its Indices), AveragePool (1 to 19 on) -> pool2d; GlobalAveragePool, GlobalMaxPool. */
+/**
+ * MaxPool (opset 1 to 12 on, with its Indices) and AveragePool (1 to 19 on) -> pool2d or pool3d; GlobalAveragePool ->
+ * global-average-pool, GlobalMaxPool -> reduce.
+ */
+import type { Tensor } from '../../engine/graph.ts'
 import { poolKinds } from '../../kernels/pool2d.ts'
-import { elementsOf, type Shape } from '../../tensor/shape.ts'
-import { type LowerContext, type Lowering, opError, tensorAt } from '../lowering.ts'
-import { readWindow, type Window } from './window.ts'
+import { pool3dKinds } from '../../kernels/pool3d.ts'
+import { elementsOf } from '../../tensor/shape.ts'
+import { inputAt, inputOfRank, type LowerContext, type Lowering } from '../lowering.ts'
+import { emitReduce } from './emit.ts'
+import { readWindow, three, type Window } from './window.ts'
 
-function pool(context: LowerContext, kind: number) {
-  const { op, graph } = context
-  const x = tensorAt(context, 0)
-  const window = readWindow(context, x.dims)
-  return graph.emit('pool2d', op.name, poolParams(x.dims, window, kind), [x], [x.dims[0], x.dims[1], ...window.out])
+function pool2d(context: LowerContext, x: Tensor, window: Window, kind: number): Tensor {
+  const { kernel, stride, padBegin, padEnd, dilation, out } = window
+  const of = (values: readonly number[], missing: number) => three(values, missing).slice(1)
+  const [height, width] = of(x.dims.slice(2), 1)
+  const [kernelH, kernelW] = of(kernel, 1)
+  const [outHeight, outWidth] = of(out, 1)
+  const [strideH, strideW] = of(stride, 1)
+  const [padTop, padLeft] = of(padBegin, 0)
+  const [padBottom, padRight] = of(padEnd, 0)
+  const [dilationH, dilationW] = of(dilation, 1)
+  const params = {
+    ...{ planes: x.dims[0] * x.dims[1], height, width, kernelH, kernelW, outHeight, outWidth, strideH, strideW },
+    ...{ padTop, padLeft, padBottom, padRight, dilationH, dilationW, kind },
+  }
+  return context.graph.emit('pool2d', context.op.name, params, [x], [x.dims[0], x.dims[1], ...out])
 }
 
-function poolParams(
-  [batch, channels, height, width]: Shape,
-  { kernel, stride, pads, dilation, out }: Window,
-  kind: number,
-) {
-  return {
-    ...{ planes: batch * channels, height, width, kernelH: kernel[0], kernelW: kernel[1] },
-    ...{ outHeight: out[0], outWidth: out[1], strideH: stride[0], strideW: stride[1] },
-    ...{ padTop: pads[0], padLeft: pads[1], padBottom: pads[2], padRight: pads[3] },
-    ...{ dilationH: dilation[0], dilationW: dilation[1], kind },
+function pool3d(context: LowerContext, x: Tensor, window: Window, kind: number, columnMajor = 0): Tensor {
+  const [depth, height, width] = three(x.dims.slice(2), 1)
+  const [kernelD, kernelH, kernelW] = three(window.kernel, 1)
+  const [outDepth, outHeight, outWidth] = three(window.out, 1)
+  const [strideD, strideH, strideW] = three(window.stride, 1)
+  const [padFront, padTop, padLeft] = three(window.padBegin, 0)
+  const [padBack, padBottom, padRight] = three(window.padEnd, 0)
+  const [dilationD, dilationH, dilationW] = three(window.dilation, 1)
+  const params = {
+    ...{ planes: x.dims[0] * x.dims[1], depth, height, width, kernelD, kernelH, kernelW },
+    ...{ outDepth, outHeight, outWidth, strideD, strideH, strideW },
+    ...{ padFront, padTop, padLeft, padBack, padBottom, padRight, dilationD, dilationH, dilationW, kind, columnMajor },
   }
+  return context.graph.emit('pool3d', context.op.name, params, [x], [x.dims[0], x.dims[1], ...window.out])
+}
+
+function pool(context: LowerContext, x: Tensor, window: Window, kind: number): Tensor {
+  return window.out.length === 3 ? pool3d(context, x, window, kind) : pool2d(context, x, window, kind)
 }
 
 export const maxPool: Lowering = context => {
   const { op } = context
-  if (op.outputs[1]) throw opError(context, 'gives its Indices, which are not computed; export the model without them')
-  if (op.attributes.int('storage_order', 0) !== 0) throw opError(context, 'has storage_order 1, which is not supported')
-  return [pool(context, poolKinds.max)]
+  const x = inputAt(context, 0)
+  const window = readWindow(context, x.dims)
+  const result = pool(context, x, window, poolKinds.max)
+  if (!op.outputs[1]) return [result]
+  const columnMajor = op.attributes.int('storage_order', 0) !== 0 ? 1 : 0
+  return [result, { ...pool3d(context, x, window, pool3dKinds.maxIndex, columnMajor), type: 'int64' }]
 }
 
 export const averagePool: Lowering = context => {
+  const x = inputAt(context, 0)
   const includes = context.op.attributes.int('count_include_pad', 0) !== 0
-  return [pool(context, includes ? poolKinds.averageIncludePad : poolKinds.average)]
+  return [pool(context, x, readWindow(context, x.dims), includes ? poolKinds.averageIncludePad : poolKinds.average)]
 }
 
 export const globalAveragePool: Lowering = context => {
-  const { op, graph } = context
-  const x = tensorAt(context, 0)
-  if (x.dims.length < 3)
-    throw opError(context, `takes a tensor of rank ${x.dims.length}; it needs N, C and at least one more`)
+  const x = inputOfRank(context, 0, 2)
   const [batch, channels, ...rest] = x.dims
   const params = { planes: batch * channels, area: elementsOf(rest) }
-  return [graph.emit('global-average-pool', op.name, params, [x], [batch, channels, ...rest.map(() => 1)])]
+  return [
+    context.graph.emit('global-average-pool', context.op.name, params, [x], [batch, channels, ...rest.map(() => 1)]),
+  ]
 }
 
 export const globalMaxPool: Lowering = context => {
-  const { op, graph } = context
-  const x = tensorAt(context, 0)
-  if (x.dims.length !== 4) throw opError(context, `takes a tensor of rank ${x.dims.length}; only rank 4 is supported`)
-  const [batch, channels, height, width] = x.dims
-  const whole: Window = { kernel: [height, width], stride: [1, 1], dilation: [1, 1], pads: [0, 0, 0, 0], out: [1, 1] }
-  return [graph.emit('pool2d', op.name, poolParams(x.dims, whole, poolKinds.max), [x], [batch, channels, 1, 1])]
+  const x = inputOfRank(context, 0, 2)
+  return [
+    emitReduce(
+      context,
+      x,
+      'max',
+      x.dims.slice(2).map((_, i) => i + 2),
+      true,
+    ),
+  ]
 }

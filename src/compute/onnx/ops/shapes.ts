@@ -1,19 +1,30 @@
-/**
- * Operators that move no data: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout, and those that compute with shapes
- * while the network is prepared: Constant, Shape, Gather of known integers, Cast of known values.
- */
-import { type Constant, floatConstant, intConstant } from '../../tensor/constant.ts'
-import { elementsOf, normalAxis, shapeText } from '../../tensor/shape.ts'
-import { inputAt, isConstant, knownValues, type LowerContext, type Lowering, opError, reshaped } from '../lowering.ts'
-import { elementTypeName, isConstantType } from '../tensor-proto.ts'
+/** Operators that move no data: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout; and Shape and Size. */
+import type { Tensor } from '../../engine/graph.ts'
+import { elementsOf, normalAxis, type Shape, shapeText } from '../../tensor/shape.ts'
+import {
+  inputAt,
+  integers,
+  knownScalar,
+  knownValues,
+  type LowerContext,
+  type Lowering,
+  mismatch,
+  opError,
+  reshaped,
+  unsupported,
+} from '../lowering.ts'
 
 export const identity: Lowering = context => [inputAt(context, 0)]
 
-/** In inference: what comes in. Its mask is not computed. */
+/** In inference: what comes in, and a mask of ones. */
 export const dropout: Lowering = context => {
-  const [training = 0] = context.opset < 12 ? [] : (knownValues(context, 2, 'training_mode') ?? [])
-  if (training !== 0) throw opError(context, 'is in training mode; export the model for inference')
-  return [inputAt(context, 0)]
+  const x = inputAt(context, 0)
+  const training = context.opset < 12 ? 0 : (knownScalar(context, 2, 'training mode') ?? 0)
+  const ratio = context.opset < 12 ? 0.5 : (knownScalar(context, 1, 'ratio') ?? 0.5)
+  if (training !== 0 && ratio !== 0) throw unsupported(context, 'drops at random, in training mode')
+  if (!context.op.outputs[1]) return [x]
+  const ones = { dims: x.dims, type: 'bool', data: new Float64Array(elementsOf(x.dims)).fill(1) } as const
+  return [x, context.graph.constant(ones)]
 }
 
 /** The target is an attribute before opset 5. 0 keeps a dim (unless allowzero), -1 is what remains. */
@@ -36,7 +47,7 @@ export const reshape: Lowering = context => {
       `cannot bring ${shapeText(input.dims)} into ${shapeText(target)}; a model with a fixed batch takes only that batch`,
     )
   }
-  return [reshaped(input, dims)]
+  return [reshaped(context, input, dims)]
 }
 
 export const flatten: Lowering = context => {
@@ -44,27 +55,31 @@ export const flatten: Lowering = context => {
   const rank = input.dims.length
   const given = context.op.attributes.int('axis', 1)
   const axis = given === rank ? rank : normalAxis(given, rank, context.op.name)
-  return [reshaped(input, [elementsOf(input.dims.slice(0, axis)), elementsOf(input.dims.slice(axis))])]
+  return [reshaped(context, input, [elementsOf(input.dims.slice(0, axis)), elementsOf(input.dims.slice(axis))])]
 }
 
+/** Axes as they are given: an attribute before opset 13, an input since. */
 function axesOf(context: LowerContext): readonly number[] | undefined {
   return context.opset < 13 ? context.op.attributes.ints('axes') : knownValues(context, 1, 'axes')
 }
 
-export const unsqueeze: Lowering = context => {
-  const input = inputAt(context, 0)
-  const axes = axesOf(context)
-  if (!axes) throw opError(context, 'does not say its axes; check the model file')
+/** The same data with axes of size 1 at `axes` of the result. */
+export function unsqueezed(context: LowerContext, input: Tensor, axes: readonly number[]): Tensor {
   const rank = input.dims.length + axes.length
   const added = new Set(axes.map(axis => normalAxis(axis, rank, context.op.name)))
   if (added.size !== axes.length) throw opError(context, 'names an axis twice; check the model file')
   const rest = [...input.dims]
-  return [
-    reshaped(
-      input,
-      Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (rest.shift() ?? 1))),
-    ),
-  ]
+  return reshaped(
+    context,
+    input,
+    Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (rest.shift() ?? 1))),
+  )
+}
+
+export const unsqueeze: Lowering = context => {
+  const axes = axesOf(context)
+  if (!axes) throw opError(context, 'does not say its axes; check the model file')
+  return [unsqueezed(context, inputAt(context, 0), axes)]
 }
 
 export const squeeze: Lowering = context => {
@@ -72,67 +87,29 @@ export const squeeze: Lowering = context => {
   const rank = input.dims.length
   const axes = axesOf(context)?.map(axis => normalAxis(axis, rank, context.op.name))
   if (axes?.some(axis => input.dims[axis] !== 1)) {
-    throw opError(context, `squeezes axes [${axes.join(', ')}] of ${shapeText(input.dims)}; check the model file`)
+    throw mismatch(context, `size 1 in the axes ${shapeText(axes)} of`, 'its input', shapeText(input.dims))
   }
   return [
     reshaped(
+      context,
       input,
       input.dims.filter((dim, axis) => (axes ? !axes.includes(axis) : dim !== 1)),
     ),
   ]
 }
 
-export const constant: Lowering = context => {
-  const { attributes } = context.op
-  const tensor = attributes.tensor('value')
-  if (tensor) return [tensor]
-  const ints = attributes.ints('value_ints')
-  const floats = attributes.floats('value_floats')
-  if (attributes.has('value_float')) return [floatConstant([], Float32Array.of(attributes.float('value_float', 0)))]
-  if (attributes.has('value_int')) return [{ ...intConstant([attributes.int('value_int', 0)]), dims: [] }]
-  if (attributes.has('value_floats') && floats) return [floatConstant([floats.length], Float32Array.from(floats))]
-  if (attributes.has('value_ints') && ints) return [intConstant(ints)]
-  throw opError(context, 'holds no numbers, which is not supported; check the model file')
+/** A place among dims, counted from either end and clamped. */
+function clampAxis(axis: number, rank: number): number {
+  return Math.min(Math.max(axis < 0 ? axis + rank : axis, 0), rank)
 }
 
 export const shape: Lowering = context => {
   const { attributes } = context.op
   const { dims } = inputAt(context, 0)
-  const end = attributes.has('end') ? attributes.int('end', 0) : dims.length
-  return [intConstant(dims.slice(attributes.int('start', 0), end))]
+  const start = clampAxis(attributes.int('start', 0), dims.length)
+  const end = clampAxis(attributes.int('end', dims.length), dims.length)
+  const part: Shape = dims.slice(start, Math.max(start, end))
+  return [integers(context, part)]
 }
 
-/** Only what shapes need: known integers, one axis. */
-export const gather: Lowering = context => {
-  const data = inputAt(context, 0)
-  const indices = inputAt(context, 1)
-  if (!isConstant(data) || !isConstant(indices) || data.dims.length !== 1 || indices.dims.length > 1) {
-    throw opError(
-      context,
-      'gathers from a tensor of the running network, which is not supported yet; export the model without it',
-    )
-  }
-  const picked = Array.from(indices.data, index => data.data[normalAxis(index, data.data.length, context.op.name)])
-  const values = data.dtype === 'float32' ? Float32Array.from(picked) : Float64Array.from(picked)
-  return [{ ...data, dims: indices.dims, data: values }]
-}
-
-const integerTypes = new Set(['int64', 'int32', 'int8', 'uint8'])
-
-export const cast: Lowering = context => {
-  const input = inputAt(context, 0)
-  const to = elementTypeName(context.op.attributes.int('to', 0))
-  if (!isConstant(input)) {
-    if (to === 'float32') return [input]
-    throw opError(context, `casts to ${to} while it runs, which is not supported; export the model in float32`)
-  }
-  if (!isConstantType(to)) throw opError(context, `casts to ${to}, which is not supported; export the model in float32`)
-  return [castConstant(input, to)]
-}
-
-function castConstant(input: Constant, dtype: Constant['dtype']): Constant {
-  if (dtype === 'float32') return { dims: input.dims, dtype, data: Float32Array.from(input.data) }
-  const convert = (value: number) =>
-    dtype === 'bool' ? Number(value !== 0) : integerTypes.has(dtype) ? Math.trunc(value) : value
-  return { dims: input.dims, dtype, data: Float64Array.from(input.data, convert) }
-}
+export const size: Lowering = context => [integers(context, [elementsOf(inputAt(context, 0).dims)], [])]

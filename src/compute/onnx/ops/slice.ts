@@ -1,7 +1,8 @@
-/** Slice, opset 1 (attributes) and 10 on (inputs) -> copy; a slice of a known one-dimensional tensor stays known. */
-import { copyParams } from '../../engine/copy-params.ts'
-import { normalAxis, stridesOf } from '../../tensor/shape.ts'
-import { asTensor, inputAt, isConstant, knownValues, type LowerContext, type Lowering, opError } from '../lowering.ts'
+/** Slice (opset 1 on: attributes, 10 on: inputs) and Split (2 on) -> copy. */
+import type { Tensor } from '../../engine/graph.ts'
+import { normalAxis, shapeText, stridesOf } from '../../tensor/shape.ts'
+import { inputAt, knownValues, type LowerContext, type Lowering, mismatch, opError } from '../lowering.ts'
+import { emitView } from './emit.ts'
 
 interface Cut {
   start: number
@@ -19,34 +20,66 @@ function cutAxis(context: LowerContext, dim: number, start: number, end: number,
   return { start: Math.max(0, first), step, length: Math.max(0, Math.ceil((last - first) / step)) }
 }
 
+export function emitCuts(context: LowerContext, x: Tensor, cuts: readonly Cut[]): Tensor {
+  const dims = cuts.map(cut => cut.length)
+  const from = stridesOf(x.dims)
+  const offset = dims.includes(0) ? 0 : cuts.reduce((sum, cut, axis) => sum + cut.start * from[axis], 0)
+  return emitView(context, x, dims, { offset, strides: cuts.map((cut, axis) => cut.step * from[axis]) })
+}
+
+/** `length` elements from `start` along one axis. */
+export function emitPart(context: LowerContext, x: Tensor, axis: number, start: number, length: number): Tensor {
+  return emitCuts(
+    context,
+    x,
+    x.dims.map((dim, i) => (i === axis ? { start, step: 1, length } : { start: 0, step: 1, length: dim })),
+  )
+}
+
 export const slice: Lowering = context => {
-  const { op, opset, graph } = context
-  const input = inputAt(context, 0)
-  const rank = input.dims.length
+  const { op, opset } = context
+  const x = inputAt(context, 0)
   const known = (name: string, index: number) =>
     opset < 10 ? op.attributes.ints(name) : knownValues(context, index, name)
   const starts = known('starts', 1)
   const ends = known('ends', 2)
   const axes = known('axes', 3) ?? starts?.map((_, axis) => axis)
   const steps = opset < 10 ? undefined : known('steps', 4)
-  if (!starts || !ends || !axes || ends.length !== starts.length || axes.length !== starts.length) {
-    throw opError(context, 'has starts, ends and axes that do not fit together; check the model file')
+  const fits = [ends, axes, steps ?? starts].every(list => list?.length === starts?.length)
+  if (!starts || !ends || !axes || !fits) {
+    throw opError(context, 'has starts, ends, axes and steps that do not fit together; check the model file')
   }
-  const cuts: Cut[] = input.dims.map(length => ({ start: 0, step: 1, length }))
+  const cuts: Cut[] = x.dims.map(length => ({ start: 0, step: 1, length }))
   axes.forEach((given, i) => {
-    const axis = normalAxis(given, rank, op.name)
-    cuts[axis] = cutAxis(context, input.dims[axis], starts[i], ends[i], steps?.[i] ?? 1)
+    const axis = normalAxis(given, x.dims.length, op.name)
+    cuts[axis] = cutAxis(context, x.dims[axis], starts[i], ends[i], steps?.[i] ?? 1)
   })
-  const dims = cuts.map(cut => cut.length)
-  if (isConstant(input) && rank === 1) {
-    const [{ start, step, length }] = cuts
-    return [{ ...input, dims, data: input.data.map((_, i, all) => all[start + i * step]).slice(0, length) }]
+  return [emitCuts(context, x, cuts)]
+}
+
+/** Sizes by attribute before opset 13, by input since; opset 18 may give the number of parts instead. */
+export const split: Lowering = context => {
+  const { op, opset } = context
+  const x = inputAt(context, 0)
+  const axis = normalAxis(op.attributes.int('axis', 0), x.dims.length, op.name)
+  const dim = x.dims[axis]
+  const given = opset < 13 ? op.attributes.ints('split') : knownValues(context, 1, 'split')
+  const parts = op.attributes.int('num_outputs', op.outputs.length)
+  if (!(parts >= 1 && parts <= op.outputs.length)) {
+    throw mismatch(context, 'at least as many outputs as parts,', `${parts}`, `${op.outputs.length}`)
   }
-  const x = asTensor(context, input)
-  const from = stridesOf(x.dims)
-  const offset = dims.includes(0) ? 0 : cuts.reduce((sum, cut, axis) => sum + cut.start * from[axis], 0)
-  const strides = cuts.map((cut, axis) => cut.step * from[axis])
-  const target = graph.empty(dims, `the result of "${op.name}"`)
-  graph.fill(op.name, copyParams(dims, { offset, strides }, { offset: 0, strides: stridesOf(dims) }), x, target)
-  return [target]
+  // Before opset 18 parts are equal; since, the last is smaller where they cannot be.
+  const each = Math.ceil(dim / parts)
+  if (!given && opset < 18 && each * parts !== dim)
+    throw mismatch(context, 'a dim that divides by', `${parts}`, `${dim}`)
+  const sizes = given ?? Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(each, dim - i * each)))
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  if (total !== dim || sizes.some(size => !(size >= 0)) || sizes.length > op.outputs.length) {
+    throw mismatch(context, `parts of axis ${axis} that add up to`, `${dim}`, shapeText(sizes))
+  }
+  let start = 0
+  return sizes.map(size => {
+    start += size
+    return emitPart(context, x, axis, start - size, size)
+  })
 }

@@ -1,10 +1,10 @@
 /** Softmax and LogSoftmax -> softmax. Before opset 13 everything from `axis` (default 1) on is one line, since 13 one axis (default -1). */
 import { elementsOf, normalAxis } from '../../tensor/shape.ts'
-import { type LowerContext, type Lowering, tensorAt } from '../lowering.ts'
+import { inputAt, type LowerContext, type Lowering } from '../lowering.ts'
 
 function lower(context: LowerContext, log: number) {
   const { op, opset, graph } = context
-  const x = tensorAt(context, 0)
+  const x = inputAt(context, 0)
   const rank = x.dims.length
   const lines = opset < 13
   const given = op.attributes.int('axis', lines ? 1 : -1)

@@ -1,32 +1,52 @@
-/** Transpose, opset 1 on -> copy. */
-import { copyParams } from '../../engine/copy-params.ts'
-import type { Tensor } from '../../engine/graph.ts'
-import { stridesOf } from '../../tensor/shape.ts'
-import { type LowerContext, type Lowering, opError, tensorAt } from '../lowering.ts'
-
-/** @param order output axis -> input axis */
-export function emitTranspose(context: LowerContext, x: Tensor, order: readonly number[]): Tensor {
-  const dims = order.map(axis => x.dims[axis])
-  const from = stridesOf(x.dims)
-  const moving = order.filter(axis => x.dims[axis] !== 1)
-  // Only axes of size 1 change places: the data stays as it is.
-  if (moving.every((axis, i) => i === 0 || moving[i - 1] < axis)) return { ...x, dims }
-  const strides = order.map(axis => from[axis])
-  const target = context.graph.empty(dims, `the result of "${context.op.name}"`)
-  context.graph.fill(
-    context.op.name,
-    copyParams(dims, { offset: 0, strides }, { offset: 0, strides: stridesOf(dims) }),
-    x,
-    target,
-  )
-  return target
-}
+/** Transpose, DepthToSpace, SpaceToDepth -> copy. */
+import { elementsOf } from '../../tensor/shape.ts'
+import { inputAt, inputOfRank, type LowerContext, type Lowering, mismatch, opError, reshaped } from '../lowering.ts'
+import { emitTranspose } from './emit.ts'
 
 export const transpose: Lowering = context => {
-  const x = tensorAt(context, 0)
+  const x = inputAt(context, 0)
   const order = context.op.attributes.ints('perm') ?? x.dims.map((_, axis) => x.dims.length - 1 - axis)
   if (order.length !== x.dims.length || x.dims.some((_, axis) => !order.includes(axis))) {
-    throw opError(context, `has perm [${order.join(', ')}] for a tensor of rank ${x.dims.length}; check the model file`)
+    throw mismatch(context, 'perm for a tensor of rank', `${x.dims.length}`, `[${order.join(', ')}]`)
   }
   return [emitTranspose(context, x, order)]
+}
+
+function blockSize(context: LowerContext): number {
+  const size = context.op.attributes.int('blocksize', 0)
+  if (!(size >= 1)) throw opError(context, `has the blocksize ${size}; check the model file`)
+  return size
+}
+
+export const depthToSpace: Lowering = context => {
+  const x = inputOfRank(context, 0, 4, 4)
+  const [batch, channels, height, width] = x.dims
+  const size = blockSize(context)
+  const depth = channels / size / size
+  if (!Number.isInteger(depth)) throw mismatch(context, 'channels that divide by', `${size * size}`, `${channels}`)
+  const columnsFirst = context.op.attributes.string('mode', 'DCR') === 'CRD'
+  const [dims, order] = columnsFirst
+    ? [
+        [batch, depth, size, size, height, width],
+        [0, 1, 4, 2, 5, 3],
+      ]
+    : [
+        [batch, size, size, depth, height, width],
+        [0, 3, 4, 1, 5, 2],
+      ]
+  const moved = emitTranspose(context, reshaped(context, x, dims), order)
+  return [reshaped(context, moved, [batch, depth, height * size, width * size])]
+}
+
+export const spaceToDepth: Lowering = context => {
+  const x = inputOfRank(context, 0, 4, 4)
+  const [batch, channels, height, width] = x.dims
+  const size = blockSize(context)
+  if (height % size !== 0 || width % size !== 0) {
+    throw mismatch(context, 'height and width that divide by', `${size}`, `${height} x ${width}`)
+  }
+  const blocks = reshaped(context, x, [batch, channels, height / size, size, width / size, size])
+  const moved = emitTranspose(context, blocks, [0, 3, 5, 1, 2, 4])
+  const dims = [batch, channels * size * size, height / size, width / size]
+  return [reshaped(context, moved, elementsOf(dims) === elementsOf(moved.dims) ? dims : moved.dims)]
 }

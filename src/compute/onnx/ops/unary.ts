@@ -1,33 +1,90 @@
-/** Operators of one element: Relu, Exp, Sigmoid, Clip and their like -> unary. */
-import { type UnaryOp, unaryOps } from '../../kernels/unary.ts'
-import { elementsOf } from '../../tensor/shape.ts'
-import { knownValues, type LowerContext, type Lowering, tensorAt } from '../lowering.ts'
-
-function emit(context: LowerContext, op: UnaryOp, alpha: number, beta: number) {
-  const x = tensorAt(context, 0)
-  const params = { count: elementsOf(x.dims), op: unaryOps[op], alpha, beta }
-  return [context.graph.emit('unary', context.op.name, params, [x], x.dims)]
-}
+/** Operators of one element: Relu, Exp, Sigmoid, Clip and their like -> unary, or short chains of it. */
+import type { UnaryOp } from '../../kernels/unary.ts'
+import { isElementType } from '../../tensor/element-type.ts'
+import {
+  InputValueNeeded,
+  inputAt,
+  knownScalar,
+  type LowerContext,
+  type Lowering,
+  opError,
+  unsupported,
+} from '../lowering.ts'
+import { elementTypeName } from '../tensor-proto.ts'
+import { emitBinary, emitCast, emitUnary, emitWhere, emitWith, wrapIntegers } from './emit.ts'
 
 /** An operator without constants. */
 export function plain(op: UnaryOp): Lowering {
-  return context => emit(context, op, 0, 0)
+  return context => [wrapIntegers(context, emitUnary(context, inputAt(context, 0), op))]
 }
 
-/** An operator with the attributes alpha and beta and the specification's defaults. */
-export function withConstants(op: UnaryOp, alpha: number, beta: number): Lowering {
+/** Not, IsNaN: the result is bool. */
+export function predicate(op: UnaryOp): Lowering {
+  return context => [emitUnary(context, inputAt(context, 0), op, 0, 0, 'bool')]
+}
+
+export const isInf: Lowering = context => {
+  const { attributes } = context.op
+  const [positive, negative] = [attributes.int('detect_positive', 1), attributes.int('detect_negative', 1)]
+  return [emitUnary(context, inputAt(context, 0), 'isInf', positive, negative, 'bool')]
+}
+
+/** An operator with the attributes alpha and beta (or `names`) and the specification's defaults. */
+export function withConstants(op: UnaryOp, alpha: number, beta: number, names = ['alpha', 'beta']): Lowering {
   return context => {
     const { attributes } = context.op
-    return emit(context, op, attributes.float('alpha', alpha), attributes.float('beta', beta))
+    const constants = [attributes.float(names[0], alpha), attributes.float(names[1], beta)] as const
+    return [emitUnary(context, inputAt(context, 0), op, ...constants)]
   }
+}
+
+/** Gelu, opset 20. */
+export const gelu: Lowering = context => {
+  const approximate = context.op.attributes.string('approximate', 'none')
+  if (approximate !== 'none' && approximate !== 'tanh') {
+    throw opError(context, `approximates by "${approximate}", which ONNX does not know; check the model file`)
+  }
+  return [emitUnary(context, inputAt(context, 0), approximate === 'tanh' ? 'geluTanh' : 'gelu')]
 }
 
 /** Bounds are attributes before opset 11 and inputs since; absent ones do not bound. */
 export const clip: Lowering = context => {
   const { attributes } = context.op
+  const x = inputAt(context, 0)
   const [low, high] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
-  if (context.opset < 11) return emit(context, 'clip', attributes.float('min', low), attributes.float('max', high))
-  const [min = low] = knownValues(context, 1, 'bounds') ?? []
-  const [max = high] = knownValues(context, 2, 'bounds') ?? []
-  return emit(context, 'clip', min, max)
+  if (context.opset < 11) {
+    return [emitUnary(context, x, 'clip', attributes.float('min', low), attributes.float('max', high))]
+  }
+  try {
+    const [min = low, max = high] = [knownScalar(context, 1, 'least value'), knownScalar(context, 2, 'largest value')]
+    return [emitUnary(context, x, 'clip', min, max)]
+  } catch (error) {
+    // Bounds that the network computes are as good as any other tensor.
+    if (!(error instanceof InputValueNeeded)) throw error
+    const [min, max] = [context.inputs[1], context.inputs[2]]
+    const bounded = min ? emitBinary(context, 'max', x, min) : x
+    return [max ? emitBinary(context, 'min', bounded, max) : bounded]
+  }
 }
+
+/** x + bias below -lambd, x - bias above lambd, else 0. */
+export const shrink: Lowering = context => {
+  const { attributes } = context.op
+  const x = inputAt(context, 0)
+  const [bias, lambd] = [attributes.float('bias', 0), attributes.float('lambd', 0.5)]
+  const below = emitWith(context, 'less', x, -lambd, 'bool')
+  const above = emitWith(context, 'greater', x, lambd, 'bool')
+  const zero = emitWith(context, 'mul', x, 0)
+  const upper = emitWhere(context, above, emitWith(context, 'sub', x, bias), zero)
+  return [emitWhere(context, below, emitWith(context, 'add', x, bias), upper)]
+}
+
+function target(context: LowerContext) {
+  const to = elementTypeName(context.op.attributes.int('to', 0))
+  if (isElementType(to)) return to
+  throw unsupported(context, `casts to ${to}`)
+}
+
+export const cast: Lowering = context => [emitCast(context, inputAt(context, 0), target(context))]
+
+export const castLike: Lowering = context => [emitCast(context, inputAt(context, 0), inputAt(context, 1).type)]
