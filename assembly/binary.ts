@@ -116,6 +116,10 @@ export function binary(
               case 4: line(4, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
               case 5: line(5, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
               case POW:
+                // The square is what `one` computes, to the bit.
+                if (!strideB5 && load<f32>(atB) == 2) line(2, atA, atA, y, dim5, strideA5, strideA5, activation, low, high)
+                else slowLine(op, atA, atB, y, dim5, strideA5, strideB5, activation, low, high)
+                break
               case MOD:
               case FMOD: slowLine(op, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break
               case 9: line(9, atA, atB, y, dim5, strideA5, strideB5, activation, low, high); break

@@ -2,11 +2,15 @@
  * conv-transpose: the transpose of a convolution with 1 to 3 spatial axes, with bias and activation.
  *
  * Shapes: x [batch, channels, depth, height, width], w [channels, filters/groups, kernelD, kernelH, kernelW],
- *         y [batch, filters, outDepth, outHeight, outWidth]. Params: src/compute/kernels/conv-transpose.ts. No scratch.
- * Numerics: one sum in the order c, kz, ky, kx, fused where the machine fuses; + bias; the activation.
- * Source: ONNX ConvTranspose. Each tap adds lines of x, one weight times, to lines of y, which stay in cache.
+ *         y [batch, filters, outDepth, outHeight, outWidth]. Params: src/compute/kernels/conv-transpose.ts.
+ *         Scratch: offsets [k], six rows of w [k][6], k = channels/groups, then the products [taps][volume] of one filter.
+ * Numerics: for each tap one sum in the order of c, fused where the machine fuses; these in the order kz, ky, kx; + bias;
+ *           the activation.
+ * Source: ONNX ConvTranspose, as a matrix product and the placing of its rows (col2im).
  */
-import { activate, madd, storeLanes } from './simd'
+import { align, packA } from './matmul'
+import { activate, storeLanes } from './simd'
+import { TILE_COLUMNS, TILE_ROWS, tile } from './tile'
 
 /** The first source from which the tap at `shift` (position = source * stride + shift) is not below 0. */
 // @ts-ignore: decorator
@@ -22,22 +26,36 @@ function endSource(shift: i32, stride: i32, size: i32, sources: i32): i32 {
   return size <= shift ? 0 : min(sources, (size - shift + stride - 1) / stride)
 }
 
-/** y[i * stride] += weight * x[i] for i below `count`. */
+/** y[i * stride] += x[i] for i below `count`. */
 // @ts-ignore: decorator
 @inline
-function addLine(x: usize, y: usize, weight: v128, count: i32, stride: i32): void {
+function addLine(x: usize, y: usize, count: i32, stride: i32): void {
   if (stride == 1) {
-    for (let i: i32 = 0; i < count; i += 4) {
-      const at = i << 2
-      storeLanes(y + at, madd(weight, v128.load(x + at), v128.load(y + at)), count - i)
-    }
+    let i: i32 = 0
+    for (; i + 4 <= count; i += 4) v128.store(y + (i << 2), f32x4.add(v128.load(y + (i << 2)), v128.load(x + (i << 2))))
+    for (; i < count; i++) store<f32>(y + (i << 2), load<f32>(y + (i << 2)) + load<f32>(x + (i << 2)))
     return
   }
   const step = stride << 2
   for (let i: i32 = 0; i < count; i++) {
-    const sum = madd(weight, v128.load32_zero(x + (i << 2)), v128.load32_zero(y))
-    store<f32>(y, f32x4.extract_lane(sum, 0))
+    store<f32>(y, load<f32>(y) + load<f32>(x + (i << 2)))
     y += step
+  }
+}
+
+/** All taps of one filter with all pixels of one image: [rows][k] x [k][volume]. */
+function product(
+  image: usize, w: usize, strideC: u32, offsets: usize, rowsAt: usize, y: usize, rows: u32, k: u32, volume: u32,
+): void {
+  const none = f32x4.splat(0)
+  for (let i: u32 = 0; i < rows; i += TILE_ROWS) {
+    const height = min(TILE_ROWS, rows - i)
+    packA(w + (i << 2), rowsAt, height, k, 1, strideC)
+    for (let j: u32 = 0; j < volume; j += TILE_COLUMNS) {
+      const columns = min(TILE_COLUMNS, volume - j)
+      const at = y + ((i * volume + j) << 2)
+      tile(height, k, rowsAt, image + (j << 2), offsets, at, volume << 2, columns, 0, 0, 0, 0, 0, 0, none, none)
+    }
   }
 }
 
@@ -48,37 +66,39 @@ export function convTranspose(
   dilationD: i32, dilationH: i32, dilationW: i32, groups: u32, hasBias: u32, activation: u32, clipMin: f32, clipMax: f32,
 ): void {
   const low = f32x4.splat(clipMin), high = f32x4.splat(clipMax)
-  const channelsPerGroup = channels / groups, filtersPerGroup = filters / groups
+  const k = channels / groups, filtersPerGroup = filters / groups
   const plane = height * width, volume = depth * plane
   const outPlane = outHeight * outWidth, outVolume = outDepth * outPlane
   const taps = kernelD * kernelH * kernelW
+  const offsets = scratch
+  const rowsAt = offsets + align(k << 2)
+  const products = rowsAt + align((k * TILE_ROWS) << 2)
+  for (let c: u32 = 0; c < k; c++) store<u32>(offsets + (c << 2), (c * volume) << 2)
   for (let n: u32 = 0; n < batch; n++) {
     for (let f: u32 = 0; f < filters; f++) {
+      const first = (f / filtersPerGroup) * k
+      const weights = w + ((first * filtersPerGroup + (f % filtersPerGroup)) * taps << 2)
+      const image = x + (((n * channels + first) * volume) << 2)
+      product(image, weights, filtersPerGroup * taps, offsets, rowsAt, products, taps, k, volume)
       memory.fill(y, 0, outVolume << 2)
-      const firstChannel = (f / filtersPerGroup) * channelsPerGroup
-      for (let c = firstChannel; c < firstChannel + channelsPerGroup; c++) {
-        const image = x + (((n * channels + c) * volume) << 2)
-        let weight = w + (((c * filtersPerGroup + (f % filtersPerGroup)) * taps) << 2)
-        for (let kz = 0; kz < kernelD; kz++) {
-          const shiftZ = kz * dilationD - padFront
-          const z1 = endSource(shiftZ, strideD, outDepth, depth)
-          for (let ky = 0; ky < kernelH; ky++) {
-            const shiftY = ky * dilationH - padTop
-            const y1 = endSource(shiftY, strideH, outHeight, height)
-            for (let kx = 0; kx < kernelW; kx++) {
-              const shiftX = kx * dilationW - padLeft
-              const x0 = firstSource(shiftX, strideW)
-              const count = endSource(shiftX, strideW, outWidth, width) - x0
-              const factor = v128.load32_splat(weight)
-              weight += 4
-              for (let iz = firstSource(shiftZ, strideD); iz < z1; iz++) {
-                for (let iy = firstSource(shiftY, strideH); iy < y1; iy++) {
-                  const from = image + ((iz * plane + iy * width + x0) << 2)
-                  const row = (iz * strideD + shiftZ) * outPlane + (iy * strideH + shiftY) * outWidth
-                  addLine(from, y + ((row + x0 * strideW + shiftX) << 2), factor, count, strideW)
-                }
+      let from = products
+      for (let kz = 0; kz < kernelD; kz++) {
+        const shiftZ = kz * dilationD - padFront
+        const z1 = endSource(shiftZ, strideD, outDepth, depth)
+        for (let ky = 0; ky < kernelH; ky++) {
+          const shiftY = ky * dilationH - padTop
+          const y1 = endSource(shiftY, strideH, outHeight, height)
+          for (let kx = 0; kx < kernelW; kx++) {
+            const shiftX = kx * dilationW - padLeft
+            const x0 = firstSource(shiftX, strideW)
+            const count = endSource(shiftX, strideW, outWidth, width) - x0
+            for (let iz = firstSource(shiftZ, strideD); iz < z1; iz++) {
+              for (let iy = firstSource(shiftY, strideH); iy < y1; iy++) {
+                const row = (iz * strideD + shiftZ) * outPlane + (iy * strideH + shiftY) * outWidth
+                addLine(from + ((iz * plane + iy * width + x0) << 2), y + ((row + x0 * strideW + shiftX) << 2), count, strideW)
               }
             }
+            from += volume << 2
           }
         }
       }

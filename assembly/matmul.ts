@@ -13,12 +13,12 @@ const PACK_ROWS: u32 = 24
 
 // @ts-ignore: decorator
 @inline
-function align(bytes: u32): u32 {
+export function align(bytes: u32): u32 {
   return (bytes + 63) & ~63
 }
 
 /** Rows by stride -> [k][rows]. */
-function packA(from: usize, to: usize, rows: u32, k: u32, strideM: u32, strideK: u32): void {
+export function packA(from: usize, to: usize, rows: u32, k: u32, strideM: u32, strideK: u32): void {
   for (let r: u32 = 0; r < rows; r++) {
     let at = to + (r << 2)
     let source = from + ((r * strideM) << 2)

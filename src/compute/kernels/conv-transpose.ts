@@ -7,8 +7,7 @@
  * likewise); taps without one, or outside x, do not count.
  * Shapes: x [batch, channels, depth, height, width], w [channels, filters/groups, kernelD, kernelH, kernelW],
  *         bias [filters], y [batch, filters, outDepth, outHeight, outWidth].
- * Numerics: one sum in the order c, kz, ky, kx from 0, then + bias, then the activation. A backend may add the zeros of
- *           taps that do not count.
+ * Numerics: one sum in a fixed order of channels and taps, then + bias, then the activation.
  * Source: ONNX operator ConvTranspose, opset 11; its output padding is in the output's size.
  */
 import { activate, activationFields } from './activation.ts'

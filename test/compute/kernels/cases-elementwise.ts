@@ -153,7 +153,14 @@ export function binaryCases(random: Prng): KernelCase[] {
       )
     }),
   )
-  return [...cases, ...largeIntegers()]
+  return [...cases, squares(random), ...largeIntegers()]
+}
+
+/** A power that is a square, for which backends may take a shorter way. */
+function squares(random: Prng): KernelCase {
+  const dims = { dim0: 1, dim1: 1, dim2: 1, dim3: 1, dim4: 1, dim5: 21 }
+  const params = { op: binaryOps.pow, ...dims, ...flatStrides, strideB5: 0, ...epilogues[0] }
+  return one('binary', 'squares', params, [input(awkwards(random, 21)), input(Float32Array.of(2))], 21, rounding)
 }
 
 /** Whole numbers near the end of what float32 holds, where a quotient just below a whole one must not round up. */

@@ -246,6 +246,18 @@ function copyCases(random: Prng): KernelCase[] {
       [0, 3],
       [1, 0],
     ],
+    [
+      [19, 37],
+      [1, 0],
+    ],
+    [
+      [3, 18, 21],
+      [0, 2, 1],
+    ],
+    [
+      [2, 7, 3, 9],
+      [0, 2, 3, 1],
+    ],
   ]
   const cases = transposes.map(([shape, permutation]) => {
     const dims = permutation.map(axis => shape[axis])
@@ -254,6 +266,15 @@ function copyCases(random: Prng): KernelCase[] {
     const count = elementsOf(shape)
     return one('copy', `transpose [${shape}] ${permutation}`, params, [input(awkwards(random, count))], count, 'bits')
   })
+  // Every element 7 times, and rows repeated.
+  for (const [strides, count] of [
+    [[1, 0], 6],
+    [[0, 1], 7],
+    [[0, 0], 1],
+  ] as const) {
+    const expand = copyParams([6, 7], 0, [...strides], 0, [7, 1])
+    cases.push(one('copy', `expand ${strides}`, expand, [input(awkwards(random, count))], 42, 'bits'))
+  }
   // Rows 4, 2, 0 of [5, 6], columns 1 to 4.
   const slice = copyParams([3, 4], 4 * 6 + 1, [-12, 1], 0, [4, 1])
   cases.push(one('copy', 'slice backwards', slice, [input(awkwards(random, 30))], 12, 'bits'))

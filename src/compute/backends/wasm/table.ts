@@ -34,6 +34,13 @@ function gemmScratch(p: KernelParams['gemm']): number {
   return align(p.k * 4) + align(p.k * tileRows * 4) + align(p.k * tileColumns * 4)
 }
 
+/** The layout of assembly/conv-transpose.ts's: offsets, six rows of w, the products of one filter. */
+function convTransposeScratch(p: KernelParams['conv-transpose']): number {
+  const k = p.channels / p.groups
+  const products = p.kernelD * p.kernelH * p.kernelW * p.depth * p.height * p.width
+  return align(k * 4) + align(k * tileRows * 4) + products * 4
+}
+
 /** The layout of assembly/matmul.ts's: offsets, six rows of a, all panels of b. */
 function matmulScratch(p: KernelParams['matmul']): number {
   const panels = Math.ceil(p.n / tileColumns)
@@ -70,6 +77,6 @@ export const wasmTable: WasmTable = {
   'scatter-elements': () => ({ entry: 'scatterElements' }),
   'scatter-nd': () => ({ entry: 'scatterNd' }),
   'resample-axis': () => ({ entry: 'resampleAxis' }),
-  'conv-transpose': () => ({ entry: 'convTranspose' }),
+  'conv-transpose': params => ({ entry: 'convTranspose', scratchBytes: convTransposeScratch(params) }),
   pool3d: () => ({ entry: 'pool3d' }),
 }
