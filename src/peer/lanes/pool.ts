@@ -4,7 +4,7 @@
  * while this one computes. A lane that dies hands its shards to the others and is replaced by a WASM lane.
  */
 import { availableParallelism } from 'node:os'
-import { assert, PeerError } from '../../base/errors.ts'
+import { PeerError } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
 import { type Lane, startLane } from './lane-host.ts'
 import type { LaneFacts, OpenJob, RanShard } from './types.ts'
@@ -48,6 +48,8 @@ const restartsMax = 3
 export async function startPool(init: PoolInit): Promise<LanePool> {
   const lanes = new Set<Lane>()
   const queue: Waiting[] = []
+  /** Jobs with a kernel that WebGPU lacks. */
+  const wasmOnly = new Set<JobId>()
   let restarts = 0
   let stopped = false
 
@@ -82,15 +84,38 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
     )
   }
 
-  function pump(): void {
-    while (queue.length > 0) {
-      let best: Lane | undefined
-      for (const lane of lanes) if (lane.running < perLane && (!best || lane.running < best.running)) best = lane
-      if (!best) return
-      const waiting = queue.shift()
-      assert(waiting, 'the queue has a shard')
-      start(best, waiting)
+  /** The lane with the least to do that may take the job. */
+  function freeLane(job: JobId): Lane | undefined {
+    let best: Lane | undefined
+    for (const lane of lanes) {
+      if (lane.running >= perLane || (lane.facts.backend === 'webgpu' && wasmOnly.has(job))) continue
+      if (!best || lane.running < best.running) best = lane
     }
+    return best
+  }
+
+  function pump(): void {
+    for (let i = 0; i < queue.length; ) {
+      const lane = freeLane(queue[i].job)
+      if (lane) start(lane, queue.splice(i, 1)[0])
+      else i++
+    }
+  }
+
+  /** The GPU lacks a kernel of this job: WASM takes it, in a lane of its own where there is none. */
+  function turnToWasm(waiting: Waiting, lane: Lane): void {
+    queue.unshift(waiting)
+    if (wasmOnly.has(waiting.job)) return
+    wasmOnly.add(waiting.job)
+    init.onWarning(`${lane.facts.device} cannot run a network of job ${waiting.job.slice(0, 8)}: the CPU takes it`)
+    if ([...lanes].some(other => other.facts.backend === 'wasm')) return
+    add('wasm').then(
+      () => {
+        init.onChange()
+        pump()
+      },
+      failure => waiting.reject(PeerError.from(failure, { code: 'LANE_FAILED', kind: 'resource' })),
+    )
   }
 
   function start(lane: Lane, waiting: Waiting): void {
@@ -101,7 +126,9 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
       },
       (thrown: unknown) => {
         const error = PeerError.from(thrown, { code: 'LANE_FAILED', kind: 'resource' })
-        if (error.code === 'LANE_DIED' && ++waiting.deaths < 2 && !stopped) queue.unshift(waiting)
+        const lacking = error.code === 'MODEL_UNSUPPORTED_KERNEL' && lane.facts.backend === 'webgpu'
+        if (lacking && !stopped) turnToWasm(waiting, lane)
+        else if (error.code === 'LANE_DIED' && ++waiting.deaths < 2 && !stopped) queue.unshift(waiting)
         else waiting.reject(error)
         pump()
       },
@@ -129,6 +156,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
         pump()
       }),
     close(job) {
+      wasmOnly.delete(job)
       for (const lane of lanes) lane.close(job)
       const closed = new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
       for (let i = queue.length - 1; i >= 0; i--) if (queue[i].job === job) queue.splice(i, 1)[0].reject(closed)
