@@ -4,6 +4,7 @@ import { version } from '../peer/version.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addInfer } from './commands/infer.ts'
 import { addJobs } from './commands/jobs.ts'
 import { addPeers } from './commands/peers.ts'
 import { addResults } from './commands/results.ts'
@@ -42,6 +43,7 @@ Several peers on one machine have a data folder each: add --data DIR to say whic
     addWatch,
     addResults,
     addCancel,
+    addInfer,
     addDoctor,
     addDemo,
   ]) {
