@@ -13,6 +13,7 @@ import { type ElementType, integerRange, isFloat, isInteger, makeHostArray } fro
 import { elementsOf, normalAxis, type Shape, stridesOf } from '../../tensor/shape.ts'
 import { collapse, joinAxes, walkRank } from '../../tensor/strides.ts'
 import { floats, type LowerContext, reshaped } from '../lowering.ts'
+import { modelError } from '../model.ts'
 
 export function emitUnary(context: LowerContext, x: Tensor, op: UnaryOp, alpha = 0, beta = 0, type = x.type): Tensor {
   const params = { count: elementsOf(x.dims), op: unaryOps[op], alpha, beta }
@@ -75,6 +76,9 @@ export function emitWhere(context: LowerContext, condition: Tensor, a: Tensor, b
   return context.graph.emit('where', context.op.name, params, operands, dims, a.type)
 }
 
+/** Calls for one axis that a kernel cannot walk: few, as such ranks are rare and their dims small. */
+const partsMax = 256
+
 /** A copy of `dims` elements between two places, as one or, where too many axes are apart, as several calls. */
 export function copyParts(from: Tensor, dims: Shape, read: Place, write: Place): Part[] {
   const joined = joinAxes(dims, [read.strides, write.strides])
@@ -84,6 +88,8 @@ export function copyParts(from: Tensor, dims: Shape, read: Place, write: Place):
     return [{ from, params: copyParams(joined.dims, place(read.offset, reads), place(write.offset, writes)) }]
   }
   const [count, ...rest] = joined.dims
+  if (count > partsMax)
+    throw modelError('MODEL_RANK', `a copy walks ${joined.dims.length} axes apart; simplify the model`)
   const at = (place: Place, strides: readonly number[], i: number) => ({
     offset: place.offset + i * strides[0],
     strides: strides.slice(1),
@@ -169,7 +175,7 @@ export function emitCast(context: LowerContext, x: Tensor, type: ElementType): T
     for (let i = 0; i < known.length; i++) data[i] = castValue(known[i], type)
     return context.graph.constant({ dims: x.dims, type, data })
   }
-  if (type === 'bool') return emitUnary(context, emitUnary(context, x, 'logicalNot'), 'logicalNot', 0, 0, 'bool')
+  if (type === 'bool') return emitUnary(context, x, 'notZero', 0, 0, 'bool')
   if (!isInteger(type)) return { ...x, type }
   const whole = isFloat(x.type) ? emitUnary(context, x, 'truncate', 0, 0, type) : { ...x, type }
   return x.type === 'bool' ? whole : wrapIntegers(context, whole)

@@ -26,7 +26,7 @@ export function predicate(op: UnaryOp): Lowering {
 export const isInf: Lowering = context => {
   const { attributes } = context.op
   const [positive, negative] = [attributes.int('detect_positive', 1), attributes.int('detect_negative', 1)]
-  return [emitUnary(context, inputAt(context, 0), 'isInf', positive, negative, 'bool')]
+  return [emitUnary(context, inputAt(context, 0), 'isInf', negative, positive, 'bool')]
 }
 
 /** An operator with the attributes alpha and beta (or `names`) and the specification's defaults. */
