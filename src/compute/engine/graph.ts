@@ -55,6 +55,8 @@ export interface Part {
 
 export interface GraphBuilder {
   readonly graph: Graph
+  /** Takes work (flops and bytes) from what a whole model may spend while it is prepared; false: it is spent. */
+  spend(work: number): boolean
   /** @param type of the elements; `uint8` with `pixels` is a buffer of bytes, everything else float32 */
   input(name: string, dims: Shape, type: ElementType, pixels?: 'pixels'): Tensor
   constant(constant: Constant): Tensor
@@ -95,6 +97,11 @@ export function createGraphBuilder(): GraphBuilder {
   let budget = foldWorkMax
 
   const add = (value: GraphValue): number => graph.values.push(value) - 1
+  const spend = (work: number): boolean => {
+    if (!(work <= budget)) return false
+    budget -= work
+    return true
+  }
   const constantOf = (value: number | null): HostArray | undefined =>
     value === null ? absent : graph.values[value].constant
   const empty = (dims: Shape, type: ElementType, name: string): Tensor => {
@@ -111,8 +118,7 @@ export function createGraphBuilder(): GraphBuilder {
     if (steps.every(step => step.inputs.every(constantOf))) {
       const costs = steps.map(stepCost)
       const work = costs.reduce((sum, { flops, bytes }) => sum + flops + bytes, 4 * value.elements)
-      if (work <= budget) {
-        budget -= work
+      if (spend(work)) {
         const result = makeHostArray(target.type, value.elements)
         for (const step of steps) {
           runReference(
@@ -131,6 +137,7 @@ export function createGraphBuilder(): GraphBuilder {
 
   return {
     graph,
+    spend,
     input(name, dims, type, pixels) {
       checkShape(dims, `the input "${name}"`)
       const value = add({ dtype: pixels ? 'uint8' : 'float32', elements: elementsOf(dims) })

@@ -3,6 +3,7 @@
  * An operator checks what the specification demands of its inputs before it emits anything.
  */
 import { PeerError } from '../../base/errors.ts'
+import { limits } from '../../base/limits.ts'
 import { type GraphBuilder, inputsBehind, type Tensor } from '../engine/graph.ts'
 import { checkShape, elementsOf, type Shape, shapeText } from '../tensor/shape.ts'
 import { modelError, type OnnxOp, opText } from './model.ts'
@@ -102,6 +103,9 @@ export function knownValues(context: LowerContext, index: number, what: string):
 /** The same, of any tensor. */
 export function valuesOf(context: LowerContext, tensor: Tensor, what: string): number[] {
   const known = context.graph.known(tensor)
+  if (known && known.length > limits.modelOpsMax) {
+    throw mismatch(context, `its ${what} as at most`, `${limits.modelOpsMax} values`, `${known.length}`)
+  }
   if (known) return Array.from(known)
   const inputs = inputsBehind(context.graph.graph, tensor.value)
   // None: it depends on constants alone, and was too much to compute ahead.
@@ -123,6 +127,15 @@ export function reshaped(context: LowerContext, tensor: Tensor, dims: Shape): Te
     throw mismatch(context, 'a shape of', `${elementsOf(tensor.dims)} elements`, shapeText(dims))
   }
   return { ...tensor, dims }
+}
+
+/**
+ * Before a table (an identity matrix, a mask, resampling weights) is made on the host: that a model's tables together stay
+ * within bounds.
+ * @throws PeerError MODEL_UNSUPPORTED
+ */
+export function claimTable(context: LowerContext, elements: number): void {
+  if (!context.graph.spend(8 * elements)) throw unsupported(context, `needs a table of ${elements} elements`)
 }
 
 /** A one-dimensional or scalar constant of float32. */

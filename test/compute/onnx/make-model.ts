@@ -1,7 +1,7 @@
 /** Writes small ONNX files for tests, field by field on the wire, so that the decoder is not its own judge. */
 import protobuf from 'protobufjs/minimal.js'
 
-export type AttributeInit = number | readonly number[] | string | { float: number }
+export type AttributeInit = number | readonly number[] | string | { float: number } | { floats: readonly number[] }
 
 export interface OpInit {
   type: string
@@ -14,15 +14,17 @@ export interface OpInit {
 
 export interface TensorInit {
   dims: number[]
-  data: Float32Array | readonly number[]
+  data: Float32Array | Uint8Array | Int8Array | readonly number[]
 }
 
 export interface ModelInit {
   opset: number
   /** float32 inputs. */
   inputs: Record<string, (number | string)[]>
+  /** TensorProto.DataType of inputs and outputs that are not float32 (1): 7 int64, 9 bool, 2 uint8, 3 int8. */
+  types?: Record<string, number>
   outputs: string[]
-  /** Float32Array: float32; plain numbers: int64. */
+  /** Float32Array: float32; Uint8Array, Int8Array: those; plain numbers: int64. */
   constants?: Record<string, TensorInit>
   ops: OpInit[]
 }
@@ -41,7 +43,7 @@ function message(writer: Writer, field: number, fill: Fill): void {
 }
 
 /** AttributeProto.AttributeType, which onnxruntime insists on. */
-const [floatType, intType, stringType, intsType] = [1, 2, 3, 7]
+const [floatType, intType, stringType, floatsType, intsType] = [1, 2, 3, 6, 7]
 
 function attribute(writer: Writer, name: string, value: AttributeInit): void {
   text(writer, 1, name)
@@ -51,6 +53,9 @@ function attribute(writer: Writer, name: string, value: AttributeInit): void {
   } else if (typeof value === 'string') {
     text(writer, 4, value)
     int(writer, 20, stringType)
+  } else if ('floats' in value) {
+    for (const item of value.floats) tag(writer, 7, 5).float(item)
+    int(writer, 20, floatsType)
   } else if ('float' in value) {
     tag(writer, 2, 5).float(value.float)
     int(writer, 20, floatType)
@@ -62,20 +67,20 @@ function attribute(writer: Writer, name: string, value: AttributeInit): void {
 
 function tensor(writer: Writer, name: string, { dims, data }: TensorInit): void {
   for (const dim of dims) int(writer, 1, dim)
-  int(writer, 2, data instanceof Float32Array ? 1 : 7)
+  int(writer, 2, data instanceof Float32Array ? 1 : data instanceof Uint8Array ? 2 : data instanceof Int8Array ? 3 : 7)
   text(writer, 8, name)
-  if (data instanceof Float32Array) {
+  if (!Array.isArray(data) && 'buffer' in data) {
     tag(writer, 9, 2).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   } else {
     for (const value of data) int(writer, 7, value)
   }
 }
 
-function port(writer: Writer, name: string, dims?: readonly (number | string)[]): void {
+function port(writer: Writer, name: string, type: number, dims?: readonly (number | string)[]): void {
   text(writer, 1, name)
-  message(writer, 2, type =>
-    message(type, 1, tensorType => {
-      int(tensorType, 1, 1)
+  message(writer, 2, typed =>
+    message(typed, 1, tensorType => {
+      int(tensorType, 1, type)
       if (!dims) return
       message(tensorType, 2, shape => {
         for (const dim of dims)
@@ -102,8 +107,10 @@ export function makeModel(init: ModelInit): Uint8Array {
     }
     text(graph, 2, 'test')
     for (const [name, value] of Object.entries(init.constants ?? {})) message(graph, 5, one => tensor(one, name, value))
-    for (const [name, dims] of Object.entries(init.inputs)) message(graph, 11, one => port(one, name, dims))
-    for (const name of init.outputs) message(graph, 12, one => port(one, name))
+    for (const [name, dims] of Object.entries(init.inputs)) {
+      message(graph, 11, one => port(one, name, init.types?.[name] ?? 1, dims))
+    }
+    for (const name of init.outputs) message(graph, 12, one => port(one, name, init.types?.[name] ?? 1))
   })
   message(writer, 8, opset => int(opset, 2, init.opset))
   return writer.finish()

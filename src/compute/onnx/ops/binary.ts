@@ -6,6 +6,7 @@ import type { Tensor } from '../../engine/graph.ts'
 import { noActivation } from '../../kernels/activation.ts'
 import type { BinaryOp } from '../../kernels/binary.ts'
 import { broadcastShape } from '../../tensor/broadcast.ts'
+import { floatConstant } from '../../tensor/constant.ts'
 import type { HostArray } from '../../tensor/dtype.ts'
 import { isFloat, isInteger } from '../../tensor/element-type.ts'
 import { elementsOf, type Shape, sameShape } from '../../tensor/shape.ts'
@@ -138,14 +139,15 @@ function emitAffine(
 ): Tensor | undefined {
   const split = channelsOf(constantDims, dims)
   if (!form || !split || !sameShape(x.dims, dims)) return undefined
-  const pairs = Array.from(constant, form)
-  // A constant that is not finite, or a division by zero, keeps its own arithmetic: inf * 0 is not what was asked for.
-  if (!pairs.every(pair => pair.every(Number.isFinite))) return undefined
-  const [scale, shift] = [0, 1].map(side =>
-    floats(
-      context,
-      pairs.map(pair => pair[side]),
-    ),
-  )
-  return context.graph.emit('affine', context.op.name, { ...split, ...noActivation }, [x, scale, shift], dims)
+  const scale = new Float32Array(constant.length)
+  const shift = new Float32Array(constant.length)
+  for (let i = 0; i < constant.length; i++) {
+    const [factor, term] = form(constant[i])
+    // A constant that is not finite, or a division by zero, keeps its own arithmetic: inf * 0 is not what was asked for.
+    if (!Number.isFinite(factor) || !Number.isFinite(term)) return undefined
+    scale[i] = factor
+    shift[i] = term
+  }
+  const constants = [scale, shift].map(data => context.graph.constant(floatConstant([data.length], data)))
+  return context.graph.emit('affine', context.op.name, { ...split, ...noActivation }, [x, ...constants], dims)
 }

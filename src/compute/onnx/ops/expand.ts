@@ -3,6 +3,7 @@ import type { Tensor } from '../../engine/graph.ts'
 import { broadcastShape } from '../../tensor/broadcast.ts'
 import { checkShape, elementsOf, normalAxis, shapeText, stridesOf } from '../../tensor/shape.ts'
 import {
+  claimTable,
   inputAt,
   integers,
   knownScalar,
@@ -85,6 +86,7 @@ function paddedPlaces(
   after: number,
 ) {
   if (dim === 0) throw mismatch(context, `in the mode "${mode}" an axis of at least`, '1', '0')
+  claimTable(context, dim + before + after)
   const period = mode === 'reflect' ? Math.max(1, 2 * dim - 2) : dim
   return Array.from({ length: dim + before + after }, (_, i) => {
     const place = i - before

@@ -6,6 +6,7 @@ import type { Tensor } from '../../engine/graph.ts'
 import { type ElementType, isElementType, makeHostArray } from '../../tensor/element-type.ts'
 import { checkShape, elementsOf, normalAxis, type Shape, shapeText } from '../../tensor/shape.ts'
 import {
+  claimTable,
   floats,
   inputAt,
   inputOfRank,
@@ -55,7 +56,7 @@ export const range: Lowering = context => {
   }
   const { type } = inputAt(context, 0)
   const count = Math.max(0, Math.ceil((limit - start) / delta))
-  checkShape([count], `the result of "${context.op.name}"`)
+  claimTable(context, count)
   const data = makeHostArray(type, count)
   for (let i = 0; i < count; i++) data[i] = start + i * delta
   return [context.graph.constant({ dims: [count], type, data })]
@@ -73,14 +74,15 @@ export const eyeLike: Lowering = context => {
   const { dims, type } = inputOfRank(context, 0, 2, 2)
   const k = context.op.attributes.int('k', 0)
   const made = dtypeAttribute(context, type)
-  const data = makeHostArray(made, elementsOf(checkShape(dims, 'an identity matrix')))
+  claimTable(context, elementsOf(dims))
+  const data = makeHostArray(made, elementsOf(dims))
   for (let row = Math.max(0, -k); row < dims[0] && row + k < dims[1]; row++) data[row * dims[1] + row + k] = 1
   return [context.graph.constant({ dims, type: made, data })]
 }
 
 /** 1 where the upper (or lower) triangle with diagonal k is, as bool. */
 function triangle(context: LowerContext, rows: number, columns: number, upper: boolean, k: number): Tensor {
-  checkShape([rows, columns], 'a triangle')
+  claimTable(context, rows * columns)
   const data = new Float64Array(rows * columns)
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) data[i * columns + j] = Number(upper ? j - i >= k : j - i <= k)
@@ -106,7 +108,7 @@ export const oneHot: Lowering = context => {
   if (!(count >= 0)) throw opError(context, `has the depth ${depth}; check the model file`)
   const rank = indices.dims.length + 1
   const axis = normalAxis(context.op.attributes.int('axis', -1), rank, context.op.name)
-  checkShape([count], 'a one-hot depth')
+  claimTable(context, 2 * count)
   const places = Array.from({ length: count }, (_, i) => i)
   const along = (list: readonly number[]) =>
     floats(
@@ -143,6 +145,7 @@ export const hardmax: Lowering = context => {
     [outer, 1, inner],
     'int64',
   )
+  claimTable(context, size)
   const places = floats(
     context,
     Array.from({ length: size }, (_, i) => i),

@@ -4,7 +4,16 @@
  */
 import type { Tensor } from '../../engine/graph.ts'
 import { checkShape, normalAxis, shapeText } from '../../tensor/shape.ts'
-import { floats, inputAt, knownValues, type LowerContext, type Lowering, mismatch, opError } from '../lowering.ts'
+import {
+  claimTable,
+  floats,
+  inputAt,
+  knownValues,
+  type LowerContext,
+  type Lowering,
+  mismatch,
+  opError,
+} from '../lowering.ts'
 import { linesOf } from './emit.ts'
 
 /** One axis: from where each output element is read, in elements of the input. */
@@ -27,9 +36,6 @@ interface Options {
   excludeOutside: boolean
   antialias: boolean
 }
-
-/** Sizes are bounded before tables are made for them. */
-const tableElementsMax = 64 * 1024 * 1024
 
 /** x of the input for element i of the output. */
 function original(context: LowerContext, transform: string, i: number, axis: Axis): number {
@@ -108,14 +114,14 @@ function resampleAxis(
   options: Options,
   fill: number,
 ): Tensor {
+  claimTable(context, axis.output)
   const rows = Array.from({ length: axis.output }, (_, i) => {
     const place = original(context, options.transform, i, axis)
     const outside = options.transform === 'tf_crop_and_resize' && (place < 0 || place > axis.input - 1)
     return outside ? undefined : tapsAt(context, options, axis, place)
   })
   const taps = Math.max(1, ...rows.map(row => row?.length ?? 1))
-  if (!(taps * axis.output <= tableElementsMax))
-    throw mismatch(context, 'a table of at most', `${tableElementsMax}`, `${taps * axis.output}`)
+  claimTable(context, 2 * taps * axis.output)
   const indices = new Float32Array(axis.output * taps)
   const weights = new Float32Array(axis.output * taps)
   rows.forEach((row, i) => {

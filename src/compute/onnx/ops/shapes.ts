@@ -2,6 +2,7 @@
 import type { Tensor } from '../../engine/graph.ts'
 import { elementsOf, normalAxis, type Shape, shapeText } from '../../tensor/shape.ts'
 import {
+  claimTable,
   inputAt,
   integers,
   knownScalar,
@@ -23,6 +24,7 @@ export const dropout: Lowering = context => {
   const ratio = context.opset < 12 ? 0.5 : (knownScalar(context, 1, 'ratio') ?? 0.5)
   if (training !== 0 && ratio !== 0) throw unsupported(context, 'drops at random, in training mode')
   if (!context.op.outputs[1]) return [x]
+  claimTable(context, elementsOf(x.dims))
   const ones = { dims: x.dims, type: 'bool', data: new Float64Array(elementsOf(x.dims)).fill(1) } as const
   return [x, context.graph.constant(ones)]
 }
