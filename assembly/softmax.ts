@@ -2,7 +2,8 @@
  * softmax: normalised exponentials along one axis, or their logarithm.
  *
  * Shapes: x and y [outer, axis, inner]. Params: src/compute/kernels/softmax.ts. No scratch.
- * Numerics: the maximum off first, float32 sums in the order of the axis; a line with NaN or +infinity becomes NaN.
+ * Numerics: the maximum off first, float32 sums in an order that depends on axis and inner alone; a line with NaN or
+ *           +infinity becomes NaN.
  * Source: ONNX Softmax, LogSoftmax.
  */
 import { exp4, log4, storeLanes } from './simd'
@@ -16,21 +17,27 @@ export function softmax(x: usize, y: usize, scratch: usize, outer: u32, axis: u3
   }
 }
 
-/** The axis is contiguous: four of its elements at a time, summed one after the other. */
+/** The axis is contiguous: four of its elements at a time, in four partial results and that of what remains. */
 function line(x: usize, y: usize, axis: u32, log: u32): void {
-  let most: f32 = -Infinity
-  for (let c: u32 = 0; c < axis; c++) most = max<f32>(most, load<f32>(x + (c << 2)))
-  const top = f32x4.splat(most)
-  let sum: f32 = 0
-  for (let c: u32 = 0; c < axis; c += 4) {
+  const whole = axis & ~3
+  let tops = f32x4.splat(-Infinity)
+  for (let c: u32 = 0; c < whole; c += 4) tops = f32x4.max(tops, v128.load(x + (c << 2)))
+  for (let c = whole; c < axis; c++) tops = f32x4.max(tops, v128.load32_splat(x + (c << 2)))
+  tops = f32x4.max(tops, v128.shuffle<f32>(tops, tops, 2, 3, 0, 1))
+  const top = f32x4.max(tops, v128.shuffle<f32>(tops, tops, 1, 0, 3, 2))
+  let sums = f32x4.splat(0)
+  for (let c: u32 = 0; c < whole; c += 4) {
     const e = exp4(f32x4.sub(v128.load(x + (c << 2)), top))
-    if (!log) storeLanes(y + (c << 2), e, axis - c)
-    sum += f32x4.extract_lane(e, 0)
-    if (axis - c > 1) sum += f32x4.extract_lane(e, 1)
-    if (axis - c > 2) sum += f32x4.extract_lane(e, 2)
-    if (axis - c > 3) sum += f32x4.extract_lane(e, 3)
+    if (!log) v128.store(y + (c << 2), e)
+    sums = f32x4.add(sums, e)
   }
-  const total = f32x4.splat(sum)
+  const pairs = f32x4.add(sums, v128.shuffle<f32>(sums, sums, 2, 3, 0, 1))
+  let total = f32x4.add(pairs, v128.shuffle<f32>(pairs, pairs, 1, 0, 3, 2))
+  for (let c = whole; c < axis; c++) {
+    const e = exp4(f32x4.sub(v128.load32_splat(x + (c << 2)), top))
+    if (!log) storeLanes(y + (c << 2), e, 1)
+    total = f32x4.add(total, e)
+  }
   for (let c: u32 = 0; c < axis; c += 4) {
     const at = c << 2
     const value = log ? logarithm(v128.load(x + at), top, total) : f32x4.div(v128.load(y + at), total)

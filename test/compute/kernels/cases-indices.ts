@@ -151,6 +151,7 @@ export function resampleAxisCases(random: Prng): KernelCase[] {
   const sizes = [
     [1, 1, 1, 1, 1],
     [2, 5, 7, 9, 2],
+    [3, 8, 1, 9, 2],
     [3, 8, 1, 4, 4],
     [1, 6, 16, 13, 1],
     [0, 3, 2, 4, 2],
@@ -160,7 +161,7 @@ export function resampleAxisCases(random: Prng): KernelCase[] {
     const x = normals(random, outer * size * inner)
     const indices = Float32Array.from({ length: outSize * taps }, () => random.int(size))
     const weights = normals(random, outSize * taps)
-    if (i === 1) {
+    if (i === 1 || i === 2) {
       // A row outside, and a weight of 0 on what would make everything NaN.
       indices[4] = -1
       indices.set([2, 3], 6)

@@ -76,7 +76,8 @@ export const wasmTable: WasmTable = {
   'gather-nd': () => ({ entry: 'gatherNd' }),
   'scatter-elements': () => ({ entry: 'scatterElements' }),
   'scatter-nd': () => ({ entry: 'scatterNd' }),
-  'resample-axis': () => ({ entry: 'resampleAxis' }),
+  // Tables by tap, four elements longer at most.
+  'resample-axis': p => ({ entry: 'resampleAxis', scratchBytes: p.inner === 1 ? 8 * p.taps * (p.outSize + 4) : 0 }),
   'conv-transpose': params => ({ entry: 'convTranspose', scratchBytes: convTransposeScratch(params) }),
   pool3d: () => ({ entry: 'pool3d' }),
 }
