@@ -88,7 +88,9 @@ function variantsOf<K extends KernelName>(name: K): Variant[] {
     const implementation = webGpuTable(layout)[name]
     if ('unsupported' in implementation) continue
     for (const params of leading[name]) {
-      const { variant } = implementation(params)
+      const call = implementation(params)
+      if ('unsupported' in call) continue
+      const { variant } = call
       found.set(variantSource(variant), variant)
     }
   }

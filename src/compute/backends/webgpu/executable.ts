@@ -7,7 +7,7 @@
  */
 import { assert, PeerError } from '../../../base/errors.ts'
 import { bufferAlignment, checkProgram, type Program, type StepOf, type Weight } from '../../engine/program.ts'
-import type { KernelName } from '../../kernels/index.ts'
+import type { KernelName, Unsupported } from '../../kernels/index.ts'
 import { takeInputs } from '../ports.ts'
 import type { Executable, RunOutputs } from '../types.ts'
 import type { GpuContext } from './device.ts'
@@ -84,17 +84,18 @@ export async function compileProgram(
 }
 
 function planStep<K extends KernelName>(table: GpuTable, step: StepOf<K>): PlannedStep {
-  const implementation: Implementation<K> | { unsupported: string } = table[step.kernel]
-  if ('unsupported' in implementation) {
+  const implementation: Implementation<K> | Unsupported = table[step.kernel]
+  const call = 'unsupported' in implementation ? implementation : implementation(step.params)
+  if ('unsupported' in call) {
     throw new PeerError({
       code: 'MODEL_UNSUPPORTED_KERNEL',
       kind: 'model',
       retry: 'elsewhere',
-      message: `${step.name} needs the kernel ${step.kernel}, which WebGPU lacks: ${implementation.unsupported}`,
+      message: `${step.name} needs the kernel ${step.kernel}, which WebGPU lacks: ${call.unsupported}`,
     })
   }
   const { inputs, output } = step
-  return { call: implementation(step.params), params: packParams(step.kernel, step.params), inputs, output }
+  return { call, params: packParams(step.kernel, step.params), inputs, output }
 }
 
 function createSlots(context: GpuContext, program: Program, owned: GPUBuffer[]): GPUBuffer[] {

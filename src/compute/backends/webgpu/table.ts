@@ -4,7 +4,9 @@
  * Invariant: what changes an order of summation (the lanes that share a line) depends on the row's own shape, never on
  * the batch; tiles may depend on anything, because every tile sums in the same order.
  */
+import { binaryOps } from '../../kernels/binary.ts'
 import { type KernelName, type KernelParams, kernels, type Unsupported } from '../../kernels/index.ts'
+import { unaryOps } from '../../kernels/unary.ts'
 import type { Common, Variant } from './shaders.ts'
 
 /** One call of a kernel: what to bind follows from the contract's operands. */
@@ -14,7 +16,8 @@ export interface Call {
   workgroups: readonly [x: number, y: number, z: number]
 }
 
-export type Implementation<K extends KernelName> = (params: KernelParams[K]) => Call
+/** The call for these params; unsupported where the shader has this kernel but not this function of it. */
+export type Implementation<K extends KernelName> = (params: KernelParams[K]) => Call | Unsupported
 
 export type GpuTable = { readonly [K in KernelName]: Implementation<K> | Unsupported }
 
@@ -72,11 +75,17 @@ function matrix(layout: MatrixLayout, shader: 'conv2d' | 'gemm', rows: number, c
 
 const walked = (p: KernelParams['copy'] | KernelParams['binary']) => p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5
 
+/** WASM computes all of them; a peer hands a network that needs one to its CPU. */
+const noShader: Unsupported = { unsupported: 'it has no shader for it' }
+
 /** The table for a device. */
 export function webGpuTable(layout: MatrixLayout): GpuTable {
   return {
     affine: p => elementwise('affine', ['activation'], p.outer * p.channels * p.inner),
-    binary: p => elementwise('binary', ['activation', 'math'], walked(p), { FLAT: walked(p) === p.dim5 }),
+    binary: p =>
+      p.op > binaryOps.max
+        ? noShader
+        : elementwise('binary', ['activation', 'math'], walked(p), { FLAT: walked(p) === p.dim5 }),
     conv2d: p => matrix(layout, 'conv2d', p.filters / p.groups, p.batch * p.outHeight * p.outWidth, p.groups),
     copy: p => elementwise('copy', [], walked(p)),
     gemm: p => matrix(layout, 'gemm', p.m, p.n, p.batch),
@@ -84,21 +93,21 @@ export function webGpuTable(layout: MatrixLayout): GpuTable {
     'image-to-tensor': p => elementwise('image-to-tensor', [], p.batch * p.area),
     pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
     softmax: p => lineSums('softmax', ['math'], p.outer * p.inner, p.axis),
-    unary: p => elementwise('unary', ['math'], p.count),
-    where: { unsupported: 'not written yet' },
-    reduce: { unsupported: 'not written yet' },
-    matmul: { unsupported: 'not written yet' },
-    normalize: { unsupported: 'not written yet' },
-    lrn: { unsupported: 'not written yet' },
-    cumsum: { unsupported: 'not written yet' },
-    'top-k': { unsupported: 'not written yet' },
-    gather: { unsupported: 'not written yet' },
-    'gather-elements': { unsupported: 'not written yet' },
-    'gather-nd': { unsupported: 'not written yet' },
-    'scatter-elements': { unsupported: 'not written yet' },
-    'scatter-nd': { unsupported: 'not written yet' },
-    'resample-axis': { unsupported: 'not written yet' },
-    'conv-transpose': { unsupported: 'not written yet' },
-    pool3d: { unsupported: 'not written yet' },
+    unary: p => (p.op > unaryOps.hardSwish ? noShader : elementwise('unary', ['math'], p.count)),
+    where: noShader,
+    reduce: noShader,
+    matmul: noShader,
+    normalize: noShader,
+    lrn: noShader,
+    cumsum: noShader,
+    'top-k': noShader,
+    gather: noShader,
+    'gather-elements': noShader,
+    'gather-nd': noShader,
+    'scatter-elements': noShader,
+    'scatter-nd': noShader,
+    'resample-axis': noShader,
+    'conv-transpose': noShader,
+    pool3d: noShader,
   }
 }
