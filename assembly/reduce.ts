@@ -48,8 +48,16 @@ function step(way: u32, so: v128, x: v128, top: v128): v128 {
   if (way == ADD_SIZE) return f32x4.add(so, f32x4.abs(x))
   if (way == ADD_EXP) return f32x4.add(so, exp4(f32x4.sub(x, top)))
   if (way == MULTIPLY) return f32x4.mul(so, x)
-  if (way == LARGEST) return f32x4.max(so, x)
-  return f32x4.min(so, x)
+  // These pass NaN over, at a seventh of the cost of max and min; `noNumber` brings it back.
+  if (way == LARGEST) return f32x4.pmax(so, x)
+  return f32x4.pmin(so, x)
+}
+
+/** All bits set in the lanes where NaN was met, for the ways that pass it over. */
+// @ts-ignore: decorator
+@inline
+function noNumber(way: u32, so: v128, x: v128): v128 {
+  return way >= LARGEST ? v128.or(so, f32x4.ne(x, x)) : so
 }
 
 /** Two partial results as one. */
@@ -66,15 +74,23 @@ function join(way: u32, a: v128, b: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function along(way: u32, x: usize, axis: u32, top: v128): v128 {
-  let so = start(way), also = start(way)
+  let so = start(way), also = start(way), bad = f32x4.splat(0)
   let c: u32 = 0
   for (; c + 8 <= axis; c += 8) {
-    so = step(way, so, v128.load(x + (c << 2)), top)
-    also = step(way, also, v128.load(x + (c << 2), 16), top)
+    const left = v128.load(x + (c << 2)), right = v128.load(x + (c << 2), 16)
+    so = step(way, so, left, top)
+    also = step(way, also, right, top)
+    bad = noNumber(way, noNumber(way, bad, left), right)
   }
-  so = join(way, so, also)
+  so = v128.or(join(way, so, also), bad)
   let rest = start(way)
-  for (; c < axis; c++) rest = step(way, rest, v128.load32_splat(x + (c << 2)), top)
+  bad = f32x4.splat(0)
+  for (; c < axis; c++) {
+    const value = v128.load32_splat(x + (c << 2))
+    rest = step(way, rest, value, top)
+    bad = noNumber(way, bad, value)
+  }
+  rest = v128.or(rest, bad)
   so = join(way, so, v128.shuffle<f32>(so, so, 2, 3, 0, 1))
   so = join(way, so, v128.shuffle<f32>(so, so, 1, 0, 3, 2))
   return join(way, so, rest)
@@ -84,12 +100,14 @@ function along(way: u32, x: usize, axis: u32, top: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function across(way: u32, x: usize, axis: u32, stepBytes: u32, top: v128): v128 {
-  let so = start(way)
+  let so = start(way), bad = f32x4.splat(0)
   for (let c: u32 = 0; c < axis; c++) {
-    so = step(way, so, v128.load(x), top)
+    const value = v128.load(x)
+    so = step(way, so, value, top)
+    bad = noNumber(way, bad, value)
     x += stepBytes
   }
-  return so
+  return v128.or(so, bad)
 }
 
 function whole(way: u32, x: usize, axis: u32, inner: u32, top: v128): v128 {

@@ -20,11 +20,12 @@ export function softmax(x: usize, y: usize, scratch: usize, outer: u32, axis: u3
 /** The axis is contiguous: four of its elements at a time, in four partial results and that of what remains. */
 function line(x: usize, y: usize, axis: u32, log: u32): void {
   const whole = axis & ~3
+  // pmax passes NaN over, at a seventh of max's cost; the sum brings it back.
   let tops = f32x4.splat(-Infinity)
-  for (let c: u32 = 0; c < whole; c += 4) tops = f32x4.max(tops, v128.load(x + (c << 2)))
-  for (let c = whole; c < axis; c++) tops = f32x4.max(tops, v128.load32_splat(x + (c << 2)))
-  tops = f32x4.max(tops, v128.shuffle<f32>(tops, tops, 2, 3, 0, 1))
-  const top = f32x4.max(tops, v128.shuffle<f32>(tops, tops, 1, 0, 3, 2))
+  for (let c: u32 = 0; c < whole; c += 4) tops = f32x4.pmax(tops, v128.load(x + (c << 2)))
+  for (let c = whole; c < axis; c++) tops = f32x4.pmax(tops, v128.load32_splat(x + (c << 2)))
+  tops = f32x4.pmax(tops, v128.shuffle<f32>(tops, tops, 2, 3, 0, 1))
+  const top = f32x4.pmax(tops, v128.shuffle<f32>(tops, tops, 1, 0, 3, 2))
   let sums = f32x4.splat(0)
   for (let c: u32 = 0; c < whole; c += 4) {
     const e = exp4(f32x4.sub(v128.load(x + (c << 2)), top))
@@ -57,7 +58,7 @@ function lines(x: usize, y: usize, axis: u32, inner: u32, log: u32): void {
   for (let i: u32 = 0; i < inner; i += 4) {
     const from = x + (i << 2), to = y + (i << 2)
     let top = f32x4.splat(-Infinity)
-    for (let c: u32 = 0; c < axis; c++) top = f32x4.max(top, v128.load(from + c * step))
+    for (let c: u32 = 0; c < axis; c++) top = f32x4.pmax(top, v128.load(from + c * step))
     let total = f32x4.splat(0)
     for (let c: u32 = 0; c < axis; c++) total = f32x4.add(total, exp4(f32x4.sub(v128.load(from + c * step), top)))
     for (let c: u32 = 0; c < axis; c++) {

@@ -7,13 +7,13 @@
  * Source: the ONNX operators of the same names.
  */
 import { acos64, acosh64, asin64, asinh64, atan64, atanh64, circular64, cosh64, sinh64 } from './double'
-import { erf4, exp4, expm14, log1p4, log4, storeLanes, tanh4 } from './simd'
+import { bound, erf4, exp4, expm14, log1p4, log4, storeLanes, tanh4 } from './simd'
 
 // @ts-ignore: decorator
 @inline
 function hard(x: v128, factor: v128, shift: v128): v128 {
   const line = f32x4.add(f32x4.mul(x, factor), shift)
-  return f32x4.max(f32x4.min(line, f32x4.splat(1)), f32x4.splat(0))
+  return bound(line, f32x4.splat(0), f32x4.splat(1))
 }
 
 /** 1 where the mask is set, else 0. */
@@ -41,7 +41,7 @@ function halfAbove(f: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function mishGate(x: v128): v128 {
-  const w = exp4(f32x4.min(x, f32x4.splat(20)))
+  const w = exp4(f32x4.pmin(x, f32x4.splat(20)))
   const q = f32x4.mul(w, f32x4.add(w, f32x4.splat(2)))
   return f32x4.div(q, f32x4.add(q, f32x4.splat(2)))
 }
@@ -65,9 +65,9 @@ function apply(op: u32, x: v128, alpha: v128, beta: v128): v128 {
   if (op == 5) return f32x4.div(f32x4.splat(1), x)
   if (op == 6) return f32x4.floor(x)
   if (op == 7) return f32x4.ceil(x)
-  if (op == 8) return f32x4.max(x, f32x4.splat(0))
+  if (op == 8) return f32x4.pmax(x, f32x4.splat(0))
   if (op == 9) return v128.bitselect(f32x4.mul(x, alpha), x, f32x4.lt(x, f32x4.splat(0)))
-  if (op == 10) return f32x4.min(f32x4.max(x, alpha), beta)
+  if (op == 10) return bound(x, alpha, beta)
   if (op == 11) return f32x4.div(f32x4.splat(1), f32x4.add(exp4(f32x4.neg(x)), f32x4.splat(1)))
   if (op == 12) return tanh4(x)
   if (op == 13) return erf4(x)
@@ -99,7 +99,7 @@ function apply(op: u32, x: v128, alpha: v128, beta: v128): v128 {
   if (op == 39) return f32x4.mul(beta, below(x, f32x4.mul(alpha, expm14(x))))
   if (op == 40) {
     const tail = log1p4(exp4(f32x4.neg(f32x4.abs(x))))
-    return f32x4.add(f32x4.max(x, f32x4.splat(0)), tail)
+    return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), tail)
   }
   if (op == 41) {
     const size = f32x4.abs(x)
