@@ -1,8 +1,9 @@
 /** `npm run bench -- NAME`: one file a benchmark. Each compares in one run, on the same work, and prints one table. */
 import { parseArgs } from 'node:util'
+import { benchEngine } from './engine.ts'
 import { benchJob } from './job.ts'
 
-const benches: Record<string, (args: string[]) => Promise<void>> = { job: benchJob }
+const benches: Record<string, (args: string[]) => Promise<void>> = { engine: benchEngine, job: benchJob }
 
 const { positionals } = parseArgs({ args: process.argv.slice(2), allowPositionals: true, strict: false })
 const [name] = positionals

@@ -11,12 +11,15 @@ import { listInputs } from '../src/data/readers/inputs.ts'
 
 const batch = 64
 
-type Runtime = Pick<typeof ort, 'InferenceSession' | 'Tensor' | 'env'>
+export type Runtime = Pick<typeof ort, 'InferenceSession' | 'Tensor' | 'env'>
 
-async function load(name: string): Promise<Runtime | undefined> {
+/** onnxruntime by its package's name, for `threads` threads; undefined where it is not installed. */
+export async function loadRuntime(name: string, threads: number): Promise<Runtime | undefined> {
   try {
     const module = (await import(name)) as Runtime & { default?: Runtime }
-    return module.InferenceSession ? module : module.default
+    const runtime = module.InferenceSession ? module : module.default
+    if (runtime && name === 'onnxruntime-web') runtime.env.wasm.numThreads = threads
+    return runtime
   } catch {
     return undefined
   }
@@ -36,9 +39,8 @@ export async function plainLoop(
   models: string[],
   threads: number,
 ): Promise<number | undefined> {
-  const runtime = await load(name)
+  const runtime = await loadRuntime(name, threads)
   if (!runtime) return undefined
-  if (name === 'onnxruntime-web') runtime.env.wasm.numThreads = threads
   const networks = await Promise.all(
     models.map(async path => {
       const source = await readModelFolder(path)
