@@ -153,14 +153,15 @@ export function binaryCases(random: Prng): KernelCase[] {
       )
     }),
   )
-  return [...cases, squares(random), ...largeIntegers()]
+  return [...cases, powersOfOne(random, 2), powersOfOne(random, 3), ...largeIntegers()]
 }
 
-/** A power that is a square, for which backends may take a shorter way. */
-function squares(random: Prng): KernelCase {
+/** Squares and cubes, for which backends may take a shorter way. */
+function powersOfOne(random: Prng, exponent: number): KernelCase {
   const dims = { dim0: 1, dim1: 1, dim2: 1, dim3: 1, dim4: 1, dim5: 21 }
   const params = { op: binaryOps.pow, ...dims, ...flatStrides, strideB5: 0, ...epilogues[0] }
-  return one('binary', 'squares', params, [input(awkwards(random, 21)), input(Float32Array.of(2))], 21, rounding)
+  const operands = [input(awkwards(random, 21)), input(Float32Array.of(exponent))]
+  return one('binary', `all to the power ${exponent}`, params, operands, 21, rounding)
 }
 
 /** Whole numbers near the end of what float32 holds, where a quotient just below a whole one must not round up. */

@@ -21,7 +21,7 @@ import {
 import { type WasmCall, type WasmKernel, wasmTable } from './table.ts'
 
 /** Grows when a kernel's arithmetic changes its last bits. */
-const kernelsVersion = 1
+const kernelsVersion = 2
 
 /** A backend with a memory of its own. @throws PeerError of `createWasmRuntime` */
 export async function createWasmBackend(init: WasmRuntimeInit = {}): Promise<Backend> {

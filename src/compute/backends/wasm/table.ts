@@ -50,34 +50,34 @@ function matmulScratch(p: KernelParams['matmul']): number {
 export const wasmTable: WasmTable = {
   affine: () => ({ entry: 'affine' }),
   binary: () => ({ entry: 'binary' }),
+  'conv-transpose': params => ({ entry: 'convTranspose', scratchBytes: convTransposeScratch(params) }),
   conv2d: (params, [, fixed]) =>
     fixed
       ? { entry: 'conv2d', packings: { 1: packFilters(params) }, scratchBytes: convScratch(params) }
       : { entry: 'conv2dUnpacked', scratchBytes: convScratch(params) + align(packFilters(params).elements * 4) },
   copy: () => ({ entry: 'copy' }),
+  cumsum: () => ({ entry: 'cumsum' }),
+  gather: () => ({ entry: 'gather' }),
+  'gather-elements': () => ({ entry: 'gatherElements' }),
+  'gather-nd': () => ({ entry: 'gatherNd' }),
   gemm: (params, [, fixed]) =>
     fixed && params.sharedB
       ? { entry: 'gemmPacked', packings: { 1: packColumns(params) }, scratchBytes: gemmScratch(params) }
       : { entry: 'gemm', scratchBytes: gemmScratch(params) },
   'global-average-pool': () => ({ entry: 'globalAveragePool' }),
   'image-to-tensor': () => ({ entry: 'imageToTensor' }),
-  pool2d: () => ({ entry: 'pool2d' }),
-  softmax: () => ({ entry: 'softmax' }),
-  unary: () => ({ entry: 'unary' }),
-  where: () => ({ entry: 'where' }),
-  reduce: () => ({ entry: 'reduce' }),
+  lrn: () => ({ entry: 'lrn' }),
   matmul: params => ({ entry: 'matmul', scratchBytes: matmulScratch(params) }),
   normalize: () => ({ entry: 'normalize' }),
-  lrn: () => ({ entry: 'lrn' }),
-  cumsum: () => ({ entry: 'cumsum' }),
-  'top-k': params => ({ entry: 'topK', scratchBytes: 8 * params.axis }),
-  gather: () => ({ entry: 'gather' }),
-  'gather-elements': () => ({ entry: 'gatherElements' }),
-  'gather-nd': () => ({ entry: 'gatherNd' }),
-  'scatter-elements': () => ({ entry: 'scatterElements' }),
-  'scatter-nd': () => ({ entry: 'scatterNd' }),
+  pool2d: () => ({ entry: 'pool2d' }),
+  pool3d: () => ({ entry: 'pool3d' }),
+  reduce: () => ({ entry: 'reduce' }),
   // Tables by tap, four elements longer at most.
   'resample-axis': p => ({ entry: 'resampleAxis', scratchBytes: p.inner === 1 ? 8 * p.taps * (p.outSize + 4) : 0 }),
-  'conv-transpose': params => ({ entry: 'convTranspose', scratchBytes: convTransposeScratch(params) }),
-  pool3d: () => ({ entry: 'pool3d' }),
+  'scatter-elements': () => ({ entry: 'scatterElements' }),
+  'scatter-nd': () => ({ entry: 'scatterNd' }),
+  softmax: () => ({ entry: 'softmax' }),
+  'top-k': params => ({ entry: 'topK', scratchBytes: 8 * params.axis }),
+  unary: () => ({ entry: 'unary' }),
+  where: () => ({ entry: 'where' }),
 }
