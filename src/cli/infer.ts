@@ -1,0 +1,123 @@
+/** The work of `peer infer`: a network and its arrays in, .npy files and the time of each stage out. */
+import { existsSync, statSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { PeerError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Backend } from '../compute/backends/types.ts'
+import { loadModel, type Model } from '../compute/engine/model.ts'
+import { openSession } from '../compute/engine/session.ts'
+import { externalFolder } from '../compute/onnx/external-data.ts'
+import { fromHost, isElementType, isFloat, type TypedTensor, toHost } from '../compute/tensor/element-type.ts'
+import { shapeText } from '../compute/tensor/shape.ts'
+import { readNpy } from '../data/readers/npy.ts'
+import { writeNpy } from '../data/writers/npy.ts'
+import type { CommonOptions } from './session.ts'
+
+export interface InferOptions extends CommonOptions {
+  input: string[]
+  out: string
+  backend: string
+  json?: boolean
+}
+
+export interface InferReport {
+  device: string
+  stages: { stage: string; ms: number }[]
+  outputs: { name: string; type: string; dims: readonly number[]; file: string }[]
+}
+
+/** Runs the network at `path` and writes its outputs. Throws PeerError: `input`, `model`, `resource`. */
+export async function infer(path: string, { input, out, backend: wanted }: InferOptions): Promise<InferReport> {
+  const stages: InferReport['stages'] = []
+  const timed = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
+    const started = performance.now()
+    const result = await work()
+    stages.push({ stage, ms: performance.now() - started })
+    return result
+  }
+  const { model, inputs } = await timed('load', async () => {
+    const loaded = await readModel(path)
+    return { model: loaded, inputs: await readInputs(loaded, input) }
+  })
+  await mkdir(out, { recursive: true })
+  const backend = await openBackend(wanted)
+  const session = openSession(backend, model)
+  const { outputs, times } = await session.profile(inputs)
+  stages.push({ stage: 'plan', ms: times.planMs }, { stage: 'compile', ms: times.compileMs })
+  stages.push({ stage: 'run', ms: times.runMs })
+  const files = await timed('write', () => writeOutputs(out, outputs))
+  return { device: backend.device, stages, outputs: files }
+}
+
+function usage(message: string): PeerError {
+  return new PeerError({ code: 'INPUT_OPTIONS', kind: 'input', message })
+}
+
+async function openBackend(name: string): Promise<Backend> {
+  // Loaded when it is needed: Dawn is large, and a machine may be without it.
+  if (name === 'webgpu') return (await import('../compute/backends/webgpu/backend.ts')).createWebGpuBackend()
+  if (name === 'wasm') return (await import('../compute/backends/wasm/backend.ts')).createWasmBackend()
+  throw usage(`there is no backend "${name}"; give --backend wasm or webgpu`)
+}
+
+async function readModel(path: string): Promise<Model> {
+  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'model.onnx') : path
+  const bytes = await readBounded(file, limits.modelBytesMax)
+  return loadModel(bytes, { readExternal: externalFolder(dirname(file)) })
+}
+
+async function readBounded(file: string, bytesMax: number): Promise<Uint8Array> {
+  if (!existsSync(file) || !statSync(file).isFile()) throw usage(`there is no file ${file}; check the path`)
+  if (statSync(file).size > bytesMax) throw usage(`${file} has more than ${bytesMax} bytes; give a smaller one`)
+  return readFile(file)
+}
+
+async function readInputs(model: Model, given: readonly string[]): Promise<Record<string, TypedTensor>> {
+  const inputs: Record<string, TypedTensor> = {}
+  for (const text of given) {
+    // Names may hold '=', files as a rule do not.
+    const at = text.lastIndexOf('=')
+    if (at < 1) throw usage(`"${text}" is not an input; give --input NAME=FILE.npy`)
+    const [name, file] = [text.slice(0, at), text.slice(at + 1)]
+    const bytesMax = 8 * limits.tensorElementsMax
+    const array = readNpy(await readBounded(file, bytesMax), file)
+    const wanted = model.inputs.find(port => port.name === name)?.dtype
+    inputs[name] = asType(array, wanted)
+  }
+  return inputs
+}
+
+/** NumPy's floats are float64 unless one says otherwise: floats become what the model takes; nothing else does. */
+function asType(tensor: TypedTensor, wanted: string | undefined): TypedTensor {
+  if (wanted === undefined || wanted === tensor.type || !isElementType(wanted)) return tensor
+  return isFloat(wanted) && isFloat(tensor.type) ? fromHost(wanted, tensor.dims, toHost(tensor)) : tensor
+}
+
+async function writeOutputs(
+  folder: string,
+  outputs: Readonly<Record<string, TypedTensor>>,
+): Promise<InferReport['outputs']> {
+  const taken = new Set<string>()
+  const written: InferReport['outputs'] = []
+  for (const [name, tensor] of Object.entries(outputs)) {
+    // A name comes from the model: it is never a path.
+    let base = name.replace(/[^A-Za-z0-9._-]/g, '_').replace(/^\.+/, '_') || 'output'
+    while (taken.has(base)) base += '_'
+    taken.add(base)
+    const file = join(folder, `${base}.npy`)
+    await writeFile(file, writeNpy(tensor))
+    written.push({ name, type: tensor.type, dims: tensor.dims, file })
+  }
+  return written
+}
+
+/** What a person is shown of it. */
+export function inferText({ device, stages, outputs }: InferReport): string {
+  const lines = [
+    `on ${device}`,
+    ...stages.map(({ stage, ms }) => `  ${stage.padEnd(8)} ${ms.toFixed(1).padStart(9)} ms`),
+    ...outputs.map(({ name, type, dims, file }) => `${name}  ${type} ${shapeText(dims)}  ${file}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
