@@ -65,6 +65,13 @@ describe.skipIf(!there)("ONNX's operator tests", () => {
     const { createWebGpuBackend } = await import('../../src/compute/backends/webgpu/backend.ts')
     const results = await runAll(await createWebGpuBackend(), sample)
     expect(failures(results)).toEqual([])
-    expect(passed(results)).toBeGreaterThanOrEqual(100)
+    expect(passed(results)).toBeGreaterThanOrEqual(40)
+    // What it leaves out is what all leave out, or a function that its table says it lacks.
+    const without = results.filter(({ outcome, reason }) => outcome === 'unsupported' && !/lacks/.test(reason ?? ''))
+    const onWasm = await runAll(
+      await createWasmBackend(),
+      without.map(({ name }) => name),
+    )
+    expect(onWasm.filter(({ outcome }) => outcome !== 'unsupported')).toEqual([])
   })
 })
