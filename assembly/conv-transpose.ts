@@ -8,9 +8,27 @@
  *           the activation.
  * Source: ONNX ConvTranspose, as a matrix product and the placing of its rows (col2im).
  */
-import { align, packA } from './matmul'
 import { activate, storeLanes } from './simd'
 import { TILE_COLUMNS, TILE_ROWS, tile } from './tile'
+
+// @ts-ignore: decorator
+@inline
+function align(bytes: u32): u32 {
+  return (bytes + 63) & ~63
+}
+
+/** Columns of w by stride -> [k][rows]. */
+function packA(from: usize, to: usize, rows: u32, k: u32, strideK: u32): void {
+  for (let r: u32 = 0; r < rows; r++) {
+    let at = to + (r << 2)
+    let source = from + (r << 2)
+    for (let l: u32 = 0; l < k; l++) {
+      store<f32>(at, load<f32>(source))
+      source += strideK << 2
+      at += rows << 2
+    }
+  }
+}
 
 /** The first source from which the tap at `shift` (position = source * stride + shift) is not below 0. */
 // @ts-ignore: decorator
@@ -50,7 +68,7 @@ function product(
   const none = f32x4.splat(0)
   for (let i: u32 = 0; i < rows; i += TILE_ROWS) {
     const height = min(TILE_ROWS, rows - i)
-    packA(w + (i << 2), rowsAt, height, k, 1, strideC)
+    packA(w + (i << 2), rowsAt, height, k, strideC)
     for (let j: u32 = 0; j < volume; j += TILE_COLUMNS) {
       const columns = min(TILE_COLUMNS, volume - j)
       const at = y + ((i * volume + j) << 2)

@@ -10,8 +10,19 @@
  *         stride 1 each tap is the image at another offset. Other strides gather panels (im2col).
  */
 import { activate, madd, storeLanes } from './simd'
-import { packRows } from './gemm'
 import { TILE_COLUMNS, TILE_ROWS, tile } from './tile'
+
+/** Interleaves rows of a row-major matrix: [rows][k] -> [k][rows]. */
+function packRows(from: usize, to: usize, rows: u32, k: u32): void {
+  for (let r: u32 = 0; r < rows; r++) {
+    let at = to + (r << 2)
+    for (let l: u32 = 0; l < k; l++) {
+      store<f32>(at, load<f32>(from))
+      from += 4
+      at += rows << 2
+    }
+  }
+}
 
 /** Bytes of image, or of gathered panels, that are kept in cache while all filters pass over them. */
 const BLOCK_BYTES: u32 = 128 * 1024

@@ -3,6 +3,13 @@ export { affine } from './affine'
 export { binary } from './binary'
 export { convTranspose } from './conv-transpose'
 export { conv2d, conv2dUnpacked } from './conv2d'
+export {
+  conv2dChannelsLast,
+  conv2dChannelsLastFramed,
+  conv2dChannelsLastUnpacked,
+} from './conv2d-channels-last'
+export { conv2dChannelsLastDepthwise } from './conv2d-channels-last-depthwise'
+export { conv2dChannelsLastWinograd } from './conv2d-channels-last-winograd'
 export { copy } from './copy'
 export { cumsum } from './cumsum'
 export { gather } from './gather'
@@ -14,7 +21,9 @@ export { imageToTensor } from './image-to-tensor'
 export { lrn } from './lrn'
 export { matmul } from './matmul'
 export { normalize } from './normalize'
+export { useWideTiles } from './panels'
 export { pool2d } from './pool2d'
+export { pool2dChannelsLast } from './pool2d-channels-last'
 export { pool3d } from './pool3d'
 export { reduce } from './reduce'
 export { resampleAxis } from './resample-axis'

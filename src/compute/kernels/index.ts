@@ -5,6 +5,7 @@ import { binary } from './binary.ts'
 import type { Cost, ParamsOf, ParamType } from './contract.ts'
 import { convTranspose } from './conv-transpose.ts'
 import { conv2d } from './conv2d.ts'
+import { conv2dChannelsLast } from './conv2d-channels-last.ts'
 import { copy } from './copy.ts'
 import { cumsum } from './cumsum.ts'
 import { gather } from './gather.ts'
@@ -17,6 +18,7 @@ import { lrn } from './lrn.ts'
 import { matmul } from './matmul.ts'
 import { normalize } from './normalize.ts'
 import { pool2d } from './pool2d.ts'
+import { pool2dChannelsLast } from './pool2d-channels-last.ts'
 import { pool3d } from './pool3d.ts'
 import { reduce } from './reduce.ts'
 import { resampleAxis } from './resample-axis.ts'
@@ -33,6 +35,7 @@ const table = {
   binary,
   'conv-transpose': convTranspose,
   conv2d,
+  'conv2d-channels-last': conv2dChannelsLast,
   copy,
   cumsum,
   gather,
@@ -45,6 +48,7 @@ const table = {
   matmul,
   normalize,
   pool2d,
+  'pool2d-channels-last': pool2dChannelsLast,
   pool3d,
   reduce,
   'resample-axis': resampleAxis,

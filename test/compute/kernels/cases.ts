@@ -9,6 +9,7 @@ import { poolKinds } from '../../../src/compute/kernels/pool2d.ts'
 import { elementsOf, stridesOf } from '../../../src/compute/tensor/shape.ts'
 import { collapse } from '../../../src/compute/tensor/strides.ts'
 import { awkwards, epilogues, input, type KernelCase, normals, one, rounding, sum, weight } from './case.ts'
+import { conv2dChannelsLastCases, pool2dChannelsLastCases } from './cases-channels-last.ts'
 import { binaryCases, unaryCases, whereCases } from './cases-elementwise.ts'
 import {
   gatherCases,
@@ -324,11 +325,13 @@ const makers: { readonly [K in KernelName]: (random: Prng) => KernelCase[] } = {
   affine: affineCases,
   binary: binaryCases,
   conv2d: conv2dCases,
+  'conv2d-channels-last': conv2dChannelsLastCases,
   copy: copyCases,
   gemm: gemmCases,
   'global-average-pool': globalAveragePoolCases,
   'image-to-tensor': imageToTensorCases,
   pool2d: pool2dCases,
+  'pool2d-channels-last': pool2dChannelsLastCases,
   softmax: softmaxCases,
   unary: unaryCases,
   'conv-transpose': convTransposeCases,

@@ -1,6 +1,15 @@
 /** Kernel -> its WebAssembly function, how its weights are packed, and how much scratch memory a call needs. */
 import type { KernelName, KernelParams, Unsupported } from '../../kernels/index.ts'
-import { type Packing, packColumns, packFilters, tileColumns, tileRows } from './packing.ts'
+import {
+  type Packing,
+  packColumns,
+  packDepthwise,
+  packFilterPanels,
+  packFilters,
+  packWinograd,
+  panelElements,
+  tileRows,
+} from './packing.ts'
 
 /** How one step runs. */
 export interface WasmCall {
@@ -26,12 +35,60 @@ function convScratch(p: KernelParams['conv2d']): number {
   const rows = (p.outHeight - 1) * p.strideH + (p.kernelH - 1) * p.dilationH + 1
   const columns = (p.outWidth - 1) * p.strideW + (p.kernelW - 1) * p.dilationW + 1
   const padded = align(p.channels * rows * columns * 4) + 64
-  return 2 * align(taps * 4) + padded + Math.max(blockBytes, taps * tileColumns * 4) + 256
+  return 2 * align(taps * 4) + padded + Math.max(blockBytes, taps * 8 * 4) + 256
 }
 
-/** The layout of assembly/gemm.ts's: offsets, six rows of a, a panel of b. */
-function gemmScratch(p: KernelParams['gemm']): number {
-  return align(p.k * 4) + align(p.k * tileRows * 4) + align(p.k * tileColumns * 4)
+/** What every product of assembly/panels.ts needs: an edge tile, zeros as long as a row, addresses for each tap. */
+const productScratch = (row: number, taps: number) => 768 + align((row + 16) * 4) + taps * 16 * 24
+
+/** The layout of assembly/gemm.ts's: a product's, then the panels of a b that is not packed. */
+function gemmScratch(p: KernelParams['gemm'], packed: boolean): number {
+  return productScratch(p.n, 1) + (packed ? 0 : panelElements(p.n, p.k) * 4)
+}
+
+type Conv = KernelParams['conv2d-channels-last']
+
+/** The layout of assembly/conv2d-channels-last.ts's: a product's, then a framed image, or packed and turned filters. */
+function channelsLastScratch(p: Conv, way: 'plain' | 'framed' | 'unpacked'): number {
+  const [length, perGroup, taps] = [p.channels / p.groups, p.filters / p.groups, p.kernelH * p.kernelW]
+  const product = productScratch(Math.max(length, perGroup), taps)
+  if (way === 'plain') return product
+  if (way === 'unpacked') return product + 4 * (packFilterPanels(p).elements + perGroup * length * taps)
+  const rows = (p.outHeight - 1) * p.strideH + (p.kernelH - 1) * p.dilationH + 1
+  const columns = (p.outWidth - 1) * p.strideW + p.kernelW
+  return product + 4 * rows * columns * p.channels
+}
+
+/** The layout of assembly/conv2d-channels-last-winograd.ts's. */
+function winogradScratch({ channels, filters }: Conv): number {
+  const block = Math.max(12, Math.min(96, Math.floor(600_000 / (144 * (channels + filters)) / 6) * 6))
+  const head = 768 + 192 + 64 + 1152 + align(Math.max(channels, filters) * 4 + 64) + align((block / 6) * 24)
+  return head + 36 * (block * 4 * (channels + filters) + 128)
+}
+
+/**
+ * Which of the kernels for convolutions takes a call: by the shape of one image, so that a row's bits do not depend on the
+ * batch. The thresholds are measured, see bench/ENGINE.md.
+ */
+function channelsLast(p: Conv, fixed: boolean): WasmCall {
+  const taps = p.kernelH * p.kernelW
+  if (!fixed) return { entry: 'conv2dChannelsLastUnpacked', scratchBytes: channelsLastScratch(p, 'unpacked') }
+  if (p.groups === p.channels && p.filters === p.channels && p.channels > 1) {
+    const packings = { 1: packDepthwise(p) }
+    return { entry: 'conv2dChannelsLastDepthwise', packings, scratchBytes: 4 * p.channels + 64 }
+  }
+  const square = p.kernelH === 3 && p.kernelW === 3 && p.strideH === 1 && p.strideW === 1
+  const large = Math.min(p.channels, p.filters) >= 16 && Math.min(p.outHeight, p.outWidth) >= 10
+  const even = p.channels % 8 === 0 && p.filters % 8 === 0
+  if (square && large && even && p.groups === 1 && p.dilationH === 1 && p.dilationW === 1) {
+    return { entry: 'conv2dChannelsLastWinograd', packings: { 1: packWinograd(p) }, scratchBytes: winogradScratch(p) }
+  }
+  const framed = p.groups === 1 && p.channels < 8 && p.dilationW === 1 && taps > 1
+  return {
+    entry: framed ? 'conv2dChannelsLastFramed' : 'conv2dChannelsLast',
+    packings: { 1: packFilterPanels(p) },
+    scratchBytes: channelsLastScratch(p, framed ? 'framed' : 'plain'),
+  }
 }
 
 /** The layout of assembly/conv-transpose.ts's: offsets, six rows of w, the products of one filter. */
@@ -41,10 +98,10 @@ function convTransposeScratch(p: KernelParams['conv-transpose']): number {
   return align(k * 4) + align(k * tileRows * 4) + products * 4
 }
 
-/** The layout of assembly/matmul.ts's: offsets, six rows of a, all panels of b. */
+/** The layout of assembly/matmul.ts's: a product's, the panels of b, a's rows where they are not contiguous. */
 function matmulScratch(p: KernelParams['matmul']): number {
-  const panels = Math.ceil(p.n / tileColumns)
-  return align(p.k * 4) + align(p.k * tileRows * 4) + panels * p.k * tileColumns * 4
+  const rows = p.strideAK === 1 ? 0 : p.m * p.k * 4
+  return productScratch(p.n, 1) + align(panelElements(p.n, p.k) * 4) + rows + 64
 }
 
 export const wasmTable: WasmTable = {
@@ -55,6 +112,7 @@ export const wasmTable: WasmTable = {
     fixed
       ? { entry: 'conv2d', packings: { 1: packFilters(params) }, scratchBytes: convScratch(params) }
       : { entry: 'conv2dUnpacked', scratchBytes: convScratch(params) + align(packFilters(params).elements * 4) },
+  'conv2d-channels-last': (params, [, fixed]) => channelsLast(params, fixed),
   copy: () => ({ entry: 'copy' }),
   cumsum: () => ({ entry: 'cumsum' }),
   gather: () => ({ entry: 'gather' }),
@@ -62,14 +120,15 @@ export const wasmTable: WasmTable = {
   'gather-nd': () => ({ entry: 'gatherNd' }),
   gemm: (params, [, fixed]) =>
     fixed && params.sharedB
-      ? { entry: 'gemmPacked', packings: { 1: packColumns(params) }, scratchBytes: gemmScratch(params) }
-      : { entry: 'gemm', scratchBytes: gemmScratch(params) },
+      ? { entry: 'gemmPacked', packings: { 1: packColumns(params) }, scratchBytes: gemmScratch(params, true) }
+      : { entry: 'gemm', scratchBytes: gemmScratch(params, false) },
   'global-average-pool': () => ({ entry: 'globalAveragePool' }),
   'image-to-tensor': () => ({ entry: 'imageToTensor' }),
   lrn: () => ({ entry: 'lrn' }),
   matmul: params => ({ entry: 'matmul', scratchBytes: matmulScratch(params) }),
   normalize: () => ({ entry: 'normalize' }),
   pool2d: () => ({ entry: 'pool2d' }),
+  'pool2d-channels-last': () => ({ entry: 'pool2dChannelsLast' }),
   pool3d: () => ({ entry: 'pool3d' }),
   reduce: () => ({ entry: 'reduce' }),
   // Tables by tap, four elements longer at most.

@@ -76,6 +76,9 @@ function matrix(layout: MatrixLayout, shader: 'conv2d' | 'gemm', rows: number, c
 const walked = (p: KernelParams['copy'] | KernelParams['binary']) => p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5
 
 /** WASM computes all of them; a peer hands a network that needs one to its CPU. */
+/** Kernels on images whose channels are neighbours; programs are planned for this backend without them. */
+const otherLayout: Unsupported = { unsupported: 'its images lie by planes' }
+
 const noShader: Unsupported = { unsupported: 'it has no shader for it' }
 
 /** The table for a device. */
@@ -87,11 +90,13 @@ export function webGpuTable(layout: MatrixLayout): GpuTable {
         ? noShader
         : elementwise('binary', ['activation', 'math'], walked(p), { FLAT: walked(p) === p.dim5 }),
     conv2d: p => matrix(layout, 'conv2d', p.filters / p.groups, p.batch * p.outHeight * p.outWidth, p.groups),
+    'conv2d-channels-last': otherLayout,
     copy: p => elementwise('copy', [], walked(p)),
     gemm: p => matrix(layout, 'gemm', p.m, p.n, p.batch),
     'global-average-pool': p => lineSums('global-average-pool', [], p.planes, p.area),
     'image-to-tensor': p => elementwise('image-to-tensor', [], p.batch * p.area),
     pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
+    'pool2d-channels-last': otherLayout,
     softmax: p => lineSums('softmax', ['math'], p.outer * p.inner, p.axis),
     unary: p => (p.op > unaryOps.hardSwish ? noShader : elementwise('unary', ['math'], p.count)),
     where: noShader,
