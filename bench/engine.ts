@@ -102,7 +102,7 @@ function difference(outputs: Map<string, Float32Array>): number {
 
 async function ours(bytes: Uint8Array, batch: number): Promise<Runner> {
   const backend = await createWasmBackend()
-  const { program, weights } = planModel(loadModel(bytes), { batch })
+  const { program, weights } = planModel(loadModel(bytes), { batch, layout: backend.layout })
   const executable = await backend.compile(program, weights)
   const [port] = program.inputs
   const [output] = program.outputs

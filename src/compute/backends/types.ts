@@ -5,7 +5,7 @@
  * Invariant: within one `numericClass` a row's result is the same to the bit, whatever the batch, the tile, the
  * thread or the machine.
  */
-import type { Program, Weight } from '../engine/program.ts'
+import type { ImageLayout, Program, Weight } from '../engine/program.ts'
 import type { KernelArray } from '../tensor/dtype.ts'
 
 export type BackendName = 'wasm' | 'webgpu' | 'reference'
@@ -16,6 +16,8 @@ export interface Backend {
   readonly device: string
   /** Backend, arithmetic, precision and kernel version: `wasm/fma/f32/1`. */
   readonly numericClass: string
+  /** How the programs that it compiles best lay images between steps. */
+  readonly layout: ImageLayout
   /**
    * Prepacks weights, reserves memory, builds pipelines; nothing of that is left to `run`. The program must hold
    * `checkProgram`'s invariants. Executables of one backend share equal weights.

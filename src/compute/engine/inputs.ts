@@ -5,6 +5,7 @@ import { type Constant, floatConstant } from '../tensor/constant.ts'
 import { type ElementType, isElementType } from '../tensor/element-type.ts'
 import { type Shape, shapeText } from '../tensor/shape.ts'
 import type { GraphBuilder, Tensor } from './graph.ts'
+import type { ImageLayout } from './program.ts'
 
 export interface PlanOptions {
   /** Rows of a run: what the first, open dim of the inputs becomes. */
@@ -15,6 +16,8 @@ export interface PlanOptions {
   imageToTensor?: { scale: readonly number[]; bias: readonly number[] }
   /** Sizes for the other dims that the model leaves open, by name. */
   dims?: Readonly<Record<string, number>>
+  /** How images lie between steps: as the backend that is to compile it says (`Backend.layout`); default `planes`. */
+  layout?: ImageLayout
 }
 
 /** All shapes of a run, and the values of those inputs that decide shapes. */

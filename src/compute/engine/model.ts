@@ -3,19 +3,20 @@
  *
  * ```ts
  * const model = loadModel(bytes)
- * const planned = planModel(model, { batch: 32, input: 'uint8' })
+ * const planned = planModel(model, { batch: 32, input: 'uint8', layout: backend.layout })
  * const executable = await backend.compile(planned.program, planned.weights)
  * const { probabilities } = await executable.run({ input: pixels })
  * ```
  */
 import { type DecodeOptions, decodeModel } from '../onnx/decode.ts'
 import type { ModelPort, OnnxModel } from '../onnx/model.ts'
+import { layChannelsLast } from './channels-last.ts'
 import { fuse } from './fuse.ts'
 import { dropUnused, type Graph } from './graph.ts'
 import { type Bindings, inputsByBatch, inputsByBindings, type PlanOptions, portType } from './inputs.ts'
 import { checkOps, lowerModel } from './lower.ts'
 import { planGraph } from './plan.ts'
-import type { PlannedModel } from './program.ts'
+import type { ImageLayout, PlannedModel } from './program.ts'
 
 export type { PlanOptions } from './inputs.ts'
 
@@ -56,20 +57,25 @@ export function loadModel(bytes: Uint8Array, options: DecodeOptions = {}): Model
  */
 export function planModel(model: Model, options: PlanOptions): PlannedModel {
   const graph = lowerModel(model.onnx, inputsByBatch(model.onnx, options))
-  return planGraph(optimise(graph), options.batch)
+  return planGraph(optimise(graph, options.layout), options.batch)
 }
 
 /**
  * The graph of a model for shapes, and values, that a caller gives: what a session plans.
+ * @param layout as the backend says
  * @throws PeerError kind `model`; InputValueNeeded when an op must know an input that is not among the values
  */
-export function graphOf(model: Model, bindings: Bindings): Graph {
-  return optimise(lowerModel(model.onnx, inputsByBindings(bindings)))
+export function graphOf(model: Model, bindings: Bindings, layout: ImageLayout): Graph {
+  return optimise(lowerModel(model.onnx, inputsByBindings(bindings)), layout)
 }
 
-function optimise(graph: Graph): Graph {
+function optimise(graph: Graph, layout: ImageLayout = 'planes'): Graph {
   fuse(graph)
   dropUnused(graph)
+  if (layout === 'channels-last') {
+    layChannelsLast(graph)
+    dropUnused(graph)
+  }
   return graph
 }
 

@@ -45,7 +45,7 @@ export async function openNetwork(backend: Backend, model: Model, options: Netwo
   const executableOf = (batch: number): Promise<Executable> => {
     const known = compiled.get(batch)
     if (known) return known
-    const planned = planModel(model, { ...planOptions, batch })
+    const planned = planModel(model, { layout: backend.layout, ...planOptions, batch })
     const made = backend.compile(planned.program, planned.weights)
     compiled.set(batch, made)
     made.catch(() => compiled.delete(batch))

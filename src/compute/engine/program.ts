@@ -42,6 +42,9 @@ export interface StepOf<K extends KernelName> {
 
 export type Step = { [K in KernelName]: StepOf<K> }[KernelName]
 
+/** Images between steps: [batch, channels, height, width] or [batch, height, width, channels]. */
+export type ImageLayout = 'planes' | 'channels-last'
+
 /** What a caller gives or gets under a name. */
 export interface Port {
   name: string

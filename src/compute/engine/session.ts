@@ -22,6 +22,7 @@ import type { Graph, GraphPort } from './graph.ts'
 import { portType } from './inputs.ts'
 import { graphOf, type Model } from './model.ts'
 import { planGraph } from './plan.ts'
+import type { ImageLayout } from './program.ts'
 
 export type Tensors = Readonly<Record<string, TypedTensor>>
 
@@ -71,7 +72,7 @@ export function openSession(backend: Backend, model: Model): Session {
 
   function prepare(inputs: Tensors, times: StageTimes): Promise<Prepared> {
     const started = performance.now()
-    const graph = plan(model, inputs, bound)
+    const graph = plan(model, inputs, bound, backend.layout)
     const key = keyOf(model, inputs, bound)
     times.planMs += performance.now() - started
     const made = compileGraph(backend, graph)
@@ -123,12 +124,12 @@ function release(program: Promise<Prepared>): void {
 }
 
 /** Plans, and plans again with the values of those inputs that turn out to decide shapes, which join `bound`. */
-function plan(model: Model, inputs: Tensors, bound: Set<string>): Graph {
+function plan(model: Model, inputs: Tensors, bound: Set<string>, layout: ImageLayout): Graph {
   const shapes = Object.fromEntries(model.inputs.map(({ name }) => [name, inputs[name].dims]))
   for (;;) {
     const values = Object.fromEntries([...bound].map(name => [name, constantOf(inputs[name])]))
     try {
-      return graphOf(model, { shapes, values })
+      return graphOf(model, { shapes, values }, layout)
     } catch (error) {
       // Each round binds at least one input more, so this ends.
       if (!(error instanceof InputValueNeeded)) throw error

@@ -6,7 +6,7 @@ import { kernelProgram } from '../../../src/compute/engine/kernel-program.ts'
 import { normals } from '../kernels/case.ts'
 import { describeConformance } from '../kernels/conformance.ts'
 
-for (const kind of ['simd', 'simd fma'] as const) {
+for (const kind of ['simd', 'simd fma', 'simd 256-bit fma'] as const) {
   describeConformance(`wasm ${kind}`, () => createWasmBackend({ kind }))
 }
 

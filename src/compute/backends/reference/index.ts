@@ -48,6 +48,7 @@ const absent = new Float32Array(0)
 export function createReferenceBackend(table: ReferenceTable = referenceTable): Backend {
   return {
     name: 'reference',
+    layout: 'planes',
     device: 'scalar reference (JavaScript)',
     numericClass: 'reference/f64-accumulate/f32/1',
     compile: async (program, weights) => {

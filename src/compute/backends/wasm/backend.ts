@@ -21,7 +21,7 @@ import {
 import { type WasmCall, type WasmKernel, wasmTable } from './table.ts'
 
 /** Grows when a kernel's arithmetic changes its last bits. */
-const kernelsVersion = 2
+const kernelsVersion = 3
 
 /** A backend with a memory of its own. @throws PeerError of `createWasmRuntime` */
 export async function createWasmBackend(init: WasmRuntimeInit = {}): Promise<Backend> {
@@ -42,8 +42,9 @@ function openBackend(runtime: WasmRuntime): Backend {
   const open = new Set<Executable>()
   return {
     name: 'wasm',
+    layout: 'channels-last',
     device: `wasm ${kind}`,
-    numericClass: `wasm/${kind === 'simd fma' ? 'fma' : 'mul-add'}/f32/${kernelsVersion}`,
+    numericClass: `wasm/${kind === 'simd' ? 'mul-add' : 'fma'}/f32/${kernelsVersion}`,
     async compile(program, weights) {
       checkProgram(program, weights)
       const executable = createExecutable(runtime, program, weights, () => open.delete(executable))

@@ -52,6 +52,7 @@ export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpu
   }
   return {
     name: 'webgpu',
+    layout: 'planes',
     device: adapter.name,
     // Rounding is the adapter's and its compiler's: a driver may fuse a multiplication with an addition or not.
     numericClass: `webgpu/${adapter.name}/${adapter.driver}/f32/${kernelVersion}`,
