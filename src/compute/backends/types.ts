@@ -40,5 +40,7 @@ export interface Executable {
    * @throws PeerError kind `input` (wrong ports), `resource` (the device is lost; the work may go elsewhere)
    */
   run(inputs: RunInputs): Promise<RunOutputs>
+  /** One batch like `run`, with the milliseconds of each step of the program; absent where steps cannot be told apart. */
+  profile?(inputs: RunInputs): Promise<{ outputs: RunOutputs; stepMs: number[] }>
   dispose(): void
 }

@@ -1,5 +1,5 @@
 /**
- * The pass that takes arithmetic by channel into the weights of a convolution, product or pixel conversion, and sums
+ * The pass that takes arithmetic by channel into the weights of a convolution, product, normalisation or pixel conversion, and sums
  * and activations into their epilogues.
  *
  * Invariant: a step is absorbed only when its producer's result is read by it alone, and the kernels' contracts
@@ -136,6 +136,8 @@ function absorbAffine(graph: Graph, producer: Step, step: StepOf<'affine'>): Ste
     }
     case 'affine':
       return absorbIntoAffine(graph, producer, step)
+    case 'normalize':
+      return absorbIntoNormalize(graph, producer, step)
     case 'image-to-tensor': {
       const { channels, area } = producer.params
       if (!byChannel(step, channels, area) || !plain(step)) return undefined
@@ -199,6 +201,18 @@ function absorbIntoAffine(graph: Graph, first: StepOf<'affine'>, second: StepOf<
   const { activation, clipMin, clipMax } = second.params
   const params = { outer, channels, inner, activation, clipMin, clipMax }
   return composed && { ...second, params, inputs: [first.inputs[0], ...composed] }
+}
+
+/** A row brought to mean 0 and variance 1, then a scale and shift by column. */
+function absorbIntoNormalize(graph: Graph, first: StepOf<'normalize'>, second: StepOf<'affine'>): Step | undefined {
+  const { inner, hasScale, hasBias } = first.params
+  if (hasScale || hasBias || !plain(second) || !byChannel(second, inner, 1)) return undefined
+  const scale = vector(graph, second.inputs[1], inner)
+  const shift = vector(graph, second.inputs[2], inner)
+  if (!scale || !shift) return undefined
+  const constants = [scale, shift].map(data => addConstant(graph, Float32Array.from(data)))
+  const params = { ...first.params, hasScale: 1, hasBias: 1 }
+  return { ...first, params, inputs: [first.inputs[0], ...constants], output: second.output }
 }
 
 /** Scale and shift of one map by channel after another, as new constants. */

@@ -13,6 +13,7 @@ import type { ModelPort, OnnxModel } from '../onnx/model.ts'
 import { layChannelsLast } from './channels-last.ts'
 import { fuse } from './fuse.ts'
 import { dropUnused, type Graph } from './graph.ts'
+import { recogniseIdioms } from './idioms.ts'
 import { type Bindings, inputsByBatch, inputsByBindings, type PlanOptions, portType } from './inputs.ts'
 import { checkOps, lowerModel } from './lower.ts'
 import { planGraph } from './plan.ts'
@@ -70,6 +71,8 @@ export function graphOf(model: Model, bindings: Bindings, layout: ImageLayout): 
 }
 
 function optimise(graph: Graph, layout: ImageLayout = 'planes'): Graph {
+  recogniseIdioms(graph)
+  dropUnused(graph)
   fuse(graph)
   dropUnused(graph)
   if (layout === 'channels-last') {

@@ -104,6 +104,16 @@ function createExecutable(
         assert(!disposed, 'a disposed executable is not run')
         return run(program, calls, views, inputs)
       },
+      profile: async inputs => {
+        assert(!disposed, 'a disposed executable is not run')
+        const stepMs: number[] = []
+        const timed = calls.map(call => () => {
+          const startMs = performance.now()
+          call()
+          stepMs.push(performance.now() - startMs)
+        })
+        return { outputs: run(program, timed, views, inputs), stepMs }
+      },
       dispose,
     }
   } catch (error) {
@@ -115,7 +125,7 @@ function createExecutable(
 /** Synchronous from the first byte in to the last byte out, so that runs of one executable never meet. */
 function run(
   program: Program,
-  calls: readonly (() => number)[],
+  calls: readonly (() => void)[],
   views: readonly (KernelArray | undefined)[],
   inputs: RunInputs,
 ): RunOutputs {

@@ -1,5 +1,6 @@
 /** Kernel -> its WebAssembly function, how its weights are packed, and how much scratch memory a call needs. */
 import type { KernelName, KernelParams, Unsupported } from '../../kernels/index.ts'
+import { unaryOps } from '../../kernels/unary.ts'
 import {
   type Packing,
   packColumns,
@@ -104,6 +105,14 @@ function matmulScratch(p: KernelParams['matmul']): number {
   return productScratch(p.n, 1) + align(panelElements(p.n, p.k) * 4) + rows + 64
 }
 
+/** The table of assembly/pairs.ts and two vectors. */
+const pairsScratch = 256 + 64
+
+/** The functions of assembly/unary-pairs.ts. */
+const pairedOps: ReadonlySet<number> = new Set(
+  (['relu', 'clip', 'sigmoid', 'tanh', 'erf', 'hardSigmoid', 'hardSwish', 'gelu'] as const).map(name => unaryOps[name]),
+)
+
 export const wasmTable: WasmTable = {
   affine: () => ({ entry: 'affine' }),
   binary: () => ({ entry: 'binary' }),
@@ -135,8 +144,9 @@ export const wasmTable: WasmTable = {
   'resample-axis': p => ({ entry: 'resampleAxis', scratchBytes: p.inner === 1 ? 8 * p.taps * (p.outSize + 4) : 0 }),
   'scatter-elements': () => ({ entry: 'scatterElements' }),
   'scatter-nd': () => ({ entry: 'scatterNd' }),
-  softmax: () => ({ entry: 'softmax' }),
+  softmax: ({ inner, log }) =>
+    inner === 1 && log === 0 ? { entry: 'softmaxLines', scratchBytes: pairsScratch } : { entry: 'softmax' },
   'top-k': params => ({ entry: 'topK', scratchBytes: 8 * params.axis }),
-  unary: () => ({ entry: 'unary' }),
+  unary: ({ op }) => (pairedOps.has(op) ? { entry: 'unaryPairs', scratchBytes: pairsScratch } : { entry: 'unary' }),
   where: () => ({ entry: 'where' }),
 }

@@ -18,6 +18,8 @@ export const wideEntries: ReadonlySet<string> = new Set([
   'gemmPacked',
   'gemm',
   'matmul',
+  'softmaxLines',
+  'unaryPairs',
 ])
 
 /** The engines whose flag has this name; another prints an error to stderr and cannot be asked before. */
@@ -142,6 +144,10 @@ function selfTests(): SelfTest[] {
       conv('conv2dChannelsLastDepthwise', [...sizes, stride, stride, half, half, 1, 1], 28, 0, clip)
     }
   }
+  for (const op of [8, 10, 11, 12, 13, 14, 15, 34]) {
+    tests.push({ entry: 'unaryPairs', args: y => [x, y, scratchAt, 4205, op, 0.2, 0.5] })
+  }
+  tests.push({ entry: 'softmaxLines', args: y => [x, y, scratchAt, 40, 197, 1, 0] })
   return tests
 }
 
