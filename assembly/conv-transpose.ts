@@ -3,13 +3,14 @@
  *
  * Shapes: x [batch, channels, depth, height, width], w [channels, filters/groups, kernelD, kernelH, kernelW],
  *         y [batch, filters, outDepth, outHeight, outWidth]. Params: src/compute/kernels/conv-transpose.ts.
- *         Scratch: offsets [k], six rows of w [k][6], k = channels/groups, then the products [taps][volume] of one filter.
+ *         Scratch, with k = channels/groups: an edge tile, zeros [volume], addresses, the panels of one image's group, one filter's
+ *         weights [taps][k] and its products [taps][volume].
  * Numerics: for each tap one sum in the order of c, fused where the machine fuses; these in the order kz, ky, kx; + bias;
  *           the activation.
  * Source: ONNX ConvTranspose, as a matrix product and the placing of its rows (col2im).
  */
+import { EDGE_BYTES, packPanels, product, ROWS_BYTES } from './panels'
 import { activate, storeLanes } from './simd'
-import { TILE_COLUMNS, TILE_ROWS, tile } from './tile'
 
 // @ts-ignore: decorator
 @inline
@@ -17,15 +18,14 @@ function align(bytes: u32): u32 {
   return (bytes + 63) & ~63
 }
 
-/** Columns of w by stride -> [k][rows]. */
-function packA(from: usize, to: usize, rows: u32, k: u32, strideK: u32): void {
-  for (let r: u32 = 0; r < rows; r++) {
-    let at = to + (r << 2)
-    let source = from + (r << 2)
-    for (let l: u32 = 0; l < k; l++) {
-      store<f32>(at, load<f32>(source))
-      source += strideK << 2
-      at += rows << 2
+/** One filter's weights [k][taps], `strideC` floats from one channel to the next -> [taps][k]. */
+function turn(from: usize, to: usize, taps: u32, k: u32, strideC: u32): void {
+  for (let tap: u32 = 0; tap < taps; tap++) {
+    let at = from + (tap << 2)
+    for (let c: u32 = 0; c < k; c++) {
+      store<f32>(to, load<f32>(at))
+      at += strideC << 2
+      to += 4
     }
   }
 }
@@ -61,22 +61,6 @@ function addLine(x: usize, y: usize, count: i32, stride: i32): void {
   }
 }
 
-/** All taps of one filter with all pixels of one image: [rows][k] x [k][volume]. */
-function product(
-  image: usize, w: usize, strideC: u32, offsets: usize, rowsAt: usize, y: usize, rows: u32, k: u32, volume: u32,
-): void {
-  const none = f32x4.splat(0)
-  for (let i: u32 = 0; i < rows; i += TILE_ROWS) {
-    const height = min(TILE_ROWS, rows - i)
-    packA(w + (i << 2), rowsAt, height, k, strideC)
-    for (let j: u32 = 0; j < volume; j += TILE_COLUMNS) {
-      const columns = min(TILE_COLUMNS, volume - j)
-      const at = y + ((i * volume + j) << 2)
-      tile(height, k, rowsAt, image + (j << 2), offsets, at, volume << 2, columns, 0, 0, 0, 0, 0, 0, none, none)
-    }
-  }
-}
-
 export function convTranspose(
   x: usize, w: usize, bias: usize, y: usize, scratch: usize,
   batch: u32, channels: u32, depth: i32, height: i32, width: i32, filters: u32, kernelD: i32, kernelH: i32, kernelW: i32,
@@ -88,16 +72,18 @@ export function convTranspose(
   const plane = height * width, volume = depth * plane
   const outPlane = outHeight * outWidth, outVolume = outDepth * outPlane
   const taps = kernelD * kernelH * kernelW
-  const offsets = scratch
-  const rowsAt = offsets + align(k << 2)
-  const products = rowsAt + align((k * TILE_ROWS) << 2)
-  for (let c: u32 = 0; c < k; c++) store<u32>(offsets + (c << 2), (c * volume) << 2)
+  const zeros = scratch + EDGE_BYTES
+  const rows = zeros + align((volume + 16) << 2)
+  memory.fill(zeros, 0, rows - zeros)
+  const packed = rows + ROWS_BYTES
+  const weights = packed + align((((volume + 15) & ~15) * k) << 2)
+  const products = weights + align((taps * k) << 2)
   for (let n: u32 = 0; n < batch; n++) {
     for (let f: u32 = 0; f < filters; f++) {
       const first = (f / filtersPerGroup) * k
-      const weights = w + ((first * filtersPerGroup + (f % filtersPerGroup)) * taps << 2)
-      const image = x + (((n * channels + first) * volume) << 2)
-      product(image, weights, filtersPerGroup * taps, offsets, rowsAt, products, taps, k, volume)
+      if (f % filtersPerGroup == 0) packPanels(x + (((n * channels + first) * volume) << 2), packed, k, volume, volume, 1)
+      turn(w + ((first * filtersPerGroup + (f % filtersPerGroup)) * taps << 2), weights, taps, k, filtersPerGroup * taps)
+      product(weights, k << 2, packed, zeros, 0, products, volume << 2, taps, volume, k, -Infinity, Infinity, scratch, rows)
       memory.fill(y, 0, outVolume << 2)
       let from = products
       for (let kz = 0; kz < kernelD; kz++) {

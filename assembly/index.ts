@@ -2,7 +2,6 @@
 export { affine } from './affine'
 export { binary } from './binary'
 export { convTranspose } from './conv-transpose'
-export { conv2d, conv2dUnpacked } from './conv2d'
 export {
   conv2dChannelsLast,
   conv2dChannelsLastFramed,

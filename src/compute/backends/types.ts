@@ -18,6 +18,8 @@ export interface Backend {
   readonly numericClass: string
   /** How the programs that it compiles best lay images between steps. */
   readonly layout: ImageLayout
+  /** Bytes of a run's arena from which more rows at a time cost rather than save time, as caches go; absent: none. */
+  readonly arenaBest?: number
   /**
    * Prepacks weights, reserves memory, builds pipelines; nothing of that is left to `run`. The program must hold
    * `checkProgram`'s invariants. Executables of one backend share equal weights.

@@ -274,8 +274,8 @@ function relayCopies(layouts: Layouts, copies: readonly StepOf<'copy'>[], comple
   if (first && complete) {
     const channels = graph.values[output].elements / (first.batch * first.area)
     const images = { ...first, channels }
-    const relaid = Number.isInteger(channels) && copies.map(step => relayCopy(layouts, step, images))
-    if (relaid && relaid.every(step => step !== undefined)) {
+    const relaid = Number.isInteger(channels) ? copies.map(step => relayCopy(layouts, step, images)) : []
+    if (relaid.length > 0 && relaid.every(step => step !== undefined)) {
       graph.steps.push(...relaid)
       layouts.mark(output, images)
       return

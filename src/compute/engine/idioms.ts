@@ -99,7 +99,7 @@ function layerNorm(chain: Chain, step: Step): Step | undefined {
   const root = made(chain, step.inputs[1], 'unary')
   if (root?.params.op !== unaryOps.sqrt) return undefined
   const raised = line(chain, made(chain, root.inputs[0], 'affine'))
-  if (!raised || raised[1] !== 1) return undefined
+  if (raised?.[1] !== 1) return undefined
   const variance = made(chain, raised[0], 'reduce')
   const square = variance && made(chain, variance.inputs[0], 'binary')
   // d is divided and squared: read twice, or by x * x three times.

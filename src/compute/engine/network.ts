@@ -12,7 +12,10 @@ import { type Model, type PlanOptions, planModel } from './model.ts'
 import type { Port } from './program.ts'
 
 export interface NetworkOptions extends Omit<PlanOptions, 'batch'> {
-  /** Rows of the largest run; default 32. A model that insists on a batch gets that. */
+  /**
+   * Rows of the largest run; default 32. A model that insists on a batch gets that, and a backend that is faster with fewer
+   * gets fewer.
+   */
   batchMax?: number
 }
 
@@ -40,7 +43,7 @@ export async function openNetwork(backend: Backend, model: Model, options: Netwo
     })
   }
   const { batchMax = 32, ...planOptions } = options
-  const most = model.fixedBatch ?? batchMax
+  const most = model.fixedBatch ?? rowsOfRun(backend, model, planOptions, batchMax)
   const compiled = new Map<number, Promise<Executable>>()
   const executableOf = (batch: number): Promise<Executable> => {
     const known = compiled.get(batch)
@@ -80,6 +83,14 @@ export async function openNetwork(backend: Backend, model: Model, options: Netwo
       compiled.clear()
     },
   }
+}
+
+/** The largest power of two of rows, up to `batchMax`, whose arena stays within what the backend likes best. */
+function rowsOfRun(backend: Backend, model: Model, options: Omit<PlanOptions, 'batch'>, batchMax: number): number {
+  if (backend.arenaBest === undefined) return batchMax
+  const { program } = planModel(model, { layout: backend.layout, ...options, batch: 1 })
+  const rows = Math.floor(backend.arenaBest / Math.max(1, program.arenaBytes))
+  return rows >= batchMax ? batchMax : 2 ** Math.floor(Math.log2(Math.max(1, rows)))
 }
 
 /** A remainder goes in runs of powers of two, so that few programs are compiled whatever the counts. */

@@ -8,6 +8,7 @@ import { prng } from '../../../src/base/prng.ts'
 import { attachWasmBackend } from '../../../src/compute/backends/wasm/backend.ts'
 import { type Block, createMemory, openMemory } from '../../../src/compute/backends/wasm/memory.ts'
 import { createWasmRuntime } from '../../../src/compute/backends/wasm/runtime.ts'
+import { kernelProgram } from '../../../src/compute/engine/kernel-program.ts'
 import { kernelCases } from '../kernels/cases.ts'
 
 const MiB = 1024 * 1024
@@ -98,7 +99,7 @@ test('threads share weights and see memory that others have added', async () => 
 test('two backends on one memory store equal weights once, and give the memory back', async () => {
   const runtime = await createWasmRuntime({ maxBytes: 64 * MiB })
   const backends = [await attachWasmBackend(runtime.shared), await attachWasmBackend(runtime.shared)]
-  const one = kernelCases('conv2d')[12]
+  const one = kernelCases('conv2d-channels-last')[12]
   const place = () => {
     const block = runtime.memory.allocate(1)
     block.release()
@@ -115,6 +116,15 @@ test('two backends on one memory store equal weights once, and give the memory b
   expect(await second.run(one.inputs)).toEqual(await first.run(one.inputs))
   for (const backend of backends) await backend.dispose()
   expect(place()).toBe(before)
+})
+
+test('a network that does not fit is refused by name, and leaves the memory as it was', async () => {
+  const runtime = await createWasmRuntime({ maxBytes: 2 * MiB })
+  const backend = await attachWasmBackend(runtime.shared)
+  const [call] = [{ params: { count: 1e6, op: 0, alpha: 0, beta: 0 }, operands: [{ data: new Float32Array(1e6) }] }]
+  const { program, weights } = kernelProgram('unary', [call], 1e6)
+  await expect(backend.compile(program, weights)).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' })
+  runtime.memory.allocate(MiB / 2).release()
 })
 
 test.each(['kernels-simd.wasm', 'kernels-relaxed.wasm'])(

@@ -1,12 +1,14 @@
-/** The WebAssembly backend, both of its modules, against the kernels' contracts, and the same bits whatever the batch. */
+/** The WebAssembly backend, all kinds of its kernels, against the kernels' contracts, and the same bits whatever the batch. */
 import { expect, test } from 'vitest'
 import { prng } from '../../../src/base/prng.ts'
 import { createWasmBackend } from '../../../src/compute/backends/wasm/backend.ts'
 import { kernelProgram } from '../../../src/compute/engine/kernel-program.ts'
+import { kernelNames } from '../../../src/compute/kernels/index.ts'
 import { normals } from '../kernels/case.ts'
 import { describeConformance } from '../kernels/conformance.ts'
+import { wasmKinds } from '../wasm-kinds.ts'
 
-for (const kind of ['simd', 'simd fma', 'simd 256-bit fma'] as const) {
+for (const kind of await wasmKinds(kernelNames.length)) {
   describeConformance(`wasm ${kind}`, () => createWasmBackend({ kind }))
 }
 

@@ -1,15 +1,17 @@
 /** Whole networks, from the file's bytes to the result, against onnxruntime-web; and that a row never depends on its batch. */
 import { describe, expect, test } from 'vitest'
 import { createReferenceBackend } from '../../../src/compute/backends/reference/index.ts'
+import type { Backend } from '../../../src/compute/backends/types.ts'
 import { createWasmBackend } from '../../../src/compute/backends/wasm/backend.ts'
 import { loadModel, planModel } from '../../../src/compute/engine/model.ts'
 import { openNetwork } from '../../../src/compute/engine/network.ts'
 import { runOnnxruntime } from '../onnxruntime.ts'
 import { randomInputs, relativeL2, sharedModels } from '../shared-models.ts'
+import { wasmKinds } from '../wasm-kinds.ts'
 
-const backends = [
-  ['wasm simd fma', () => createWasmBackend({ kind: 'simd fma' })],
-  ['wasm simd', () => createWasmBackend({ kind: 'simd' })],
+const wasm = await wasmKinds(6)
+const backends: readonly (readonly [string, () => Promise<Backend>])[] = [
+  ...wasm.map(kind => [`wasm ${kind}`, () => createWasmBackend({ kind })] as const),
   ['reference', async () => createReferenceBackend()],
 ] as const
 
@@ -17,9 +19,9 @@ describe.each(sharedModels())('$name', ({ name, bytes, batch, scale }) => {
   test.each(backends)('agrees with onnxruntime-web on %s', async (label, make) => {
     if (label === 'reference' && name === 'ultraface') return // a minute of scalar arithmetic would show nothing new
     const model = loadModel(bytes)
-    const { program, weights } = planModel(model, { batch })
-    const inputs = randomInputs(program, scale)
     const backend = await make()
+    const { program, weights } = planModel(model, { batch, layout: backend.layout })
+    const inputs = randomInputs(program, scale)
     const got = await (await backend.compile(program, weights)).run(inputs)
     const want = await runOnnxruntime(bytes, program, inputs)
     for (const { name: port, dims } of program.outputs) {
@@ -31,7 +33,7 @@ describe.each(sharedModels())('$name', ({ name, bytes, batch, scale }) => {
 })
 
 describe.each(sharedModels('cifar10-resnet8', 'cifar10-vgg'))('$name by rows', ({ bytes, scale }) => {
-  test.each(backends.slice(0, 2))('a row has the same bits whatever its batch on %s', async (_, make) => {
+  test.each(backends.slice(0, wasm.length))('a row has the same bits whatever its batch on %s', async (_, make) => {
     const backend = await make()
     const model = loadModel(bytes)
     const one = await openNetwork(backend, model, { batchMax: 1 })
@@ -46,12 +48,12 @@ describe.each(sharedModels('cifar10-resnet8', 'cifar10-vgg'))('$name by rows', (
     const backend = await createWasmBackend()
     const model = loadModel(bytes)
     const imageToTensor = { scale: [scale / 255, scale / 255, scale / 255], bias: [0, 0, 0] }
-    const { program, weights } = planModel(model, { batch: 2, input: 'uint8', imageToTensor })
+    const { program, weights } = planModel(model, { batch: 2, input: 'uint8', imageToTensor, layout: backend.layout })
     expect(program.inputs[0]).toMatchObject({ dtype: 'uint8', dims: [2, 32, 32, 3] })
     const inputs = randomInputs(program, scale)
     const [[port, pixels]] = Object.entries(inputs)
     const got = await (await backend.compile(program, weights)).run(inputs)
-    const floats = planModel(model, { batch: 2 })
+    const floats = planModel(model, { batch: 2, layout: backend.layout })
     const planes = new Float32Array(pixels.length)
     for (let n = 0; n < 2; n++)
       for (let c = 0; c < 3; c++)
@@ -73,6 +75,22 @@ test.each(sharedModels('cifar10-resnet8'))('$name is fused to its convolutions',
   const residuals = program.steps.filter(step => step.kernel === 'conv2d' && step.params.hasResidual)
   expect(residuals.length).toBe(3)
 })
+
+test.skipIf(!wasm.includes('simd 256-bit fma')).each(sharedModels('cifar10-resnet8'))(
+  'vectors of 256 bits give $name the bits of those of 128',
+  async ({ bytes, scale }) => {
+    const [wide, plain] = await Promise.all(
+      (['simd 256-bit fma', 'simd fma'] as const).map(async kind => {
+        const network = await openNetwork(await createWasmBackend({ kind }), loadModel(bytes))
+        return network.run(
+          Float32Array.from({ length: 5 * network.rowElements }, (_, i) => Math.sin(i) * scale),
+          5,
+        )
+      }),
+    )
+    expect(wide).toEqual(plain)
+  },
+)
 
 test.each(sharedModels('mnist'))('$name insists on its batch, and is run row by row', async ({ bytes }) => {
   const model = loadModel(bytes)

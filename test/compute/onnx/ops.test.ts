@@ -199,14 +199,14 @@ const chains: [string, ModelInit][] = [
 test.each([...cases, ...chains])('%s', async (_, init) => {
   const bytes = makeModel(init)
   const [[, dims]] = Object.entries(init.inputs)
-  const { program, weights } = planModel(loadModel(bytes), { batch: Number(dims[0]) })
+  const backend = await createWasmBackend()
+  const { program, weights } = planModel(loadModel(bytes), { batch: Number(dims[0]), layout: backend.layout })
   const inputs = {
     x: normals(
       random,
       dims.reduce<number>((all, dim) => all * Number(dim), 1),
     ),
   }
-  const backend = await createWasmBackend()
   const got = await (await backend.compile(program, weights)).run(inputs)
   const want = await runOnnxruntime(bytes, program, inputs)
   for (const { name, dims: shape } of program.outputs) {

@@ -23,6 +23,9 @@ import { type WasmCall, type WasmKernel, wasmTable } from './table.ts'
 /** Grows when a kernel's arithmetic changes its last bits. */
 const kernelsVersion = 3
 
+/** About what of a processor's caches one thread has to itself; measured, see bench/NOTES.md. */
+const arenaBest = 16 * 1024 * 1024
+
 /** A backend with a memory of its own. @throws PeerError of `createWasmRuntime` */
 export async function createWasmBackend(init: WasmRuntimeInit = {}): Promise<Backend> {
   return openBackend(await createWasmRuntime(init))
@@ -43,6 +46,7 @@ function openBackend(runtime: WasmRuntime): Backend {
   return {
     name: 'wasm',
     layout: 'channels-last',
+    arenaBest,
     device: `wasm ${kind}`,
     numericClass: `wasm/${kind === 'simd' ? 'mul-add' : 'fma'}/f32/${kernelsVersion}`,
     async compile(program, weights) {
@@ -66,11 +70,8 @@ function createExecutable(
   const { memory } = runtime
   const blocks: Block[] = []
   let disposed = false
-  const dispose = () => {
-    if (disposed) return
-    disposed = true
+  const release = () => {
     for (const block of blocks) block.release()
-    onDispose()
   }
   try {
     const wasmCalls = program.steps.map(step => callOf(step, program))
@@ -114,10 +115,15 @@ function createExecutable(
         })
         return { outputs: run(program, timed, views, inputs), stepMs }
       },
-      dispose,
+      dispose() {
+        if (disposed) return
+        disposed = true
+        release()
+        onDispose()
+      },
     }
   } catch (error) {
-    dispose()
+    release()
     throw error
   }
 }

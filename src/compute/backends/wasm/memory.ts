@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import { assert, PeerError } from '../../../base/errors.ts'
 
-/** Kernels load at most this far beyond an operand: 8 strides of 4 lanes of a depthwise convolution, and a tile. */
+/** Kernels load at most this far beyond an operand: a panel's width, strided lanes of a pooling window. */
 export const slackBytes = 1024
 
 const pageBytes = 65_536

@@ -1,40 +1,15 @@
 /**
- * Weights in the order in which assembly/tile.ts and assembly/panels.ts read them. Packing moves values and adds zeros and, but
+ * Weights in the order in which assembly/panels.ts and the kernels on it read them. Packing moves values and adds zeros and, but
  * for Winograd's filters, computes nothing.
  */
 import type { KernelParams } from '../../kernels/index.ts'
 import type { KernelArray } from '../../tensor/dtype.ts'
-
-/** Rows of a full tile of assembly/tile.ts (`TILE_ROWS`) and its columns (`TILE_COLUMNS`). */
-export const tileRows = 6
-export const tileColumns = 8
 
 export interface Packing {
   /** Equal weights packed with equal tags are stored once. */
   tag: string
   elements: number
   pack(from: KernelArray, to: Float32Array): void
-}
-
-/** conv2d's filters: in each group panels of 6 filters [taps][6], the last as wide as what remains. */
-export function packFilters(params: KernelParams['conv2d']): Packing {
-  const { filters, groups, channels, kernelH, kernelW } = params
-  const taps = (channels / groups) * kernelH * kernelW
-  const perGroup = filters / groups
-  return {
-    tag: `filters ${tileRows} ${groups} ${perGroup} ${taps}`,
-    elements: filters * taps,
-    pack(from, to) {
-      let at = 0
-      for (let group = 0; group < groups; group++) {
-        for (let first = 0; first < perGroup; first += tileRows) {
-          const rows = Math.min(tileRows, perGroup - first)
-          for (let tap = 0; tap < taps; tap++)
-            for (let row = 0; row < rows; row++) to[at++] = from[(group * perGroup + first + row) * taps + tap]
-        }
-      }
-    },
-  }
 }
 
 /** Columns of a panel of assembly/panels.ts; the last one is half as wide where that is enough. */

@@ -1,16 +1,7 @@
 /** Kernel -> its WebAssembly function, how its weights are packed, and how much scratch memory a call needs. */
 import type { KernelName, KernelParams, Unsupported } from '../../kernels/index.ts'
 import { unaryOps } from '../../kernels/unary.ts'
-import {
-  type Packing,
-  packColumns,
-  packDepthwise,
-  packFilterPanels,
-  packFilters,
-  packWinograd,
-  panelElements,
-  tileRows,
-} from './packing.ts'
+import { type Packing, packColumns, packDepthwise, packFilterPanels, packWinograd, panelElements } from './packing.ts'
 
 /** How one step runs. */
 export interface WasmCall {
@@ -26,18 +17,7 @@ export type WasmKernel<K extends KernelName> = (params: KernelParams[K], fixed: 
 
 export type WasmTable = { readonly [K in KernelName]: WasmKernel<K> | Unsupported }
 
-/** As assembly/conv2d.ts: blocks of gathered pixels are at most this large. */
-const blockBytes = 128 * 1024
 const align = (bytes: number) => Math.ceil(bytes / 64) * 64
-
-/** The layout of assembly/conv2d.ts's scratch memory: offsets, a padded image, offsets in a panel, a block of panels. */
-function convScratch(p: KernelParams['conv2d']): number {
-  const taps = (p.channels / p.groups) * p.kernelH * p.kernelW
-  const rows = (p.outHeight - 1) * p.strideH + (p.kernelH - 1) * p.dilationH + 1
-  const columns = (p.outWidth - 1) * p.strideW + (p.kernelW - 1) * p.dilationW + 1
-  const padded = align(p.channels * rows * columns * 4) + 64
-  return 2 * align(taps * 4) + padded + Math.max(blockBytes, taps * 8 * 4) + 256
-}
 
 /** What every product of assembly/panels.ts needs: an edge tile, zeros as long as a row, addresses for each tap. */
 const productScratch = (row: number, taps: number) => 768 + align((row + 16) * 4) + taps * 16 * 24
@@ -92,11 +72,12 @@ function channelsLast(p: Conv, fixed: boolean): WasmCall {
   }
 }
 
-/** The layout of assembly/conv-transpose.ts's: offsets, six rows of w, the products of one filter. */
+/** The layout of assembly/conv-transpose.ts's: a product's, panels of a group, one filter's weights and products. */
 function convTransposeScratch(p: KernelParams['conv-transpose']): number {
-  const k = p.channels / p.groups
-  const products = p.kernelD * p.kernelH * p.kernelW * p.depth * p.height * p.width
-  return align(k * 4) + align(k * tileRows * 4) + products * 4
+  const [k, taps] = [p.channels / p.groups, p.kernelD * p.kernelH * p.kernelW]
+  const volume = p.depth * p.height * p.width
+  const panels = align(Math.ceil(volume / 16) * 16 * k * 4)
+  return productScratch(volume, 1) + panels + align(taps * k * 4) + taps * volume * 4
 }
 
 /** The layout of assembly/matmul.ts's: a product's, the panels of b, a's rows where they are not contiguous. */
@@ -117,10 +98,7 @@ export const wasmTable: WasmTable = {
   affine: () => ({ entry: 'affine' }),
   binary: () => ({ entry: 'binary' }),
   'conv-transpose': params => ({ entry: 'convTranspose', scratchBytes: convTransposeScratch(params) }),
-  conv2d: (params, [, fixed]) =>
-    fixed
-      ? { entry: 'conv2d', packings: { 1: packFilters(params) }, scratchBytes: convScratch(params) }
-      : { entry: 'conv2dUnpacked', scratchBytes: convScratch(params) + align(packFilters(params).elements * 4) },
+  conv2d: { unsupported: 'its images lie channels last' },
   'conv2d-channels-last': (params, [, fixed]) => channelsLast(params, fixed),
   copy: () => ({ entry: 'copy' }),
   cumsum: () => ({ entry: 'cumsum' }),
