@@ -2,9 +2,10 @@
 //
 // y[i0..i5] = act(f(a[sum of i*strideA], b[sum of i*strideB])), f chosen by `op`; y is dense.
 // Shapes: y [dim0, dim1, dim2, dim3, dim4, dim5]; a stride of 0 repeats.
-// Constants from the host: LANES; FLAT, true when dim0 to dim4 are 1.
-// Numerics: one rounding (a quotient: as the driver divides). min and max give NaN if either is NaN.
-// Source: ONNX operators Add, Sub, Mul, Div, Min, Max, opset 14.
+// Constants from the host: LANES; FLAT, true when dim0 to dim4 are 1; RARE, true for the functions beyond max.
+// Numerics: one rounding (a quotient: as the driver divides). min and max give NaN if either is NaN. Remainders and whole
+//           quotients are exact; comparisons give 0 or 1, and NaN is true in logic.
+// Source: ONNX operators Add, Sub, Mul, Div, Min, Max, Pow, Mod, Equal, Less, Greater, And, Or, Xor, PRelu.
 
 struct Params {
   op: u32,
@@ -50,6 +51,33 @@ fn apply(u: f32, v: f32) -> f32 {
   }
 }
 
+fn holds(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) != 0u;
+}
+
+fn truth(yes: bool) -> f32 {
+  return select(0.0, 1.0, yes);
+}
+
+fn apply_rare(u: f32, v: f32) -> f32 {
+  let ordered = !is_nan(u) && !is_nan(v);
+  switch (p.op) {
+    case 6u: { return pow_f32(u, v); }
+    case 7u: { return modulo_f32(u, v); }
+    case 8u: { return remainder_f32(u, v); }
+    case 9u: { return whole_quotient(u, v); }
+    case 10u: { return truth(ordered && u == v); }
+    case 11u: { return truth(ordered && u < v); }
+    case 12u: { return truth(ordered && u <= v); }
+    case 13u: { return truth(ordered && u > v); }
+    case 14u: { return truth(ordered && u >= v); }
+    case 15u: { return truth(holds(u) && holds(v)); }
+    case 16u: { return truth(holds(u) || holds(v)); }
+    case 17u: { return truth(holds(u) != holds(v)); }
+    default: { return select(u, u * v, u < 0.0); }
+  }
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let at = id.y * groups.x * LANES + id.x;
@@ -75,5 +103,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     at_a = i0 * p.strideA0 + i1 * p.strideA1 + i2 * p.strideA2 + i3 * p.strideA3 + i4 * p.strideA4 + i5 * p.strideA5;
     at_b = i0 * p.strideB0 + i1 * p.strideB1 + i2 * p.strideB2 + i3 * p.strideB3 + i4 * p.strideB4 + i5 * p.strideB5;
   }
-  y[at] = activate(apply(a[at_a], b[at_b]), p.activation, p.clipMin, p.clipMax);
+  if (RARE) {
+    y[at] = activate(apply_rare(a[at_a], b[at_b]), p.activation, p.clipMin, p.clipMax);
+  } else {
+    y[at] = activate(apply(a[at_a], b[at_b]), p.activation, p.clipMin, p.clipMax);
+  }
 }

@@ -1,14 +1,15 @@
-/** The lanes of a peer: shards of a job that WebGPU cannot run end on WASM. */
+/** The lanes of a peer: what WebGPU cannot run, and what a lost device had, ends on WASM. */
 import { afterAll, describe, expect, test } from 'vitest'
-import { webGpuTable } from '../../src/compute/backends/webgpu/table.ts'
+import { PeerError } from '../../src/base/errors.ts'
 import { cutShards } from '../../src/data/sharding.ts'
 import { createMemoryStore } from '../../src/data/store/memory-store.ts'
-import { type LanePool, startPool } from '../../src/peer/lanes/pool.ts'
+import { type Lane, startLane } from '../../src/peer/lanes/lane-host.ts'
+import { type LanePool, type PoolInit, startPool } from '../../src/peer/lanes/pool.ts'
 import type { OpenJob } from '../../src/peer/lanes/types.ts'
 import { makeModel } from '../compute/onnx/make-model.ts'
 import { haveWebGpu } from '../compute/webgpu.ts'
 
-const webgpu = await haveWebGpu('1 test: a job that turns from WebGPU to WASM')
+const webgpu = await haveWebGpu('1 test: a WebGPU lane alone')
 
 /** One row with an unreadable image: the networks are opened all the same. */
 async function shardBlocks(): Promise<Uint8Array[]> {
@@ -85,15 +86,61 @@ describe('the pool', { timeout: 60_000 }, () => {
     expect(ends.slice(2).every(end => end.status === 'rejected')).toBe(true)
   })
 
-  // Once every kernel has its shader, this has nothing to turn away from.
-  const gap = 'unsupported' in webGpuTable('tile').lrn
-  test.skipIf(!webgpu || !gap)('a network that WebGPU lacks a kernel for goes to a WASM lane made for it', async () => {
+  /** A pool whose WebGPU lane is made up: every shard fails there as `fail` says. */
+  async function startFailing(workers: number, fail: (die: (error: PeerError) => void) => PeerError) {
+    const warnings: string[] = []
+    const facts = { backend: 'webgpu' as const, device: 'made-up GPU', numericClass: 'webgpu/test' }
+    const failing: NonNullable<PoolInit['start']> = (backend, onDead) => {
+      if (backend === 'wasm') return startLane(backend, onDead)
+      const lane: Lane = {
+        facts,
+        running: 0,
+        run: async () => {
+          throw fail(error => onDead(lane, error))
+        },
+        close() {},
+        stop: async () => {},
+      }
+      return Promise.resolve(lane)
+    }
+    const onWarning = (line: string) => warnings.push(line)
+    const pool = await startPool({ workers, webgpu: true, onWarning, onChange: () => {}, start: failing })
+    pools.push(pool)
+    return { pool, warnings }
+  }
+
+  test.each(['MODEL_UNSUPPORTED_KERNEL', 'WEBGPU_OUT_OF_MEMORY', 'WEBGPU_INVALID'])(
+    'a network that fails on WebGPU by %s goes to a WASM lane made for it',
+    async code => {
+      const { pool, warnings } = await startFailing(
+        0,
+        () => new PeerError({ code, kind: 'resource', message: 'no way' }),
+      )
+      const blocks = await shardBlocks()
+      const job = openJob('Relu')
+      const ran = await Promise.all([1, 2, 3].map(() => pool.run('d'.repeat(64), () => job, blocks)))
+      expect(ran.map(({ items }) => items)).toEqual([1, 1, 1])
+      expect(pool.lanes().map(lane => lane.backend)).toEqual(['webgpu', 'wasm'])
+      expect(warnings).toEqual(['made-up GPU cannot run a network of job dddddddd (no way): the CPU takes it'])
+    },
+  )
+
+  test('a device that is lost hands what it had to a WASM lane', async () => {
+    const { pool, warnings } = await startFailing(0, die => {
+      const lost = new PeerError({ code: 'LANE_DIED', kind: 'resource', message: 'the device is lost' })
+      die(lost)
+      return lost
+    })
+    const ran = await pool.run('e'.repeat(64), () => openJob('Relu'), await shardBlocks())
+    expect(ran.items).toBe(1)
+    expect(pool.lanes().map(lane => lane.backend)).toEqual(['wasm'])
+    expect(warnings).toEqual(['made-up GPU stopped (the device is lost); its work goes to the other lanes'])
+  })
+
+  test.skipIf(!webgpu)('a WebGPU lane alone computes what it is given', async () => {
     const { pool, warnings } = await start(0, true)
-    const blocks = await shardBlocks()
-    const job = openJob('LRN', { size: 1 })
-    const ran = await Promise.all([1, 2, 3].map(() => pool.run('d'.repeat(64), () => job, blocks)))
-    expect(ran.map(({ items }) => items)).toEqual([1, 1, 1])
-    expect(pool.lanes().map(lane => lane.backend)).toEqual(['webgpu', 'wasm'])
-    expect(warnings.join()).toMatch(/cannot run a network of job dddddddd: the CPU takes it/)
+    const ran = await pool.run('f'.repeat(64), () => openJob('LRN', { size: 1 }), await shardBlocks())
+    expect([ran.items, pool.lanes().map(lane => lane.backend)]).toEqual([1, ['webgpu']])
+    expect(warnings).toEqual([])
   })
 })

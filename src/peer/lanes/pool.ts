@@ -18,6 +18,8 @@ export interface PoolInit {
   onWarning: (message: string) => void
   /** Lanes came or went. */
   onChange: () => void
+  /** How a lane is started; tests give lanes that fail in ways of their own. */
+  start?: typeof startLane
 }
 
 export interface LanePool {
@@ -48,13 +50,13 @@ const restartsMax = 3
 export async function startPool(init: PoolInit): Promise<LanePool> {
   const lanes = new Set<Lane>()
   const queue: Waiting[] = []
-  /** Jobs with a kernel that WebGPU lacks. */
+  /** Jobs that WebGPU cannot take: it lacks a kernel of theirs, or memory. */
   const wasmOnly = new Set<JobId>()
   let restarts = 0
   let stopped = false
 
   async function add(backend: 'wasm' | 'webgpu'): Promise<void> {
-    const lane = await startLane(backend, dead)
+    const lane = await (init.start ?? startLane)(backend, dead)
     if (stopped) return void lane.stop()
     lanes.add(lane)
   }
@@ -102,12 +104,13 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
     }
   }
 
-  /** The GPU lacks a kernel of this job: WASM takes it, in a lane of its own where there is none. */
-  function turnToWasm(waiting: Waiting, lane: Lane): void {
+  /** The GPU lacks a kernel, or memory, for this job: WASM takes it, in a lane of its own where there is none. */
+  function turnToWasm(waiting: Waiting, lane: Lane, error: PeerError): void {
     queue.unshift(waiting)
     if (wasmOnly.has(waiting.job)) return
     wasmOnly.add(waiting.job)
-    init.onWarning(`${lane.facts.device} cannot run a network of job ${waiting.job.slice(0, 8)}: the CPU takes it`)
+    const job = waiting.job.slice(0, 8)
+    init.onWarning(`${lane.facts.device} cannot run a network of job ${job} (${error.message}): the CPU takes it`)
     if ([...lanes].some(other => other.facts.backend === 'wasm')) return
     add('wasm').then(
       () => {
@@ -126,8 +129,8 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
       },
       (thrown: unknown) => {
         const error = PeerError.from(thrown, { code: 'LANE_FAILED', kind: 'resource' })
-        const lacking = error.code === 'MODEL_UNSUPPORTED_KERNEL' && lane.facts.backend === 'webgpu'
-        if (lacking && !stopped) turnToWasm(waiting, lane)
+        const ofGpu = error.code === 'MODEL_UNSUPPORTED_KERNEL' || error.code.startsWith('WEBGPU_')
+        if (ofGpu && lane.facts.backend === 'webgpu' && !stopped) turnToWasm(waiting, lane, error)
         else if (error.code === 'LANE_DIED' && ++waiting.deaths < 2 && !stopped) queue.unshift(waiting)
         else waiting.reject(error)
         pump()

@@ -7,16 +7,22 @@ import * as ort from 'onnxruntime-web'
 import { afterAll, describe, expect, test } from 'vitest'
 import { packageRoot } from '../../../src/base/package-root.ts'
 import { createWasmBackend } from '../../../src/compute/backends/wasm/backend.ts'
+import { createWebGpuBackend } from '../../../src/compute/backends/webgpu/backend.ts'
 import { loadModel } from '../../../src/compute/engine/model.ts'
 import { openSession } from '../../../src/compute/engine/session.ts'
 import { relativeL2 } from '../shared-models.ts'
+import { haveWebGpu } from '../webgpu.ts'
 
 ort.env.wasm.numThreads = 1
 
 const folder = join(packageRoot, '../shared/models')
 const there = existsSync(join(folder, 'light'))
 const names = ['squeezenet1_1', 'mobilenet_v2', 'mobilenet_v3_small', 'resnet18', 'resnet50', 'vit_tiny']
-if (!there) console.warn(`SKIPPED ${names.length + 2} tests: the networks are not there (${folder}/light)`)
+/** A software adapter takes seconds for the others. */
+const onWebGpu = ['squeezenet1_1', 'mobilenet_v3_small', 'vit_tiny']
+const webgpu = there && (await haveWebGpu(`${onWebGpu.length} networks on WebGPU`))
+if (!there)
+  console.warn(`SKIPPED ${names.length + onWebGpu.length + 2} tests: the networks are not there (${folder}/light)`)
 
 const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-light-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -42,9 +48,11 @@ function topFive(values: Float32Array): number[] {
 }
 
 describe.skipIf(!there)('light networks', () => {
-  test.each(names)('%s agrees with onnxruntime-web', async name => {
+  const runs = [...names.map(name => [name, 'wasm']), ...(webgpu ? onWebGpu.map(name => [name, 'webgpu']) : [])]
+
+  test.each(runs)('%s agrees with onnxruntime-web on %s', { timeout: 60_000 }, async (name, on) => {
     const bytes = expanded(name)
-    const backend = await createWasmBackend()
+    const backend = on === 'wasm' ? await createWasmBackend() : await createWebGpuBackend()
     const model = loadModel(bytes)
     const [input, output] = [model.inputs[0].name, model.outputs[0].name]
     const image = images(1)

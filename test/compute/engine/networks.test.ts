@@ -3,16 +3,20 @@ import { describe, expect, test } from 'vitest'
 import { createReferenceBackend } from '../../../src/compute/backends/reference/index.ts'
 import type { Backend } from '../../../src/compute/backends/types.ts'
 import { createWasmBackend } from '../../../src/compute/backends/wasm/backend.ts'
+import { createWebGpuBackend } from '../../../src/compute/backends/webgpu/backend.ts'
 import { loadModel, planModel } from '../../../src/compute/engine/model.ts'
 import { openNetwork } from '../../../src/compute/engine/network.ts'
 import { runOnnxruntime } from '../onnxruntime.ts'
 import { randomInputs, relativeL2, sharedModels } from '../shared-models.ts'
 import { wasmKinds } from '../wasm-kinds.ts'
+import { haveWebGpu } from '../webgpu.ts'
 
 const wasm = await wasmKinds(6)
+const webgpu = await haveWebGpu('4 networks on WebGPU')
 const backends: readonly (readonly [string, () => Promise<Backend>])[] = [
   ...wasm.map(kind => [`wasm ${kind}`, () => createWasmBackend({ kind })] as const),
   ['reference', async () => createReferenceBackend()],
+  ...(webgpu ? [['webgpu', createWebGpuBackend] as const] : []),
 ] as const
 
 describe.each(sharedModels())('$name', ({ name, bytes, batch, scale }) => {

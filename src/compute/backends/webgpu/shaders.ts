@@ -14,7 +14,7 @@ import type { GpuContext } from './device.ts'
 export type Access = 'read' | 'write'
 
 /** Functions that several shaders share, in `shaders/common/`, put in front of the kernel's own file. */
-export type Common = 'activation' | 'direct' | 'math' | 'store-row' | 'tile'
+export type Common = 'activation' | 'arithmetic' | 'circular' | 'direct' | 'indices' | 'math' | 'store-row' | 'tile'
 
 /** A shader with its tile sizes and switches fixed. */
 export interface Variant {

@@ -59,8 +59,10 @@ export type MatrixLayout = 'tile' | 'direct'
 /** Values of k that pass through workgroup memory at a time. */
 const tileK = 16
 
+type MatrixShader = 'conv2d' | 'gemm' | 'matmul'
+
 /** Workgroups of lanes that make 4 columns each, and 4 rows (`tile`) or 8 (`direct`). At most 16 * 16 lanes, 8 KiB. */
-function matrix(layout: MatrixLayout, shader: 'conv2d' | 'gemm', rows: number, columns: number, count: number): Call {
+function matrix(layout: MatrixLayout, shader: MatrixShader, rows: number, columns: number, count: number): Call {
   const x = columns > 32 ? 16 : 4
   const y = layout === 'direct' ? 1 : rows > 32 ? 16 : 4
   const laneRows = layout === 'direct' ? 8 : 4
@@ -68,51 +70,70 @@ function matrix(layout: MatrixLayout, shader: 'conv2d' | 'gemm', rows: number, c
   // The shaders walk on where there are more tiles than workgroups.
   const along = (size: number, each: number) => Math.min(Math.ceil(size / each), workgroupsMax)
   return {
-    variant: variant(shader, ['activation', 'store-row', layout], constants),
+    variant: variant(shader, [...epilogue(shader), 'store-row', layout], constants),
     workgroups: [along(columns, 4 * x), along(rows, laneRows * y), along(count, 1)],
   }
 }
 
-const walked = (p: KernelParams['copy'] | KernelParams['binary']) => p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5
+const epilogue = (shader: MatrixShader): Common[] => (shader === 'matmul' ? [] : ['activation'])
 
-/** WASM computes all of them; a peer hands a network that needs one to its CPU. */
+type Walked = KernelParams['copy'] | KernelParams['binary'] | KernelParams['where']
+
+const walked = (p: Walked) => p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5
+
+const indexed = (p: {
+  index0: number
+  index1: number
+  index2: number
+  index3: number
+  index4: number
+  index5: number
+}) => p.index0 * p.index1 * p.index2 * p.index3 * p.index4 * p.index5
+
+/** Elements of scatter-nd's tensor. */
+const scattered = (p: KernelParams['scatter-nd']) =>
+  [p.dim0, p.dim1, p.dim2, p.dim3, p.dim4, p.dim5].slice(0, p.depth).reduce((product, dim) => product * dim, p.inner)
+
 /** Kernels on images whose channels are neighbours; programs are planned for this backend without them. */
 const otherLayout: Unsupported = { unsupported: 'its images lie by planes' }
-
-const noShader: Unsupported = { unsupported: 'it has no shader for it' }
 
 /** The table for a device. */
 export function webGpuTable(layout: MatrixLayout): GpuTable {
   return {
     affine: p => elementwise('affine', ['activation'], p.outer * p.channels * p.inner),
     binary: p =>
-      p.op > binaryOps.max
-        ? noShader
-        : elementwise('binary', ['activation', 'math'], walked(p), { FLAT: walked(p) === p.dim5 }),
+      elementwise('binary', ['activation', 'math', 'arithmetic'], walked(p), {
+        FLAT: walked(p) === p.dim5,
+        RARE: p.op > binaryOps.max,
+      }),
+    'conv-transpose': p => {
+      const count = p.batch * p.filters * p.outDepth * p.outHeight * p.outWidth
+      return elementwise('conv-transpose', ['activation'], count)
+    },
     conv2d: p => matrix(layout, 'conv2d', p.filters / p.groups, p.batch * p.outHeight * p.outWidth, p.groups),
     'conv2d-channels-last': otherLayout,
     copy: p => elementwise('copy', [], walked(p)),
+    cumsum: p => elementwise('cumsum', [], p.outer * p.inner),
+    gather: p => elementwise('gather', ['math', 'indices'], p.outer * p.count * p.inner),
+    'gather-elements': p => elementwise('gather-elements', ['math', 'indices'], indexed(p)),
+    'gather-nd': p => elementwise('gather-nd', ['math', 'indices'], p.batch * p.count * p.inner),
     gemm: p => matrix(layout, 'gemm', p.m, p.n, p.batch),
     'global-average-pool': p => lineSums('global-average-pool', [], p.planes, p.area),
     'image-to-tensor': p => elementwise('image-to-tensor', [], p.batch * p.area),
+    lrn: p => elementwise('lrn', ['math'], p.outer * p.channels * p.inner),
+    matmul: p => matrix(layout, 'matmul', p.m, p.n, p.batch0 * p.batch1),
+    normalize: p => lineSums('normalize', [], p.outer, p.inner),
     pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
     'pool2d-channels-last': otherLayout,
+    pool3d: p => elementwise('pool3d', ['math'], p.planes * p.outDepth * p.outHeight * p.outWidth),
+    reduce: p => lineSums('reduce', ['math'], p.outer * p.inner, p.axis),
+    'resample-axis': p => elementwise('resample-axis', [], p.outer * p.outSize * p.inner),
+    'scatter-elements': p =>
+      elementwise('scatter-elements', ['math', 'indices'], p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5),
+    'scatter-nd': p => elementwise('scatter-nd', ['math', 'indices'], scattered(p)),
     softmax: p => lineSums('softmax', ['math'], p.outer * p.inner, p.axis),
-    unary: p => (p.op > unaryOps.hardSwish ? noShader : elementwise('unary', ['math'], p.count)),
-    where: noShader,
-    reduce: noShader,
-    matmul: noShader,
-    normalize: noShader,
-    lrn: noShader,
-    cumsum: noShader,
-    'top-k': noShader,
-    gather: noShader,
-    'gather-elements': noShader,
-    'gather-nd': noShader,
-    'scatter-elements': noShader,
-    'scatter-nd': noShader,
-    'resample-axis': noShader,
-    'conv-transpose': noShader,
-    pool3d: noShader,
+    'top-k': p => elementwise('top-k', ['math'], p.outer * p.axis * p.inner),
+    unary: p => elementwise('unary', ['math', 'circular'], p.count, { RARE: p.op > unaryOps.hardSwish }),
+    where: p => elementwise('where', [], walked(p)),
   }
 }
