@@ -2,8 +2,13 @@
 import { parseArgs } from 'node:util'
 import { benchEngine } from './engine.ts'
 import { benchJob } from './job.ts'
+import { benchMesh } from './mesh.ts'
 
-const benches: Record<string, (args: string[]) => Promise<void>> = { engine: benchEngine, job: benchJob }
+const benches: Record<string, (args: string[]) => Promise<void>> = {
+  engine: benchEngine,
+  job: benchJob,
+  mesh: benchMesh,
+}
 
 const { positionals } = parseArgs({ args: process.argv.slice(2), allowPositionals: true, strict: false })
 const [name] = positionals

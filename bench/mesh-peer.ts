@@ -1,0 +1,281 @@
+/**
+ * One of the two processes of `npm run bench -- mesh`: a peer of a mesh and, beside it, a bare libp2p node with the
+ * same transport, noise and yamux. One gives, the other takes; the parent says what to do, over the channel.
+ *
+ * Blocks are made on demand from their number, so that gigabytes pass through without a disk; the taking side keeps
+ * the last few alone.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Stream } from '@libp2p/interface'
+import { type BlockId, blockId, type PeerKey } from '../src/base/ids.ts'
+import { prng } from '../src/base/prng.ts'
+import { openDiskStore } from '../src/data/store/disk-store.ts'
+import type { BlockStore } from '../src/data/store/types.ts'
+import { asMultiaddrs } from '../src/mesh/addresses.ts'
+import { createIdentity } from '../src/mesh/identity.ts'
+import { startMesh } from '../src/mesh/mesh.ts'
+import { createNode } from '../src/mesh/node.ts'
+import type { Mesh } from '../src/mesh/types.ts'
+import { type BlockExchange, createBlockExchange } from '../src/peer/block-exchange.ts'
+
+const MiB = 1024 * 1024
+const bareProtocol = '/bench/bare/1'
+const echoProtocol = '/bench/echo/1'
+/** What a reader of a list of blocks has under way at once, as `streamBlocks` does. */
+const aheadBlocks = 8
+const writeBytes = 256 * 1024
+const keptBlocks = 32
+
+export interface Role {
+  secret: string
+  /** Empty for the peer that gives. */
+  mesh: string[]
+  bare: string[]
+}
+
+export type Order =
+  /** Blocks first … first + count - 1, into memory or onto the disk. */
+  | { do: 'blocks'; first: number; count: number; disk: boolean }
+  | { do: 'bare'; bytes: number }
+  | { do: 'requests'; count: number }
+  | { do: 'bare-requests'; count: number }
+  | { do: 'idle' }
+
+export interface Figures {
+  ms: number
+  /** Of each round trip, where there are any. */
+  eachMs: number[]
+  cpuMs: number
+  /** Resident now. */
+  rssBytes: number
+}
+
+function filler(): Uint8Array {
+  const random = prng(7)
+  const words = new Uint32Array(MiB / 4)
+  for (let i = 0; i < words.length; i++) words[i] = random.int(2 ** 32)
+  return new Uint8Array(words.buffer)
+}
+
+/** Every block of the bench by its number; what was put is kept for a moment. */
+function syntheticStore(): BlockStore & { id(number: number): BlockId } {
+  const template = filler()
+  const numbers = new Map<BlockId, number>()
+  const kept = new Map<BlockId, Uint8Array>()
+  const make = (number: number) => {
+    const block = template.slice()
+    new DataView(block.buffer).setUint32(0, number)
+    return block
+  }
+  return {
+    id(number) {
+      const id = blockId(make(number))
+      numbers.set(id, number)
+      return id
+    },
+    async put(bytes) {
+      const id = blockId(bytes)
+      kept.set(id, bytes)
+      if (kept.size > keptBlocks) for (const [oldest] of [...kept].slice(0, 1)) kept.delete(oldest)
+      return id
+    },
+    async get(id) {
+      const number = numbers.get(id)
+      return number === undefined ? kept.get(id) : make(number)
+    },
+    has: async id => numbers.has(id) || kept.has(id),
+    delete: async id => void kept.delete(id),
+    size: async () => kept.size * MiB,
+    close: async () => {},
+  }
+}
+
+/** Sends as many bytes as the first eight asked for, as fast as the stream takes them; echoes where they say 0. */
+function serveBare(stream: Stream): void {
+  const piece = filler().slice(0, writeBytes)
+  let left = -1
+  const pump = () => {
+    while (left > 0) {
+      const take = Math.min(left, piece.byteLength)
+      left -= take
+      if (!stream.send(piece.subarray(0, take))) return
+    }
+  }
+  stream.addEventListener('drain', pump)
+  stream.addEventListener('message', event => {
+    const bytes = event.data instanceof Uint8Array ? event.data : event.data.subarray()
+    if (left === -1) {
+      left = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0))
+      pump()
+    } else stream.send(bytes.slice())
+  })
+}
+
+function asked(bytes: number): Uint8Array {
+  const words = new Uint8Array(8)
+  new DataView(words.buffer).setBigUint64(0, BigInt(bytes))
+  return words
+}
+
+interface Taker {
+  mesh: Mesh
+  from: PeerKey
+  ids: (first: number, count: number) => Promise<BlockId[]>
+  memory: BlockExchange
+  disk: BlockExchange
+  bare: () => Promise<Stream>
+}
+
+async function takeBlocks(taker: Taker, { first, count, disk }: Extract<Order, { do: 'blocks' }>): Promise<Figures> {
+  const exchange = disk ? taker.disk : taker.memory
+  // Their ids are no part of the transfer.
+  const ids = await taker.ids(first, count)
+  return measured(async () => {
+    let next = 0
+    const reader = async () => {
+      while (next < ids.length) await exchange.get(ids[next++], [taker.from])
+    }
+    await Promise.all(Array.from({ length: aheadBlocks }, reader))
+  })
+}
+
+async function takeBare(taker: Taker, bytes: number): Promise<Figures> {
+  const stream = await taker.bare()
+  return measured(async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let got = 0
+    stream.addEventListener('message', event => {
+      got += event.data.byteLength
+      if (got === bytes) resolve()
+    })
+    stream.send(asked(bytes))
+    await promise
+    await stream.close()
+  })
+}
+
+async function bareRequests(taker: Taker, count: number): Promise<Figures> {
+  const stream = await taker.bare()
+  let answered = () => {}
+  stream.addEventListener('message', () => answered())
+  stream.send(asked(0))
+  const figures = await roundTrips(count, async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    answered = resolve
+    stream.send(new Uint8Array(16))
+    await promise
+  })
+  await stream.close()
+  return figures
+}
+
+function roundTrips(count: number, trip: () => Promise<unknown>): Promise<Figures> {
+  const eachMs: number[] = []
+  return measured(async () => {
+    for (let i = 0; i < count; i++) {
+      const startMs = performance.now()
+      await trip()
+      eachMs.push(performance.now() - startMs)
+    }
+  }, eachMs)
+}
+
+async function measured(work: () => Promise<void>, eachMs: number[] = []): Promise<Figures> {
+  const before = process.cpuUsage()
+  const startMs = performance.now()
+  await work()
+  const ms = performance.now() - startMs
+  const { user, system } = process.cpuUsage(before)
+  return { ms, eachMs, cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss() }
+}
+
+async function obey(taker: Taker, order: Order): Promise<Figures> {
+  switch (order.do) {
+    case 'blocks':
+      return takeBlocks(taker, order)
+    case 'bare':
+      return takeBare(taker, order.bytes)
+    case 'requests':
+      return roundTrips(order.count, () => taker.mesh.request(taker.from, echoProtocol, new Uint8Array(16)))
+    case 'bare-requests':
+      return bareRequests(taker, order.count)
+    case 'idle':
+      return measured(async () => {})
+  }
+}
+
+const unknown = {
+  name: 'bench',
+  version: '0',
+  device: 'none',
+  backend: 'none',
+  slots: 0,
+  itemsPerSecond: 0,
+  load: 0,
+} as const
+
+async function run(role: Role): Promise<void> {
+  const secret = new Uint8Array(Buffer.from(role.secret, 'hex'))
+  const listen = ['/ip4/127.0.0.1/tcp/0']
+  const init = { identity: createIdentity(), secret, listen, mdns: false }
+  const mesh = await startMesh({ ...init, status: unknown, dial: role.mesh })
+  await mesh.joined()
+  const store = syntheticStore()
+  mesh.serve(echoProtocol, async (_from, body) => body)
+  mesh.serve('/bench/ids/1', async (_from, body) => {
+    const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
+    const ids = Array.from({ length: view.getUint32(4) }, (_, i) => store.id(view.getUint32(0) + i))
+    return new Uint8Array(Buffer.from(ids.join(''), 'hex'))
+  })
+  const memory = createBlockExchange(mesh, store)
+  const bare = await createNode({ ...init, identity: createIdentity(), refused() {}, discovered() {} })
+  await bare.handle(bareProtocol, serveBare, { maxInboundStreams: 64 })
+  await bare.start()
+  const scratch = await mkdtemp(join(tmpdir(), 'shardmesh-bench-'))
+  process.on('exit', () => {})
+  const onDisk = await openDiskStore(scratch, { cacheBytes: 0 })
+
+  let taker: Taker | undefined
+  if (role.mesh.length > 0) {
+    while (!mesh.peers().some(record => record.connected)) await new Promise(resolve => setTimeout(resolve, 20))
+    const [{ peer: from }] = mesh.peers()
+    const connection = await bare.dial(asMultiaddrs(role.bare))
+    taker = {
+      mesh,
+      from,
+      memory,
+      // Serves nothing: the protocol is the other exchange's.
+      disk: createBlockExchange({ ...mesh, serve() {} }, onDisk),
+      bare: () => connection.newStream(bareProtocol),
+      async ids(first, count) {
+        const body = new Uint8Array(8)
+        const view = new DataView(body.buffer)
+        view.setUint32(0, first)
+        view.setUint32(4, count)
+        const reply = await mesh.request(from, '/bench/ids/1', body, { timeoutMs: 120_000 })
+        return Array.from({ length: count }, (_, i) => Buffer.from(reply.subarray(32 * i, 32 * i + 32)).toString('hex'))
+      },
+    }
+  }
+  process.on('message', (order: Order | 'stop') => {
+    if (order === 'stop') {
+      void Promise.allSettled([
+        mesh.stop(),
+        bare.stop(),
+        onDisk.close(),
+        rm(scratch, { recursive: true, force: true }),
+      ]).then(() => process.exit(0))
+      return
+    }
+    const done = taker ? obey(taker, order) : measured(async () => {})
+    done.then(
+      figures => process.send?.({ figures }),
+      thrown => process.send?.({ failed: String(thrown) }),
+    )
+  })
+  process.send?.({ mesh: mesh.addresses(), bare: bare.getMultiaddrs().map(String) })
+}
+
+await run(JSON.parse(process.argv[2]) as Role)
