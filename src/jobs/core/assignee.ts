@@ -5,6 +5,7 @@
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { adoptHead, wantManifests, wantSpec } from './fetches.ts'
+import { holdResult } from './keeping.ts'
 import { tell } from './outcome.ts'
 import { type Job, send, type Turn } from './state.ts'
 import type { Event, ShardResult, StreamMessage } from './types.ts'
@@ -55,7 +56,7 @@ export function onResultsAck(job: Job, message: StreamMessage & { type: 'results
 /** A shard is computed; its block is in the store before this event. */
 export function onRan(turn: Turn, job: Job, event: Event & { type: 'ran' }): void {
   job.held.delete(event.result.shard)
-  job.results.set(event.result.shard, event.result)
+  holdResult(turn, job, event.result)
   job.unacked.set(event.result.shard, turn.nowMs)
   sendResults(turn, job)
 }

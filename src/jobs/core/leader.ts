@@ -8,6 +8,7 @@ import { limits } from '../../base/limits.ts'
 import { collect, collectEarly } from './collecting.ts'
 import { gossipDigest, leaderDigest } from './digest.ts'
 import { adoptHead } from './fetches.ts'
+import { holdResult } from './keeping.ts'
 import { assign, assigneeFacts, expireLeases, lease, measure, release, releaseAll } from './leases.ts'
 import { failJob, pumpMerge } from './merging.ts'
 import { allRead, type Job, type LeaderRole, send, type Turn } from './state.ts'
@@ -88,7 +89,7 @@ export function onResults(turn: Turn, job: Job, leader: LeaderRole, from: PeerKe
   let items = 0
   for (const result of message.results) {
     // The blocks came with the message, so this peer holds them from now on and says so to a successor.
-    if (result.shard < limits.shardsMax) job.results.set(result.shard, result)
+    if (result.shard < limits.shardsMax) holdResult(turn, job, result)
     const holders = from === self ? [self] : [self, from]
     if (collect(turn, job, leader, result, holders, from)) items += job.items[result.shard]
   }

@@ -10,7 +10,7 @@ import { becomeLeader } from './leader.ts'
 import { finish, tell } from './outcome.ts'
 import { rankPeers } from './ranking.ts'
 import { ensureJob } from './registry.ts'
-import { type Job, send, type Turn } from './state.ts'
+import { allRead, type Job, send, type Turn } from './state.ts'
 import { obey, refuse } from './succession.ts'
 import type { StreamMessage } from './types.ts'
 
@@ -47,7 +47,7 @@ function makeOffer(turn: Turn, job: Job): void {
   role.offers++
   role.offered = { counter: Math.max(role.offers, job.ballot.counter + 1), peer }
   role.offerDueMs = turn.nowMs + turn.config.offerMs
-  send(turn, peer, { type: 'offer', job: job.id, ballot: role.offered, manifest: job.known, complete: job.complete })
+  send(turn, peer, { type: 'offer', job: job.id, ballot: role.offered, manifest: job.known, complete: allRead(job) })
 }
 
 /** The present candidate will not lead. */
@@ -162,8 +162,7 @@ export function tellLeader(turn: Turn, job: Job): void {
   const role = job.ownerRole
   if (!role?.led || job.ballot.peer === turn.config.self) return
   role.tellDueMs = Number.POSITIVE_INFINITY
-  const { known, complete } = job
-  send(turn, job.ballot.peer, { type: 'manifest', job: job.id, manifest: known, complete })
+  send(turn, job.ballot.peer, { type: 'manifest', job: job.id, manifest: job.known, complete: allRead(job) })
 }
 
 /** The owner's user cancels, or the owner cannot go on. At any other peer this does nothing. */

@@ -6,6 +6,7 @@ import { limits } from '../../base/limits.ts'
 import { giveBackWaiting, onOwnResultLost, onRan, onRunFailed, startHeld, tickAssignee } from './assignee.ts'
 import { compareBallots } from './ballots.ts'
 import { appendManifest, fetchFailed, wantManifests, wantSpec } from './fetches.ts'
+import { jobOf, keepFirst, restore } from './keeping.ts'
 import { advance, onAssigneeDown, onMoreShards, tickLeader } from './leader.ts'
 import { assign } from './leases.ts'
 import { failJob, onMerged, onResultLost } from './merging.ts'
@@ -31,9 +32,10 @@ export function reduce(config: CoreConfig, state: State, event: Event): { state:
   const first = state.nowMs === 0
   // A clock that was set back must not make deadlines run backwards.
   state.nowMs = Math.max(state.nowMs, event.nowMs)
-  const turn: Turn = { config, state, nowMs: state.nowMs, effects: [], changed: new Set() }
+  const turn: Turn = { config, state, nowMs: state.nowMs, effects: [], changed: new Set(), brought: new Map() }
   if (!first) excuseStandstill(turn, elapsedMs)
   call(turn, event.type, event)
+  keepFirst(turn, jobOf(event, state))
   for (const job of turn.changed) turn.effects.push({ type: 'changed', job })
   return { state, effects: turn.effects }
 }
@@ -77,6 +79,7 @@ const handlers: Handlers = {
       if (job.ballot.peer === event.peer) suspect(turn, job)
     }
   },
+  restore,
   submit: (turn, event) => submit(turn, event.job, event.priority),
   manifest: whileRunning((turn, job, event) => {
     const first = job.items.length

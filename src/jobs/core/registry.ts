@@ -17,7 +17,7 @@ export function ensureJob(turn: Turn, id: JobId, owner?: PeerKey): Job | undefin
       if (job.outcome && (!oldest || job.endedMs < oldest.endedMs)) oldest = job
     }
     if (!oldest) return undefined
-    jobs.delete(oldest.id)
+    forget(turn, oldest)
   }
   const job = newJob(id, turn.nowMs, owner)
   jobs.set(id, job)
@@ -37,6 +37,11 @@ export function forgetOld(turn: Turn): void {
     const stale = job.outcome
       ? turn.nowMs - job.endedMs > turn.config.rememberMs
       : !job.specKnown && job.held.size === 0 && turn.nowMs - job.heardMs > turn.config.ownerGraceMs
-    if (stale) turn.state.jobs.delete(job.id)
+    if (stale) forget(turn, job)
   }
+}
+
+function forget(turn: Turn, job: Job): void {
+  turn.state.jobs.delete(job.id)
+  if (job.kept) turn.effects.push({ type: 'forget', job: job.id, record: true })
 }

@@ -11,6 +11,7 @@ import type {
   CoreConfig,
   Digest,
   Effect,
+  JobKept,
   JobOutcome,
   ManifestHead,
   ShardResult,
@@ -168,6 +169,10 @@ export interface Job {
   /** Until when the end is gossiped from here, and when next. */
   announceUntilMs: number
   announceDueMs: number
+  /** The record last handed out to be kept. */
+  kept?: JobKept
+  /** True when this peer knew the job before its restart. */
+  restored: boolean
 }
 
 export interface State {
@@ -184,6 +189,8 @@ export interface Turn {
   nowMs: number
   effects: Effect[]
   changed: Set<JobId>
+  /** Results that this step brought here, by job: kept before anything else is done. */
+  brought: Map<JobId, ShardResult[]>
 }
 
 /** No ballot accepted yet: lower than every real one. */
@@ -218,6 +225,7 @@ export function newJob(id: JobId, nowMs: number, owner?: PeerKey): Job {
     endedMs: 0,
     announceUntilMs: 0,
     announceDueMs: 0,
+    restored: false,
   }
 }
 

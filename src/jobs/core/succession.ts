@@ -148,7 +148,8 @@ export function tickSuccession(turn: Turn, job: Job): void {
   if (job.inventoryDueMs <= nowMs) sendInventory(turn, job)
   if (job.leader || job.ballot.counter === 0) return
   const forgot = job.ballot.peer === config.self
-  const sinceMs = forgot ? job.heardMs : (job.suspectMs ?? job.heardMs + config.leaderSilenceMs)
+  // A leader that remembers its ballot first listens whether it was succeeded; one that forgot it was.
+  const sinceMs = forgot && !job.restored ? job.heardMs : (job.suspectMs ?? job.heardMs + config.leaderSilenceMs)
   if (nowMs < sinceMs) return
   if (!job.specKnown) {
     wantSpec(turn, job)

@@ -113,9 +113,37 @@ export interface Digest {
 
 export type Message = StreamMessage | Digest
 
+/**
+ * What must outlive a restart of this peer, its results aside: one small record a job, of which the newest replaces the
+ * one before. Spec and manifest blocks lie in the block store and are read again from there.
+ */
+export interface JobKept {
+  owner?: PeerKey
+  priority: number
+  startedMs: number
+  /** The highest ballot accepted: nothing below is obeyed, or used again, after a restart either. */
+  ballot: Ballot
+  specKnown: boolean
+  /** Manifests read, the longest chain heard of, and whether that is the last word. */
+  known: ManifestHead
+  target: ManifestHead
+  complete: boolean
+  /** At the owner: offers made, each of which used up a counter. Absent elsewhere. */
+  offers?: number
+  outcome?: JobOutcome
+  endedMs: number
+  /** Of an ended job: the totals that are shown of it. */
+  seen?: Digest
+}
+
 /** What happens to a peer. */
 export type Event = { nowMs: number } & (
   | { type: 'tick' }
+  /**
+   * At the start, before anything else of this job: what `keep` and `keep-results` stored. The driver then reads the
+   * manifests that it has (`manifest` events, in order); missing ones are fetched like any others.
+   */
+  | { type: 'restore'; job: JobId; kept: JobKept; results: ShardResult[] }
   /** A peer is reachable; repeated when its capability changes. For this peer itself it only states the capability. */
   | { type: 'peer-up'; peer: PeerKey; itemsPerSecond: number; slots: number }
   | { type: 'peer-down'; peer: PeerKey }
@@ -151,6 +179,12 @@ export type Event = { nowMs: number } & (
  * other message. Everything is idempotent.
  */
 export type Effect =
+  /** Store the record durably before any later effect of the same step is performed: what follows promises it. */
+  | { type: 'keep'; job: JobId; kept: JobKept }
+  /** The same for results whose blocks this peer holds: these are added; their blocks must be durable too. */
+  | { type: 'keep-results'; job: JobId; results: ShardResult[] }
+  /** The results kept of this job are no longer needed; with `record`, nothing is: the job is forgotten. */
+  | { type: 'forget'; job: JobId; record: boolean }
   | { type: 'send'; to: PeerKey; message: StreamMessage }
   | { type: 'gossip'; message: Digest }
   /** Get and verify the signed spec (its id is the job id), from `from` first; answer `spec` or `fetch-failed`. */
