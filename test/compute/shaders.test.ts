@@ -80,6 +80,7 @@ const leading: { [K in KernelName]: KernelParams[K][] } = {
   'resample-axis': [ones('resample-axis')],
   'scatter-elements': [ones('scatter-elements')],
   'scatter-nd': [ones('scatter-nd')],
+  'squared-distance': [ones('squared-distance')],
   'top-k': [ones('top-k')],
   where: [ones('where')],
 }

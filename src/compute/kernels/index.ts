@@ -25,6 +25,7 @@ import { resampleAxis } from './resample-axis.ts'
 import { scatterElements } from './scatter-elements.ts'
 import { scatterNd } from './scatter-nd.ts'
 import { softmax } from './softmax.ts'
+import { squaredDistance } from './squared-distance.ts'
 import { topK } from './top-k.ts'
 import { unary } from './unary.ts'
 import { where } from './where.ts'
@@ -55,6 +56,7 @@ const table = {
   'scatter-elements': scatterElements,
   'scatter-nd': scatterNd,
   softmax,
+  'squared-distance': squaredDistance,
   'top-k': topK,
   unary,
   where,

@@ -19,6 +19,7 @@ import {
   scatterElementsCases,
   scatterNdCases,
 } from './cases-indices.ts'
+import { squaredDistanceCases } from './cases-learn.ts'
 import { cumsumCases, lrnCases, matmulCases, normalizeCases, reduceCases, topKCases } from './cases-rows.ts'
 import { convTransposeCases, pool3dCases } from './cases-volumes.ts'
 
@@ -347,6 +348,7 @@ const makers: { readonly [K in KernelName]: (random: Prng) => KernelCase[] } = {
   'resample-axis': resampleAxisCases,
   'scatter-elements': scatterElementsCases,
   'scatter-nd': scatterNdCases,
+  'squared-distance': squaredDistanceCases,
   'top-k': topKCases,
   where: whereCases,
 }

@@ -37,6 +37,7 @@ export const referenceTable: ReferenceTable = {
   'scatter-elements': kernels['scatter-elements'].reference,
   'scatter-nd': kernels['scatter-nd'].reference,
   softmax: kernels.softmax.reference,
+  'squared-distance': kernels['squared-distance'].reference,
   'top-k': kernels['top-k'].reference,
   unary: kernels.unary.reference,
   where: kernels.where.reference,

@@ -124,6 +124,7 @@ export const wasmTable: WasmTable = {
   'scatter-nd': () => ({ entry: 'scatterNd' }),
   softmax: ({ inner, log }) =>
     inner === 1 && log === 0 ? { entry: 'softmaxLines', scratchBytes: pairsScratch } : { entry: 'softmax' },
+  'squared-distance': () => ({ entry: 'squaredDistance' }),
   'top-k': params => ({ entry: 'topK', scratchBytes: 8 * params.axis }),
   unary: ({ op }) => (pairedOps.has(op) ? { entry: 'unaryPairs', scratchBytes: pairsScratch } : { entry: 'unary' }),
   where: () => ({ entry: 'where' }),

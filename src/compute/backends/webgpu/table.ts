@@ -84,6 +84,7 @@ const walked = (p: Walked) => p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim
 const indexed = (p: {
   index0: number
   index1: number
+    'squared-distance': p => elementwise('squared-distance', [], p.m * p.n),
   index2: number
   index3: number
   index4: number
