@@ -1,6 +1,7 @@
 /** All kernels of the WebAssembly module; the host calls them as src/compute/backends/wasm/table.ts says. */
 export { affine } from './affine'
 export { binary } from './binary'
+export { ceiling } from './ceilings'
 export { convTranspose } from './conv-transpose'
 export {
   conv2dChannelsLast,
@@ -31,8 +32,8 @@ export { scatterNd } from './scatter-nd'
 export { fused } from './simd'
 export { softmax } from './softmax'
 export { softmaxLines } from './softmax-lines'
-export { topK } from './top-k'
 export { squaredDistance } from './squared-distance'
+export { topK } from './top-k'
 export { unary } from './unary'
 export { unaryPairs } from './unary-pairs'
 export { where } from './where'

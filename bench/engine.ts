@@ -11,11 +11,12 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { prng } from '../src/base/prng.ts'
+import { median } from '../src/base/statistics.ts'
 import { createWasmBackend } from '../src/compute/backends/wasm/backend.ts'
 import { loadModel, planModel } from '../src/compute/engine/model.ts'
 import { shared } from '../test/fixtures/shared.ts'
 import { loadRuntime, type Runtime } from './plain-loop.ts'
-import { median, printTable } from './report.ts'
+import { printTable } from './report.ts'
 
 const batches = [1, 8]
 const side = 224

@@ -11,11 +11,12 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { packageRoot } from '../src/base/package-root.ts'
+import { median } from '../src/base/statistics.ts'
 import { drawSamples } from '../src/cli/demo/draw.ts'
 import { startMeshOfProcesses } from '../test/e2e/mesh-of-processes.ts'
 import { cifar10 } from '../test/fixtures/shared.ts'
 import { plainLoop } from './plain-loop.ts'
-import { median, printTable } from './report.ts'
+import { printTable } from './report.ts'
 
 interface Work {
   images: string

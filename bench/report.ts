@@ -1,10 +1,4 @@
-/** What every benchmark prints: one table, medians. */
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
+/** What every benchmark prints: one table. */
 
 export function printTable(head: string[], rows: string[][]): void {
   const widths = head.map((title, c) => Math.max(title.length, ...rows.map(row => row[c].length)))

@@ -1,17 +1,14 @@
 /** The work of `peer infer`: a network and its arrays in, .npy files and the time of each stage out. */
-import { existsSync, statSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { PeerError } from '../base/errors.ts'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { limits } from '../base/limits.ts'
-import type { Backend } from '../compute/backends/types.ts'
-import { loadModel, type Model } from '../compute/engine/model.ts'
+import type { Model } from '../compute/engine/model.ts'
 import { openSession } from '../compute/engine/session.ts'
-import { externalFolder } from '../compute/onnx/external-data.ts'
 import { fromHost, isElementType, isFloat, type TypedTensor, toHost } from '../compute/tensor/element-type.ts'
 import { shapeText } from '../compute/tensor/shape.ts'
 import { readNpy } from '../data/readers/npy.ts'
 import { writeNpy } from '../data/writers/npy.ts'
+import { openBackend, readBounded, readModel, usageError } from './open-model.ts'
 import type { CommonOptions } from './session.ts'
 
 export interface InferOptions extends CommonOptions {
@@ -37,7 +34,7 @@ export async function infer(path: string, { input, out, backend: wanted }: Infer
     return result
   }
   const { model, inputs } = await timed('load', async () => {
-    const loaded = await readModel(path)
+    const { model: loaded } = await readModel(path)
     return { model: loaded, inputs: await readInputs(loaded, input) }
   })
   await mkdir(out, { recursive: true })
@@ -50,35 +47,12 @@ export async function infer(path: string, { input, out, backend: wanted }: Infer
   return { device: backend.device, stages, outputs: files }
 }
 
-function usage(message: string): PeerError {
-  return new PeerError({ code: 'INPUT_OPTIONS', kind: 'input', message })
-}
-
-async function openBackend(name: string): Promise<Backend> {
-  // Loaded when it is needed: Dawn is large, and a machine may be without it.
-  if (name === 'webgpu') return (await import('../compute/backends/webgpu/backend.ts')).createWebGpuBackend()
-  if (name === 'wasm') return (await import('../compute/backends/wasm/backend.ts')).createWasmBackend()
-  throw usage(`there is no backend "${name}"; give --backend wasm or webgpu`)
-}
-
-async function readModel(path: string): Promise<Model> {
-  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'model.onnx') : path
-  const bytes = await readBounded(file, limits.modelBytesMax)
-  return loadModel(bytes, { readExternal: externalFolder(dirname(file)) })
-}
-
-async function readBounded(file: string, bytesMax: number): Promise<Uint8Array> {
-  if (!existsSync(file) || !statSync(file).isFile()) throw usage(`there is no file ${file}; check the path`)
-  if (statSync(file).size > bytesMax) throw usage(`${file} has more than ${bytesMax} bytes; give a smaller one`)
-  return readFile(file)
-}
-
 async function readInputs(model: Model, given: readonly string[]): Promise<Record<string, TypedTensor>> {
   const inputs: Record<string, TypedTensor> = {}
   for (const text of given) {
     // Names may hold '=', files as a rule do not.
     const at = text.lastIndexOf('=')
-    if (at < 1) throw usage(`"${text}" is not an input; give --input NAME=FILE.npy`)
+    if (at < 1) throw usageError(`"${text}" is not an input; give --input NAME=FILE.npy`)
     const [name, file] = [text.slice(0, at), text.slice(at + 1)]
     const bytesMax = 8 * limits.tensorElementsMax
     const array = readNpy(await readBounded(file, bytesMax), file)

@@ -1,6 +1,7 @@
 /** The `peer` command line: one file a command in `commands/`, each adds itself to the program here. */
 import { Command, CommanderError } from 'commander'
 import { version } from '../peer/version.ts'
+import { addBench } from './commands/bench.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -44,6 +45,7 @@ Several peers on one machine have a data folder each: add --data DIR to say whic
     addResults,
     addCancel,
     addInfer,
+    addBench,
     addDoctor,
     addDemo,
   ]) {

@@ -26,6 +26,8 @@ export interface DriverDeps {
   book: JobBook
   pool: LanePool
   holds: BlockHolds
+  /** Items a second that this peer's lanes did in an earlier run, or 0. */
+  knownRate: number
   /** A job's view changed. */
   changed: (job: JobId) => void
   ended: (job: JobId, outcome: JobOutcome) => void
@@ -67,6 +69,7 @@ export function createDriver(deps: DriverDeps): Driver {
     pool: deps.pool,
     holders,
     holds: deps.holds,
+    knownRate: deps.knownRate,
     ran: (job, shard, block, items, errors, elapsedMs) =>
       dispatch({ type: 'ran', job, result: { shard, block, errors }, items, elapsedMs }),
     failed: (job, shard, error) =>

@@ -21,6 +21,8 @@ export interface ExecutorDeps {
   failed: (job: JobId, shard: number, error: PeerError) => void
   /** Who may hold a job's blocks, the best first. */
   holders: (job: JobId) => PeerKey[]
+  /** Items a second that these lanes did in an earlier run, or 0. */
+  knownRate: number
 }
 
 export interface Executor {
@@ -28,7 +30,7 @@ export interface Executor {
   abandon(job: JobId, shard: number): void
   /** The job is over: nothing of it runs any more. */
   end(job: JobId): void
-  /** Items a second over the last shards, all lanes together; 0 before the first. */
+  /** Items a second over the last shards, all lanes together; before the first what was known, or 0. */
   itemsPerSecond(): number
 }
 
@@ -43,7 +45,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   const running = new Set<Pending>()
   /** A job's models, read once and shared by the lanes. */
   const opened = new Map<JobId, Promise<OpenJob>>()
-  const throughput = createThroughput()
+  const throughput = createThroughput(deps.knownRate)
 
   /** Enough that a lane never waits for a fetch: what it runs, what it decodes, and one more on the way. */
   const aheadMax = () => 3 * Math.max(1, deps.pool.lanes().length)

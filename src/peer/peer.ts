@@ -16,6 +16,7 @@ import { createDriver, type Driver } from './driver.ts'
 import { defaultPort, type Home, openHome } from './home.ts'
 import { createJobBook } from './job-book.ts'
 import { createJobKeeper } from './job-keeper.ts'
+import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
 import { createProgress } from './progress.ts'
 import { createSubmissions } from './submission.ts'
@@ -87,12 +88,14 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const pool = await startPool({ ...devices, onWarning: warn, onChange: () => refresh() })
 
   const name = init.name ?? hostname()
+  const { device } = describeDevices(pool.lanes())
+  const rateBefore = await knownRate(home.folder, device)
   let driver: Driver | undefined
   const status = (): PeerStatus => ({
     name,
     version,
     ...describeDevices(pool.lanes()),
-    itemsPerSecond: driver?.executor.itemsPerSecond() ?? 0,
+    itemsPerSecond: driver?.executor.itemsPerSecond() ?? rateBefore,
     load: pool.load(),
   })
 
@@ -125,9 +128,12 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     book,
     pool,
     holds,
+    knownRate: rateBefore,
     changed: job => control.changed(job),
     ended: (job, outcome) => {
       submissions.end(job)
+      // What is not remembered is measured again.
+      void rememberRate(home.folder, device, status().itemsPerSecond).catch(() => {})
       void keeper.ended(job, outcome).catch(thrown => warn(`job ${job.slice(0, 8)}: ${String(thrown)}`))
     },
     warning: warn,

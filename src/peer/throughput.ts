@@ -4,16 +4,17 @@ export interface Throughput {
   /** Work begins after a pause. */
   begin(): void
   done(items: number): void
-  /** 0 before two shards were done. */
+  /** What is known from before, or 0, until two shards were done. */
   itemsPerSecond(): number
 }
 
 /** The window: long enough to be steady, short enough to follow a change of job. */
 const shardsMax = 16
 
-export function createThroughput(nowMs: () => number = () => performance.now()): Throughput {
+/** @param known items a second from an earlier run */
+export function createThroughput(known = 0, nowMs: () => number = () => performance.now()): Throughput {
   let marks: { atMs: number; items: number }[] = []
-  let last = 0
+  let last = known
 
   function measured(): number {
     const elapsedMs = (marks.at(-1)?.atMs ?? 0) - (marks[0]?.atMs ?? 0)

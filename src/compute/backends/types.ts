@@ -12,7 +12,7 @@ export type BackendName = 'wasm' | 'webgpu' | 'reference'
 
 export interface Backend {
   readonly name: BackendName
-  /** For people: `NVIDIA RTX 4070`, `wasm simd fma`. */
+  /** For people: `NVIDIA RTX 4070`, `wasm simd 256-bit fma`. */
   readonly device: string
   /** Backend, arithmetic, precision and kernel version: `wasm/fma/f32/1`. */
   readonly numericClass: string
@@ -26,8 +26,18 @@ export interface Backend {
    * @throws PeerError kind `resource` (no memory, device lost), or `model` (a kernel that this backend lacks)
    */
   compile(program: Program, weights: readonly Weight[]): Promise<Executable>
+  /** What the device does at best, measured now: tens of milliseconds. Absent where nobody compares with it. */
+  ceilings?(): Promise<Ceilings>
   /** Frees everything, its executables included. */
   dispose(): Promise<void>
+}
+
+/** What kernels are compared with: of one thread where the backend has one, else of the whole device. */
+export interface Ceilings {
+  /** Float32 operations a second of multiply-adds on registers alone; a multiply-add counts as two. */
+  flopsPerSecond: number
+  /** Bytes a second of a copy far larger than caches, read and written counted. */
+  bytesPerSecond: number
 }
 
 /** By port name; lengths and types as the program's ports say. */

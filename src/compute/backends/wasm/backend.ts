@@ -9,6 +9,7 @@ import { type KernelName, kernels, type Unsupported } from '../../kernels/index.
 import type { KernelArray } from '../../tensor/dtype.ts'
 import { takeInputs } from '../ports.ts'
 import type { Backend, Executable, RunInputs, RunOutputs } from '../types.ts'
+import { measureCeilings } from './ceilings.ts'
 import type { Block, SharedMemory } from './memory.ts'
 import type { Packing } from './packing.ts'
 import {
@@ -55,6 +56,7 @@ function openBackend(runtime: WasmRuntime): Backend {
       open.add(executable)
       return executable
     },
+    ceilings: async () => measureCeilings(runtime),
     async dispose() {
       for (const executable of [...open]) executable.dispose()
     },

@@ -11,6 +11,7 @@ import { prng } from '../../../base/prng.ts'
 
 /** The exports that are run from the wide module: those whose every way the self-test goes. */
 export const wideEntries: ReadonlySet<string> = new Set([
+  'ceiling',
   'conv2dChannelsLast',
   'conv2dChannelsLastDepthwise',
   'conv2dChannelsLastFramed',
@@ -147,6 +148,7 @@ function selfTests(): SelfTest[] {
   for (const op of [8, 10, 11, 12, 13, 14, 15, 34]) {
     tests.push({ entry: 'unaryPairs', args: y => [x, y, scratchAt, 4205, op, 0.2, 0.5] })
   }
+  tests.push({ entry: 'ceiling', args: y => [x, y, 100, 1] })
   tests.push({ entry: 'softmaxLines', args: y => [x, y, scratchAt, 40, 197, 1, 0] })
   return tests
 }

@@ -11,6 +11,7 @@
  */
 import type { PeerError } from '../../../base/errors.ts'
 import type { Backend } from '../types.ts'
+import { measureCeilings } from './ceilings.ts'
 import { type AdapterChoice, type AdapterFacts, openGpu } from './device.ts'
 import { compileProgram } from './executable.ts'
 import { createWeightStore } from './memory.ts'
@@ -59,6 +60,7 @@ export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpu
     adapter,
     lost: context.whenLost,
     compile: (program, weights) => compileProgram(deps, program, weights),
+    ceilings: () => measureCeilings(context),
     dispose: async () => {
       context.close()
       await context.whenLost

@@ -1,0 +1,33 @@
+/** A network's file and the backend that it runs on, as the commands that run one on this machine name them. */
+import { existsSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { PeerError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Backend } from '../compute/backends/types.ts'
+import { loadModel, type Model } from '../compute/engine/model.ts'
+import { externalFolder } from '../compute/onnx/external-data.ts'
+
+export function usageError(message: string): PeerError {
+  return new PeerError({ code: 'INPUT_OPTIONS', kind: 'input', message })
+}
+
+export async function openBackend(name: string): Promise<Backend> {
+  // Loaded when it is needed: Dawn is large, and a machine may be without it.
+  if (name === 'webgpu') return (await import('../compute/backends/webgpu/backend.ts')).createWebGpuBackend()
+  if (name === 'wasm') return (await import('../compute/backends/wasm/backend.ts')).createWasmBackend()
+  throw usageError(`there is no backend "${name}"; give --backend wasm or webgpu`)
+}
+
+/** @param path an .onnx file, or a folder with model.onnx */
+export async function readModel(path: string): Promise<{ model: Model; bytes: Uint8Array }> {
+  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'model.onnx') : path
+  const bytes = await readBounded(file, limits.modelBytesMax)
+  return { bytes, model: loadModel(bytes, { readExternal: externalFolder(dirname(file)) }) }
+}
+
+export async function readBounded(file: string, bytesMax: number): Promise<Uint8Array> {
+  if (!existsSync(file) || !statSync(file).isFile()) throw usageError(`there is no file ${file}; check the path`)
+  if (statSync(file).size > bytesMax) throw usageError(`${file} has more than ${bytesMax} bytes; give a smaller one`)
+  return readFile(file)
+}
