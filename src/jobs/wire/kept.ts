@@ -1,6 +1,6 @@
 /**
- * What a peer stores of a job, as bytes: the record that outlives a restart, and results a batch at a time. Read back it is
- * checked like a message from outside: a disk may lie too, and a record that breaks the rules is set aside by the caller.
+ * A peer's own records of its jobs, as bytes on its disk: one small record a job, and one a result. Read as warily as a
+ * message, because a disk forgets and an older version may have written it.
  */
 import { limits } from '../../base/limits.ts'
 import type { JobKept, ShardResult } from '../core/types.ts'
@@ -12,28 +12,22 @@ import {
   encodeValue,
   fields,
   flag,
+  idIn,
+  idOut,
   invalid,
   peerKey,
   present,
   whole,
 } from './fields.ts'
-import {
-  anyBallotIn,
-  ballotOut,
-  headIn,
-  headOut,
-  optionalOutcomeIn,
-  outcomeOut,
-  resultsIn,
-  resultsOut,
-} from './parts.ts'
+import { anyBallotIn, ballotOut, headIn, headOut, optionalOutcomeIn, outcomeOut } from './parts.ts'
 
 const version = 1
-/** A record is a few hundred bytes, with the totals of an ended job at most a gossip message more. */
-const recordBytesMax = 2 * limits.gossipBytesMax
+/** Each field is small, and the digest among them is at most as large as a gossip message. */
+const keptBytesMax = 2 * limits.gossipBytesMax
+const resultBytesMax = 256
+const offersMax = 2 ** 40
 const priorityMax = 1000
 
-/** At most some 130 KiB, usually a few hundred bytes. */
 export function encodeKept(kept: JobKept): Uint8Array {
   return encodeValue(
     present({
@@ -49,14 +43,15 @@ export function encodeKept(kept: JobKept): Uint8Array {
       offers: kept.offers,
       outcome: kept.outcome && outcomeOut(kept.outcome),
       endedMs: kept.endedMs,
-      seen: kept.seen && encodeDigest(kept.seen),
+      // A digest names an owner; totals of a job whose owner was never heard of are of no use.
+      seen: kept.owner === undefined ? undefined : kept.seen && encodeDigest(kept.seen),
     }),
   )
 }
 
-/** Throws PeerError of kind `protocol` when the bytes are no record of this version. */
+/** Throws PeerError of kind `protocol`. */
 export function decodeKept(bytes: Uint8Array): JobKept {
-  const map = fields(decodeValue(bytes, recordBytesMax), 'a kept job')
+  const map = fields(decodeValue(bytes, keptBytesMax), 'a record')
   if (map.v !== version) throw invalid(`version is ${version}`, map.v)
   const kept: JobKept = {
     priority: whole(map.priority, priorityMax, 'priority'),
@@ -70,19 +65,23 @@ export function decodeKept(bytes: Uint8Array): JobKept {
     ...optionalOutcomeIn(map),
   }
   if (map.owner !== undefined) kept.owner = peerKey(map.owner, 'owner')
-  if (map.offers !== undefined) kept.offers = whole(map.offers, Number.MAX_SAFE_INTEGER, 'offers')
+  if (map.offers !== undefined) kept.offers = whole(map.offers, offersMax, 'offers')
   if (map.seen !== undefined) kept.seen = decodeDigest(byteString(map.seen, limits.gossipBytesMax, 'seen'))
   return kept
 }
 
-/** At most `limits.messageShardsMax` results in one batch, 40 bytes or so each. */
-export function encodeKeptResults(results: readonly ShardResult[]): Uint8Array {
-  return encodeValue({ v: version, results: resultsOut(results) })
+/** The shard's number is in the record's key. */
+export function encodeKeptResult({ block, errors }: ShardResult): Uint8Array {
+  return encodeValue([idOut(block), errors])
 }
 
 /** Throws PeerError of kind `protocol`. */
-export function decodeKeptResults(bytes: Uint8Array): ShardResult[] {
-  const map = fields(decodeValue(bytes, limits.messageBytesMax), 'kept results')
-  if (map.v !== version) throw invalid(`version is ${version}`, map.v)
-  return resultsIn(map.results)
+export function decodeKeptResult(shard: number, bytes: Uint8Array): ShardResult {
+  const pair = decodeValue(bytes, resultBytesMax)
+  if (!Array.isArray(pair) || pair.length !== 2) throw invalid('a kept result is a block and a count', pair)
+  return {
+    shard: whole(shard, limits.shardsMax - 1, 'shard'),
+    block: idIn(pair[0], 'block'),
+    errors: whole(pair[1], limits.shardItemsMax, 'errors'),
+  }
 }
