@@ -1,8 +1,12 @@
 /**
- * `npm run conformance -- DIR [--backend wasm|webgpu|reference] [--json FILE]`: runs a folder of ONNX's backend tests, one
+ * `npm run conformance -- DIR [--backend wasm|webgpu|reference] [--json FILE]`: runs a folder of ONNX's backend tests, or an
+ * archive of one (.tar, .tar.gz, .tar.xz; unpacked by the system's tar), one
  * line for each case that did not pass, and one of counts at the end; exits with 1 when any failed.
  */
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createReferenceBackend } from '../../src/compute/backends/reference/index.ts'
 import type { Backend } from '../../src/compute/backends/types.ts'
@@ -19,14 +23,24 @@ async function openBackend(name: string): Promise<Backend> {
   return createWebGpuBackend()
 }
 
+/** Where an archive's tests were unpacked; gone with this process. */
+function unpacked(archive: string): string {
+  const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-conformance-'))
+  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+  execFileSync('tar', ['xf', resolve(archive), '-C', scratch])
+  const entries = readdirSync(scratch)
+  return entries.length === 1 && !entries[0].startsWith('test_') ? join(scratch, entries[0]) : scratch
+}
+
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: { backend: { type: 'string', default: 'wasm' }, json: { type: 'string' } },
   })
-  const [folder, ...more] = positionals
-  if (folder === undefined || more.length > 0)
-    throw new Error('give one folder of ONNX backend tests (test_*/model.onnx)')
+  const [given, ...more] = positionals
+  if (given === undefined || more.length > 0)
+    throw new Error('give one folder, or archive, of ONNX backend tests (test_*/model.onnx)')
+  const folder = statSync(given).isFile() ? unpacked(given) : given
   const names = findCases(folder)
   if (names.length === 0) throw new Error(`${folder} holds no test_*/model.onnx; give the folder that does`)
   const backend = await openBackend(values.backend)

@@ -138,6 +138,11 @@ export function decodeRawModel(bytes: Uint8Array): RawModel {
   return model.decode(bytes) as unknown as RawModel
 }
 
+/** A ModelProto with the fields of the descriptor above; the bytes are its own. */
+export function encodeRawModel(raw: RawModel): Uint8Array<ArrayBufferLike> {
+  return model.encode(raw).finish()
+}
+
 const tensor = root.lookupType('Tensor')
 
 /** Decodes a TensorProto on its own; throws like `decodeRawModel`. */

@@ -99,9 +99,10 @@ export function decodeTensor(raw: RawTensor, what: string, readExternal?: ReadEx
 }
 
 /** TensorProto.DataLocation.EXTERNAL */
-const externalLocation = 1
+export const externalLocation = 1
 
-function readFrom(raw: RawTensor, what: string, readExternal: ReadExternal | undefined): Uint8Array {
+/** The bytes of a tensor whose location is `externalLocation`. @throws PeerError MODEL_EXTERNAL_DATA */
+export function readFrom(raw: RawTensor, what: string, readExternal: ReadExternal | undefined): Uint8Array {
   if (!readExternal) {
     throw modelError(
       'MODEL_EXTERNAL_DATA',

@@ -1,13 +1,16 @@
 /** Weights in files beside the model: read where they are, refused where the model points out of its folder. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import protobuf from 'protobufjs/minimal.js'
 import { afterAll, expect, test } from 'vitest'
 import { createReferenceBackend } from '../../../src/compute/backends/reference/index.ts'
-import { loadModel } from '../../../src/compute/engine/model.ts'
+import { loadModel, planModel } from '../../../src/compute/engine/model.ts'
 import { openSession } from '../../../src/compute/engine/session.ts'
 import { externalFolder } from '../../../src/compute/onnx/external-data.ts'
+import { inlineExternal } from '../../../src/compute/onnx/inline-external.ts'
+import { decodeRawModel, encodeRawModel } from '../../../src/compute/onnx/schema.ts'
+import { shared } from '../../fixtures/shared.ts'
 import { makeModel } from './make-model.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-external-'))
@@ -67,4 +70,28 @@ test.each([
 
 test('without a folder such a model is refused', () => {
   expect(() => loadModel(model({ location: 'weights.bin' }))).toThrow(/lies in another file/)
+})
+
+test('a model that travels holds its weights, and runs as before without the folder', async () => {
+  const outside = model({ location: 'weights.bin', offset: '8', length: '12' })
+  const whole = inlineExternal(outside, externalFolder(folder))
+  const session = openSession(createReferenceBackend(), loadModel(whole))
+  const { y } = await session.run({ x: { type: 'float32', dims: [3], data: Float32Array.of(10, 20, 30) } })
+  expect(y.data).toEqual(Float32Array.of(11, 22, 33))
+  // What is whole already keeps its bytes, and what leads out of the folder is refused here too.
+  expect(inlineExternal(whole, externalFolder(folder))).toBe(whole)
+  expect(() => inlineExternal(model({ location: 'link.bin' }), externalFolder(folder))).toThrow(/outside the model/)
+  expect(() => inlineExternal(new Uint8Array([255, 255]), externalFolder(folder))).toThrow(/not an ONNX model/)
+})
+
+test('networks with attributes survive the way into one file', async () => {
+  if (!shared) {
+    console.warn('SKIPPED 1 test: no ../shared models to put weights into')
+    return
+  }
+  const bytes = readFileSync(join(shared, 'models/mnist.onnx'))
+  const again = encodeRawModel(decodeRawModel(bytes))
+  const [planned, replanned] = [bytes, again].map(file => planModel(loadModel(file), { batch: 1 }))
+  expect(replanned.program).toEqual(planned.program)
+  expect(replanned.weights.map(weight => weight.key)).toEqual(planned.weights.map(weight => weight.key))
 })

@@ -4,10 +4,12 @@
  * before any work starts.
  */
 import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { PeerError } from '../../../base/errors.ts'
 import { loadModel, type Model, planModel } from '../../../compute/engine/model.ts'
 import type { Program } from '../../../compute/engine/program.ts'
+import { externalFolder } from '../../../compute/onnx/external-data.ts'
+import { inlineExternal } from '../../../compute/onnx/inline-external.ts'
 import type { ModelPort } from '../../../compute/onnx/model.ts'
 import { scaleAndBias } from '../../../data/images/apply.ts'
 import type { ImagePreprocess } from '../../../data/images/preprocess.ts'
@@ -48,7 +50,8 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
   let labels: string[] | undefined
   for (const [m, path] of init.models.entries()) {
     const source = await readModelFolder(resolve(init.cwd, path))
-    const bytes = await readFile(source.onnxPath)
+    const file = await readFile(source.onnxPath)
+    const bytes = named(source, () => inlineExternal(file, externalFolder(dirname(source.onnxPath))))
     const model = named(source, () => loadModel(bytes))
     const image = imageInput(source, model, notes)
     // Everything that can be wrong inside the graph shows when it is planned, and the outputs' shapes are known then.
