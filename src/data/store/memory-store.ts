@@ -27,6 +27,8 @@ export function createMemoryStore(): BlockStore {
       blocks.delete(id)
     },
     size: async () => held,
+    bytesOf: id => blocks.get(id)?.length,
+    list: () => [...blocks].map(([id, bytes]) => ({ id, bytes: bytes.length })),
     async close() {
       blocks.clear()
       held = 0

@@ -10,6 +10,10 @@ export interface BlockStore {
   delete(id: BlockId): Promise<void>
   /** Bytes held. */
   size(): Promise<number>
+  /** What is held, without a look at the disk: damage shows when a block is read. */
+  bytesOf(id: BlockId): number | undefined
+  /** Every block held when it is called, the one unused for longest first. */
+  list(): { id: BlockId; bytes: number }[]
   close(): Promise<void>
 }
 
