@@ -137,16 +137,16 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
   }
 
   return {
-    async put(bytes) {
+    async put(bytes, known) {
       checkBlockSize(bytes)
-      const id = blockId(bytes)
+      const id = known ?? blockId(bytes)
       let work = writing.get(id)
       if (!work) {
         work = writeMakingRoom(id, bytes).finally(() => writing.delete(id))
         writing.set(id, work)
       }
       await guarded(work)
-      if (!cache.get(id)) cache.set(id, bytes.slice()) // a copy: the caller may go on with its buffer
+      if (!cache.get(id)) cache.set(id, known ? bytes : bytes.slice()) // a copy: the caller may go on with its buffer
       return id
     },
     async get(id) {

@@ -11,11 +11,11 @@ export function createMemoryStore(): BlockStore {
   const blocks = new Map<BlockId, Uint8Array>()
   let held = 0
   return {
-    async put(bytes) {
+    async put(bytes, known) {
       checkBlockSize(bytes)
-      const id = blockId(bytes)
+      const id = known ?? blockId(bytes)
       if (!blocks.has(id)) {
-        blocks.set(id, bytes.slice())
+        blocks.set(id, known ? bytes : bytes.slice())
         held += bytes.length
       }
       return id

@@ -2,8 +2,11 @@
 import type { BlockId } from '../../base/ids.ts'
 
 export interface BlockStore {
-  /** Idempotent; resolves once the block can be read back after a crash of this process. */
-  put(bytes: Uint8Array): Promise<BlockId>
+  /**
+   * Idempotent; resolves once the block can be read back after a crash of this process. With `id`, which the caller
+   * has computed from `bytes`, they become the store's: nothing is hashed or copied again, and nobody may write to them.
+   */
+  put(bytes: Uint8Array, id?: BlockId): Promise<BlockId>
   /** The bytes, verified against the id when they come from disk; undefined when absent or damaged. */
   get(id: BlockId): Promise<Uint8Array | undefined>
   has(id: BlockId): Promise<boolean>
