@@ -82,6 +82,7 @@ const leading: { [K in KernelName]: KernelParams[K][] } = {
   'scatter-nd': [ones('scatter-nd')],
   'squared-distance': [ones('squared-distance')],
   'top-k': [ones('top-k')],
+  'tree-ensemble': [ones('tree-ensemble')],
   where: [ones('where')],
 }
 

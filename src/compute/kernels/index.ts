@@ -27,6 +27,7 @@ import { scatterNd } from './scatter-nd.ts'
 import { softmax } from './softmax.ts'
 import { squaredDistance } from './squared-distance.ts'
 import { topK } from './top-k.ts'
+import { treeEnsemble } from './tree-ensemble.ts'
 import { unary } from './unary.ts'
 import { where } from './where.ts'
 
@@ -58,6 +59,7 @@ const table = {
   softmax,
   'squared-distance': squaredDistance,
   'top-k': topK,
+  'tree-ensemble': treeEnsemble,
   unary,
   where,
 } as const

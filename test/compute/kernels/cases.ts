@@ -21,6 +21,7 @@ import {
 } from './cases-indices.ts'
 import { squaredDistanceCases } from './cases-learn.ts'
 import { cumsumCases, lrnCases, matmulCases, normalizeCases, reduceCases, topKCases } from './cases-rows.ts'
+import { treeEnsembleCases } from './cases-trees.ts'
 import { convTransposeCases, pool3dCases } from './cases-volumes.ts'
 
 export { type KernelCase, normals } from './case.ts'
@@ -350,6 +351,7 @@ const makers: { readonly [K in KernelName]: (random: Prng) => KernelCase[] } = {
   'scatter-nd': scatterNdCases,
   'squared-distance': squaredDistanceCases,
   'top-k': topKCases,
+  'tree-ensemble': treeEnsembleCases,
   where: whereCases,
 }
 

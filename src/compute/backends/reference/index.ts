@@ -39,6 +39,7 @@ export const referenceTable: ReferenceTable = {
   softmax: kernels.softmax.reference,
   'squared-distance': kernels['squared-distance'].reference,
   'top-k': kernels['top-k'].reference,
+  'tree-ensemble': kernels['tree-ensemble'].reference,
   unary: kernels.unary.reference,
   where: kernels.where.reference,
 }

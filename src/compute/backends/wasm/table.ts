@@ -1,7 +1,9 @@
 /** Kernel -> its WebAssembly function, how its weights are packed, and how much scratch memory a call needs. */
+import { assert } from '../../../base/errors.ts'
 import type { KernelName, KernelParams, Unsupported } from '../../kernels/index.ts'
 import { unaryOps } from '../../kernels/unary.ts'
 import { type Packing, packColumns, packDepthwise, packFilterPanels, packWinograd, panelElements } from './packing.ts'
+import { packTreeNodes } from './packing-trees.ts'
 
 /** How one step runs. */
 export interface WasmCall {
@@ -86,6 +88,15 @@ function matmulScratch(p: KernelParams['matmul']): number {
   return productScratch(p.n, 1) + align(panelElements(p.n, p.k) * 4) + rows + 64
 }
 
+/** The layout of assembly/tree-ensemble.ts's: keys of groups of eight rows, then their sums. */
+function treeEnsemble(p: KernelParams['tree-ensemble'], fixed: boolean): WasmCall {
+  assert(fixed, "a tree's nodes are known before the run")
+  const groupBytes = 32 * p.features * (1 + p.missing)
+  const groups = Math.max(1, Math.min(32, Math.floor(65_536 / Math.max(1, groupBytes))))
+  const scratchBytes = groups * (groupBytes + 32 * p.targets)
+  return { entry: 'treeEnsemble', packings: { 2: packTreeNodes(p) }, scratchBytes }
+}
+
 /** The table of assembly/pairs.ts and two vectors. */
 const pairsScratch = 256 + 64
 
@@ -126,6 +137,7 @@ export const wasmTable: WasmTable = {
     inner === 1 && log === 0 ? { entry: 'softmaxLines', scratchBytes: pairsScratch } : { entry: 'softmax' },
   'squared-distance': () => ({ entry: 'squaredDistance' }),
   'top-k': params => ({ entry: 'topK', scratchBytes: 8 * params.axis }),
+  'tree-ensemble': (params, [, , fixed]) => treeEnsemble(params, fixed),
   unary: ({ op }) => (pairedOps.has(op) ? { entry: 'unaryPairs', scratchBytes: pairsScratch } : { entry: 'unary' }),
   where: () => ({ entry: 'where' }),
 }

@@ -134,6 +134,7 @@ export function webGpuTable(layout: MatrixLayout): GpuTable {
     'scatter-nd': p => elementwise('scatter-nd', ['math', 'indices'], scattered(p)),
     softmax: p => lineSums('softmax', ['math'], p.outer * p.inner, p.axis),
     'top-k': p => elementwise('top-k', ['math'], p.outer * p.axis * p.inner),
+    'tree-ensemble': p => elementwise('tree-ensemble', [], p.rows * p.targets),
     unary: p => elementwise('unary', ['math', 'circular'], p.count, { RARE: p.op > unaryOps.hardSwish }),
     where: p => elementwise('where', [], walked(p)),
   }
