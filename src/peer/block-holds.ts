@@ -1,6 +1,7 @@
 /**
  * Which job needs which block, so that a block is freed when its last job is over and never before: the same
- * folder may be submitted twice, and the second job may begin while the first one ends.
+ * folder may be submitted twice, and the second job may begin while the first one ends. A block that a job holds is
+ * pinned: it stays on disk whatever the cache's bound. One that it only uses, others have too: it may go earlier.
  */
 import { type BlockId, blockId, type JobId } from '../base/ids.ts'
 import type { BlockStore } from '../data/store/types.ts'
@@ -8,47 +9,100 @@ import type { BlockStore } from '../data/store/types.ts'
 export interface BlockHolds {
   /** Call it before the block is put or fetched; resolves when nothing is about to delete it. */
   hold(job: JobId, block: BlockId): Promise<void>
+  /** As `hold`, for a block that can be fetched again. */
+  use(job: JobId, block: BlockId): Promise<void>
   /** The store, with all that is put held for `job`. */
   storeFor(job: JobId): Pick<BlockStore, 'put'>
-  /** Frees what only this job held. */
-  release(job: JobId): Promise<void>
+  /** Frees what only this job held or used, but for `keep`, which it goes on holding. Resolves to the bytes freed. */
+  release(job: JobId, keep?: Iterable<BlockId>): Promise<number>
+  /** Whether some job holds the block. */
+  pinned(block: BlockId): boolean
+  /** Bytes here of what the job holds, and of what it holds and uses. */
+  bytes(job: JobId): { held: number; all: number }
+  /** Blocks that no job holds or uses. */
+  orphans(): { id: BlockId; bytes: number }[]
+  /** Deletes a block unless some job wants it by now; true when it is gone. */
+  discard(block: BlockId): Promise<boolean>
 }
 
 export function createBlockHolds(store: BlockStore): BlockHolds {
-  const holders = new Map<BlockId, Set<JobId>>()
-  const held = new Map<JobId, Set<BlockId>>()
+  const jobsOf = new Map<BlockId, Set<JobId>>()
+  /** True: held. */
+  const blocksOf = new Map<JobId, Map<BlockId, boolean>>()
   const deleting = new Map<BlockId, Promise<void>>()
+  const pins = new Map<BlockId, number>()
 
-  async function hold(job: JobId, block: BlockId): Promise<void> {
-    const jobs = holders.get(block)
+  function pin(block: BlockId, by: 1 | -1): void {
+    const count = (pins.get(block) ?? 0) + by
+    if (count > 0) pins.set(block, count)
+    else pins.delete(block)
+  }
+
+  function note(job: JobId, block: BlockId, held: boolean): Promise<void> | undefined {
+    const jobs = jobsOf.get(block)
     if (jobs) jobs.add(job)
-    else holders.set(block, new Set([job]))
-    const blocks = held.get(job)
-    if (blocks) blocks.add(block)
-    else held.set(job, new Set([block]))
-    await deleting.get(block)
+    else jobsOf.set(block, new Set([job]))
+    let blocks = blocksOf.get(job)
+    if (!blocks) {
+      blocks = new Map()
+      blocksOf.set(job, blocks)
+    }
+    const before = blocks.get(block)
+    if (held && !before) pin(block, 1)
+    blocks.set(block, held || before === true)
+    return deleting.get(block)
+  }
+
+  async function discard(block: BlockId): Promise<boolean> {
+    if (jobsOf.has(block)) return false
+    const gone = store.delete(block).finally(() => deleting.delete(block))
+    deleting.set(block, gone)
+    await gone
+    return true
   }
 
   return {
-    hold,
+    async hold(job, block) {
+      await note(job, block, true)
+    },
+    async use(job, block) {
+      await note(job, block, false)
+    },
     storeFor: job => ({
       async put(bytes) {
-        await hold(job, blockId(bytes))
+        await note(job, blockId(bytes), true)
         return store.put(bytes)
       },
     }),
-    async release(job) {
-      const blocks = held.get(job) ?? []
-      held.delete(job)
-      for (const block of blocks) {
-        const jobs = holders.get(block)
+    async release(job, keep = []) {
+      const blocks = blocksOf.get(job) ?? new Map<BlockId, boolean>()
+      blocksOf.delete(job)
+      for (const block of keep) await note(job, block, true)
+      const kept = blocksOf.get(job)
+      let freed = 0
+      for (const [block, held] of blocks) {
+        if (held) pin(block, -1)
+        if (kept?.has(block)) continue
+        const jobs = jobsOf.get(block)
         jobs?.delete(job)
         if (jobs?.size !== 0) continue
-        holders.delete(block)
-        const gone = store.delete(block).finally(() => deleting.delete(block))
-        deleting.set(block, gone)
-        await gone
+        jobsOf.delete(block)
+        const bytes = store.bytesOf(block) ?? 0
+        if (await discard(block)) freed += bytes
       }
+      return freed
     },
+    pinned: block => pins.has(block),
+    bytes(job) {
+      const sum = { held: 0, all: 0 }
+      for (const [block, held] of blocksOf.get(job) ?? []) {
+        const bytes = store.bytesOf(block) ?? 0
+        sum.all += bytes
+        if (held) sum.held += bytes
+      }
+      return sum
+    },
+    orphans: () => store.list().filter(({ id }) => !jobsOf.has(id)),
+    discard,
   }
 }
