@@ -34,11 +34,11 @@ struct Params {
   clipMax: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
+@group(0) @binding(1) var<storage, read> w: array<W>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<Y>;
 @group(0) @binding(5) var<uniform> p: Params;
 
 // The current group, and the sizes that follow from the parameters.
@@ -112,7 +112,11 @@ fn row_offset(m: u32) -> u32 {
 }
 
 fn load_a(offset: u32, k: u32) -> f32 {
-  return w[offset + k];
+  return vec4f(W4(w[offset + k])).x;
+}
+
+fn load_a_four(offset: u32, k: u32) -> vec4f {
+  return vec4f(W4(w[(offset + k) / 4u]));
 }
 
 fn load_b(t: Tap, c: Column) -> f32 {
@@ -120,20 +124,29 @@ fn load_b(t: Tap, c: Column) -> f32 {
   let col = c.col + t.col;
   // A negative number is a large one as u32. Selecting is quicker than branching on every device.
   let inside = t.inside & (u32(row) < p.height) & (u32(col) < p.width);
-  return select(0.0, x[select(0u, c.image + t.plane + u32(row) * p.width + u32(col), inside)], inside);
+  let at = select(0u, c.image + t.plane + u32(row) * p.width + u32(col), inside);
+  return select(0.0, vec4f(X4(x[at])).x, inside);
 }
 
-fn store(m: u32, c: Column, sum: f32) {
-  let f = group_index * group_filters + m;
-  let at = c.out + f * p.outHeight * p.outWidth;
+// Where the window is one pixel, and every pixel has one: four columns are four neighbours in x.
+fn load_b_four(t: Tap, c: Column) -> vec4f {
+  let at = c.image + t.plane + u32(c.row) * p.width + u32(c.col);
+  return select(vec4f(), vec4f(X4(x[select(0u, at / 4u, t.inside)])), t.inside);
+}
+
+fn place(m: u32, c: Column) -> u32 {
+  return c.out + (group_index * group_filters + m) * p.outHeight * p.outWidth;
+}
+
+fn finish(m: u32, c: Column, sum: f32) -> f32 {
   var value = sum;
   if (p.hasBias == 1u) {
-    value += bias[f];
+    value += bias[group_index * group_filters + m];
   }
   if (p.hasResidual == 1u) {
-    value += residual[at];
+    value += residual[place(m, c)];
   }
-  y[at] = activate(value, p.activation, p.clipMin, p.clipMax);
+  return activate(value, p.activation, p.clipMin, p.clipMax);
 }
 
 @compute @workgroup_size(LANES)

@@ -21,10 +21,10 @@ struct Params {
   clipMax: f32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<A>;
+@group(0) @binding(1) var<storage, read> b: array<B>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 @group(0) @binding(4) var<uniform> p: Params;
 
 // Where the current matrices of the batch begin.
@@ -62,19 +62,31 @@ fn row_offset(m: u32) -> u32 {
 }
 
 fn load_a(offset: u32, k: u32) -> f32 {
-  return a[offset + k];
+  return vec4f(A4(a[offset + k])).x;
+}
+
+fn load_a_four(offset: u32, k: u32) -> vec4f {
+  return vec4f(A4(a[(offset + k) / 4u]));
 }
 
 fn load_b(t: Tap, c: Column) -> f32 {
-  return select(0.0, b[select(0u, c.offset + t.offset, t.inside)], t.inside);
+  return select(0.0, vec4f(B4(b[select(0u, c.offset + t.offset, t.inside)])).x, t.inside);
 }
 
-fn store(m: u32, c: Column, sum: f32) {
+fn load_b_four(t: Tap, c: Column) -> vec4f {
+  return select(vec4f(), vec4f(B4(b[select(0u, (c.offset + t.offset) / 4u, t.inside)])), t.inside);
+}
+
+fn place(m: u32, c: Column) -> u32 {
+  return first_y + m * p.n + c.j;
+}
+
+fn finish(m: u32, c: Column, sum: f32) -> f32 {
   var value = sum;
   if (p.hasBias == 1u) {
     value += bias[m * p.biasStrideM + c.j * p.biasStrideN];
   }
-  y[first_y + m * p.n + c.j] = activate(value, p.activation, p.clipMin, p.clipMax);
+  return activate(value, p.activation, p.clipMin, p.clipMax);
 }
 
 @compute @workgroup_size(LANES)

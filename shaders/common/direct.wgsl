@@ -34,14 +34,14 @@ fn multiply_tile(first_m: u32, first_n: u32, m_count: u32, k_count: u32, lane: u
   var t = tap(0u);
   for (var k = 0u; k < k_count; k++) {
     let b = vec4f(load_b(t, c0), load_b(t, c1), load_b(t, c2), load_b(t, c3));
-    s0 += load_a(r0, k) * b;
-    s1 += load_a(r1, k) * b;
-    s2 += load_a(r2, k) * b;
-    s3 += load_a(r3, k) * b;
-    s4 += load_a(r4, k) * b;
-    s5 += load_a(r5, k) * b;
-    s6 += load_a(r6, k) * b;
-    s7 += load_a(r7, k) * b;
+    s0 = fma(vec4f(load_a(r0, k)), b, s0);
+    s1 = fma(vec4f(load_a(r1, k)), b, s1);
+    s2 = fma(vec4f(load_a(r2, k)), b, s2);
+    s3 = fma(vec4f(load_a(r3, k)), b, s3);
+    s4 = fma(vec4f(load_a(r4, k)), b, s4);
+    s5 = fma(vec4f(load_a(r5, k)), b, s5);
+    s6 = fma(vec4f(load_a(r6, k)), b, s6);
+    s7 = fma(vec4f(load_a(r7, k)), b, s7);
     t = next_tap(t, k);
   }
   store_row(m, m_count, s0, c0, c1, c2, c3);

@@ -14,19 +14,24 @@ const available = await haveWebGpu('11 tests that compile the shader variants')
 const folder = join(packageRoot, 'shaders')
 const read = (name: string) => readFileSync(join(folder, `${name}.wgsl`), 'utf8')
 
+/** Files besides those that have a kernel's name: what they compute a kernel for, where it suits. */
+const special: Readonly<Record<string, KernelName>> = { 'conv2d-depthwise': 'conv2d' }
+
 test('every file is a kernel, and every kernel of the table has its file', () => {
   const files = readdirSync(folder).filter(name => name.endsWith('.wgsl'))
   const { direct, tile } = { direct: webGpuTable('direct'), tile: webGpuTable('tile') }
   const supported = kernelNames.filter(name => !('unsupported' in direct[name]) && !('unsupported' in tile[name]))
-  expect(files.sort()).toEqual(supported.map(name => `${name}.wgsl`).sort())
+  expect(files.sort()).toEqual([...supported, ...Object.keys(special)].map(name => `${name}.wgsl`).sort())
 })
 
-describe.each(kernelNames.filter(name => existsSync(join(folder, `${name}.wgsl`))))('%s.wgsl', name => {
-  const source = read(name)
+const named = kernelNames.filter(name => existsSync(join(folder, `${name}.wgsl`))).map(name => [name, name] as const)
+
+describe.each([...named, ...Object.entries(special)])('%s.wgsl', (file, name) => {
+  const source = read(file)
 
   test('opens with what it computes, shapes, numerics and source', () => {
     const header = source.slice(0, source.indexOf('struct Params'))
-    expect(header.startsWith(`// ${name}: `)).toBe(true)
+    expect(header.startsWith(`// ${file}: `)).toBe(true)
     for (const word of ['Shapes: ', 'Numerics: ', 'Source: ']) expect(header).toContain(`// ${word}`)
   })
 
@@ -57,10 +62,18 @@ const sizes = [1, 1000]
 const leading: { [K in KernelName]: KernelParams[K][] } = {
   affine: [ones('affine')],
   binary: [ones('binary'), ones('binary', { dim0: 2 })],
-  conv2d: sizes.flatMap(filters => sizes.map(outWidth => ones('conv2d', { filters, outWidth }))),
+  conv2d: [
+    ...sizes.flatMap(filters => sizes.map(outWidth => ones('conv2d', { channels: 4, filters, outWidth, strideW: 2 }))),
+    ones('conv2d', { channels: 4, width: 1000, outWidth: 1000, padTop: 0, padLeft: 0 }),
+    ...[1, 2].map(strideW => ones('conv2d', { strideW })),
+  ],
   'conv2d-channels-last': [],
   copy: [ones('copy')],
-  gemm: sizes.flatMap(m => sizes.map(n => ones('gemm', { m, n }))),
+  gemm: [
+    ...sizes.flatMap(m => sizes.map(n => ones('gemm', { m, n }))),
+    ones('gemm', { n: 4, k: 4 }),
+    ones('gemm', { n: 4, k: 4, transposeB: 0 }),
+  ],
   'global-average-pool': [1, 100, 1000].map(area => ones('global-average-pool', { area })),
   'image-to-tensor': [ones('image-to-tensor')],
   pool2d: [ones('pool2d')],
@@ -103,10 +116,10 @@ function variantsOf<K extends KernelName>(name: K): Variant[] {
 
 test('the variants are as many as their constants say', () => {
   const counts = kernelNames.map(name => [name, variantsOf(name).length])
-  // Two widths without workgroup memory, two widths by two heights with it.
+  // Two widths without workgroup memory, two widths by two heights with it, and two ways of reading more.
   expect(Object.fromEntries(counts)).toMatchObject({
-    conv2d: 6,
-    gemm: 6,
+    conv2d: 9,
+    gemm: 8,
     softmax: 3,
     'global-average-pool': 3,
     binary: 2,

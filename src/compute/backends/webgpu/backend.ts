@@ -22,7 +22,7 @@ export type { AdapterChoice, AdapterFacts } from './device.ts'
 export { type ProbeInit, probeWebGpu, type WebGpuProbe } from './probe.ts'
 
 /** Raised with every change that may change a bit of any kernel's result. */
-const kernelVersion = 1
+const kernelVersion = 2
 
 export interface WebGpuInit {
   /** Default `any`; `hardware` refuses a software adapter, where WASM is faster. */

@@ -10,21 +10,36 @@ import { join } from 'node:path'
 import { packageRoot } from '../../../base/package-root.ts'
 import type { GpuContext } from './device.ts'
 
-/** How a kernel uses one of its storage buffers; its binding number is its place in the list. */
-export type Access = 'read' | 'write'
+/** One of a kernel's storage buffers; its binding number is its place in the list. */
+export interface Operand {
+  /** As the contract and the shader call it. */
+  name: string
+  access: 'read' | 'write'
+  /** Bound as an array of vectors of four elements. Default false. */
+  four?: boolean
+}
 
 /** Functions that several shaders share, in `shaders/common/`, put in front of the kernel's own file. */
-export type Common = 'activation' | 'arithmetic' | 'circular' | 'direct' | 'indices' | 'math' | 'store-row' | 'tile'
+export type Common =
+  | 'activation'
+  | 'arithmetic'
+  | 'circular'
+  | 'direct'
+  | 'indices'
+  | 'math'
+  | 'store-four'
+  | 'store-row'
+  | 'tile'
 
 /** A shader with its tile sizes and switches fixed. */
 export interface Variant {
-  /** Basename in `shaders/`: the kernel's name. */
+  /** Basename in `shaders/`: the kernel's name, or that and what it is good for. */
   shader: string
   common: readonly Common[]
   /** Prepended as `const NAME = value;`. Integers become u32; keep the keys in one order, they are the cache's key. */
   constants: Readonly<Record<string, number | boolean>>
   /** Storage buffers at bindings 0 …; the parameters follow as a uniform buffer. */
-  access: readonly Access[]
+  operands: readonly Operand[]
 }
 
 /** A compiled variant. Group 0 holds everything. */
@@ -49,19 +64,33 @@ function readShader(name: string): string {
   return source
 }
 
-/** The variant's WGSL, as it is handed to Dawn: constants, common functions, the kernel. */
-export function variantSource({ shader, common, constants }: Variant): string {
+/**
+ * What an operand's elements are, under its name with a capital, and four of them: `alias A = f32;`, `alias A4 = vec4f;`.
+ * `vec4f(A4(a[i]))` is four floats whatever they are, of one element four times.
+ */
+function aliases({ name, four }: Operand): string {
+  const alias = name[0].toUpperCase() + name.slice(1)
+  return `alias ${alias}4 = vec4<f32>; alias ${alias} = ${four ? `${alias}4` : 'f32'};`
+}
+
+/** The variant's WGSL, as it is handed to Dawn: constants, the operands' types, common functions, the kernel. */
+export function variantSource({ shader, common, constants, operands }: Variant): string {
   const lines = Object.entries(constants).map(
     ([name, value]) => `const ${name} = ${typeof value === 'boolean' ? value : `${value}u`};`,
   )
-  return [...lines, ...common.map(name => readShader(`common/${name}`)), readShader(shader)].join('\n')
+  return [
+    ...lines,
+    ...operands.map(aliases),
+    ...common.map(name => readShader(`common/${name}`)),
+    readShader(shader),
+  ].join('\n')
 }
 
 export function createPipelineCache(context: GpuContext): PipelineCache {
   const pipelines = new Map<string, Promise<Pipeline>>()
   return {
     get(variant) {
-      const key = `${variant.shader} ${JSON.stringify(variant.constants)} ${variant.access.join()}`
+      const key = `${variant.shader} ${JSON.stringify(variant.constants)} ${JSON.stringify(variant.operands)}`
       let pipeline = pipelines.get(key)
       if (pipeline === undefined) {
         pipeline = compile(context, variant, key)
@@ -74,7 +103,7 @@ export function createPipelineCache(context: GpuContext): PipelineCache {
 
 function compile({ device, guard }: GpuContext, variant: Variant, label: string): Promise<Pipeline> {
   return guard(`shader ${label}`, async () => {
-    const layout = device.createBindGroupLayout({ label, entries: layoutEntries(variant.access) })
+    const layout = device.createBindGroupLayout({ label, entries: layoutEntries(variant.operands) })
     const module = device.createShaderModule({ label, code: variantSource(variant) })
     const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] })
     const compute = { module, entryPoint: 'main' }
@@ -82,12 +111,12 @@ function compile({ device, guard }: GpuContext, variant: Variant, label: string)
   })
 }
 
-function layoutEntries(access: readonly Access[]): GPUBindGroupLayoutEntry[] {
+function layoutEntries(operands: readonly Operand[]): GPUBindGroupLayoutEntry[] {
   const visibility = GPUShaderStage.COMPUTE
-  const entries: GPUBindGroupLayoutEntry[] = access.map((kind, binding) => ({
+  const entries: GPUBindGroupLayoutEntry[] = operands.map(({ access }, binding) => ({
     binding,
     visibility,
-    buffer: { type: kind === 'read' ? 'read-only-storage' : 'storage' },
+    buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
   }))
-  return [...entries, { binding: access.length, visibility, buffer: { type: 'uniform' } }]
+  return [...entries, { binding: operands.length, visibility, buffer: { type: 'uniform' } }]
 }
