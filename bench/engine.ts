@@ -13,7 +13,8 @@ import { parseArgs } from 'node:util'
 import { prng } from '../src/base/prng.ts'
 import { median } from '../src/base/statistics.ts'
 import { createWasmBackend } from '../src/compute/backends/wasm/backend.ts'
-import { loadModel, planModel } from '../src/compute/engine/model.ts'
+import { loadModel } from '../src/compute/engine/model.ts'
+import { openNetwork } from '../src/compute/engine/network.ts'
 import { shared } from '../test/fixtures/shared.ts'
 import { loadRuntime, type Runtime } from './plain-loop.ts'
 import { printTable } from './report.ts'
@@ -103,11 +104,9 @@ function difference(outputs: Map<string, Float32Array>): number {
 
 async function ours(bytes: Uint8Array, batch: number): Promise<Runner> {
   const backend = await createWasmBackend()
-  const { program, weights } = planModel(loadModel(bytes), { batch, layout: backend.layout })
-  const executable = await backend.compile(program, weights)
-  const [port] = program.inputs
-  const [output] = program.outputs
-  return { name: 'ours', run: async input => (await executable.run({ [port.name]: input }))[output.name] }
+  const network = await openNetwork(backend, loadModel(bytes), { batchMax: batch })
+  const [output] = Object.keys(network.outputs)
+  return { name: 'ours', run: async input => (await network.run(input, batch))[output] }
 }
 
 const packages = { web: 'onnxruntime-web', native: 'onnxruntime-node' }

@@ -3,11 +3,13 @@ import { parseArgs } from 'node:util'
 import { benchEngine } from './engine.ts'
 import { benchJob } from './job.ts'
 import { benchMesh } from './mesh.ts'
+import { benchScaling } from './scaling.ts'
 
 const benches: Record<string, (args: string[]) => Promise<void>> = {
   engine: benchEngine,
   job: benchJob,
   mesh: benchMesh,
+  scaling: benchScaling,
 }
 
 const { positionals } = parseArgs({ args: process.argv.slice(2), allowPositionals: true, strict: false })

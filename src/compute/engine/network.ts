@@ -9,7 +9,7 @@ import type { Backend, Executable } from '../backends/types.ts'
 import type { KernelArray } from '../tensor/dtype.ts'
 import { elementsOf, type Shape } from '../tensor/shape.ts'
 import { type Model, type PlanOptions, planModel } from './model.ts'
-import type { Port } from './program.ts'
+import type { PlannedModel, Port } from './program.ts'
 
 export interface NetworkOptions extends Omit<PlanOptions, 'batch'> {
   /**
@@ -43,18 +43,21 @@ export async function openNetwork(backend: Backend, model: Model, options: Netwo
     })
   }
   const { batchMax = 32, ...planOptions } = options
-  const most = model.fixedBatch ?? rowsOfRun(backend, model, planOptions, batchMax)
+  const plan = (batch: number) => planModel(model, { layout: backend.layout, ...planOptions, batch })
   const compiled = new Map<number, Promise<Executable>>()
-  const executableOf = (batch: number): Promise<Executable> => {
+  const executableOf = (batch: number, planned?: PlannedModel): Promise<Executable> => {
     const known = compiled.get(batch)
     if (known) return known
-    const planned = planModel(model, { layout: backend.layout, ...planOptions, batch })
+    planned ??= plan(batch)
     const made = backend.compile(planned.program, planned.weights)
     compiled.set(batch, made)
     made.catch(() => compiled.delete(batch))
     return made
   }
-  const { program } = await executableOf(most)
+  // The plan of one row tells what many would take; where one is the best, it is the one that runs.
+  const single = model.fixedBatch === undefined && backend.arenaBest !== undefined ? plan(1) : undefined
+  const most = model.fixedBatch ?? rowsOfRun(backend, single, batchMax)
+  const { program } = await executableOf(most, most === 1 ? single : undefined)
   const perRow = (port: Port) => elementsOf(port.dims) / most
   const input = program.inputs[0]
   return {
@@ -86,10 +89,9 @@ export async function openNetwork(backend: Backend, model: Model, options: Netwo
 }
 
 /** The largest power of two of rows, up to `batchMax`, whose arena stays within what the backend likes best. */
-function rowsOfRun(backend: Backend, model: Model, options: Omit<PlanOptions, 'batch'>, batchMax: number): number {
-  if (backend.arenaBest === undefined) return batchMax
-  const { program } = planModel(model, { layout: backend.layout, ...options, batch: 1 })
-  const rows = Math.floor(backend.arenaBest / Math.max(1, program.arenaBytes))
+function rowsOfRun(backend: Backend, single: PlannedModel | undefined, batchMax: number): number {
+  if (backend.arenaBest === undefined || !single) return batchMax
+  const rows = Math.floor(backend.arenaBest / Math.max(1, single.program.arenaBytes))
   return rows >= batchMax ? batchMax : 2 ** Math.floor(Math.log2(Math.max(1, rows)))
 }
 

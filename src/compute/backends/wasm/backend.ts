@@ -16,6 +16,7 @@ import {
   attachWasmRuntime,
   createWasmRuntime,
   isSharedWasm,
+  type WasmFunction,
   type WasmRuntime,
   type WasmRuntimeInit,
 } from './runtime.ts'
@@ -71,10 +72,6 @@ function createExecutable(
 ): Executable {
   const { memory } = runtime
   const blocks: Block[] = []
-  let disposed = false
-  const release = () => {
-    for (const block of blocks) block.release()
-  }
   try {
     const wasmCalls = program.steps.map(step => callOf(step, program))
     const scratchBytes = Math.max(0, ...wasmCalls.map(call => call.scratchBytes ?? 0))
@@ -83,50 +80,69 @@ function createExecutable(
     const scratch = memory.allocate(scratchBytes)
     blocks.push(scratch)
     const calls = program.steps.map((step, i) => {
-      const addressOf = (buffer: number, operand: number): number => {
-        const { kind, offset, weight } = program.buffers[buffer]
+      const place = (input: number | null, operand: number): number => {
+        if (input === null) return 0
+        const { kind, offset, weight } = program.buffers[input]
         if (kind !== 'weight') return arena.offset + offset
         const block = storeWeight(memory, weights[weight], wasmCalls[i].packings?.[operand])
         blocks.push(block)
         return block.offset
       }
-      const inputs = step.inputs.map((input, operand) => (input === null ? 0 : addressOf(input, operand)))
       const output = arena.offset + program.buffers[step.output].offset
-      const args = [...inputs, output, scratch.offset, ...paramList(step)]
-      const kernel = runtime.function(wasmCalls[i].entry)
-      return () => kernel(...args)
+      const args = [...step.inputs.map(place), output, scratch.offset, ...paramList(step)]
+      return bound(runtime.function(wasmCalls[i].entry), args)
     })
     const views = program.buffers.map(({ kind, dtype, offset, elements }) => {
       if (kind !== 'input' && kind !== 'output') return undefined
       const at = arena.offset + offset
       return dtype === 'float32' ? memory.floats(at, elements) : memory.bytes(at, elements)
     })
-    return {
-      program,
-      run: async inputs => {
-        assert(!disposed, 'a disposed executable is not run')
-        return run(program, calls, views, inputs)
-      },
-      profile: async inputs => {
-        assert(!disposed, 'a disposed executable is not run')
-        const stepMs: number[] = []
-        const timed = calls.map(call => () => {
-          const startMs = performance.now()
-          call()
-          stepMs.push(performance.now() - startMs)
-        })
-        return { outputs: run(program, timed, views, inputs), stepMs }
-      },
-      dispose() {
-        if (disposed) return
-        disposed = true
-        release()
-        onDispose()
-      },
-    }
+    return executableOf(program, calls, views, blocks, onDispose)
   } catch (error) {
-    release()
+    release(blocks)
     throw error
+  }
+}
+
+/** Functions of their own, here and below, so that no closure keeps the unpacked weights alive. */
+function bound(kernel: WasmFunction, args: number[]): () => void {
+  return () => kernel(...args)
+}
+
+function release(blocks: readonly Block[]): void {
+  for (const block of blocks) block.release()
+}
+
+function executableOf(
+  program: Program,
+  calls: readonly (() => void)[],
+  views: readonly (KernelArray | undefined)[],
+  blocks: readonly Block[],
+  onDispose: () => void,
+): Executable {
+  let disposed = false
+  return {
+    program,
+    run: async inputs => {
+      assert(!disposed, 'a disposed executable is not run')
+      return run(program, calls, views, inputs)
+    },
+    profile: async inputs => {
+      assert(!disposed, 'a disposed executable is not run')
+      const stepMs: number[] = []
+      const timed = calls.map(call => () => {
+        const startMs = performance.now()
+        call()
+        stepMs.push(performance.now() - startMs)
+      })
+      return { outputs: run(program, timed, views, inputs), stepMs }
+    },
+    dispose() {
+      if (disposed) return
+      disposed = true
+      release(blocks)
+      onDispose()
+    },
   }
 }
 
