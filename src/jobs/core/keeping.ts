@@ -32,7 +32,8 @@ function durable(job: Job): JobKept {
     known: job.kept && job.kept.known.count > job.known.count ? job.kept.known : job.known,
     target: job.target,
     complete: job.complete,
-    offers: job.ownerRole?.offers,
+    // Right after a restart the role is not taken up yet, and its ballots are used up all the same.
+    offers: job.ownerRole?.offers ?? job.kept?.offers,
     outcome: job.outcome,
     endedMs: job.endedMs,
     seen: job.outcome && job.seen,
@@ -50,7 +51,7 @@ function isKept(job: Job, kept: JobKept): boolean {
     kept.specKnown === job.specKnown &&
     kept.complete === job.complete &&
     kept.priority === job.priority &&
-    kept.offers === job.ownerRole?.offers &&
+    kept.offers === (job.ownerRole?.offers ?? kept.offers) &&
     compareBallots(kept.ballot, job.ballot) === 0 &&
     kept.known.count >= job.known.count &&
     sameHead(kept.target, job.target) &&

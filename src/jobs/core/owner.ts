@@ -22,11 +22,12 @@ export function submit(turn: Turn, id: JobId, priority: number): void {
   job.specKnown = true
   job.priority = priority
   job.ownerRole = {
-    offers: 0,
+    // Submitted again after a restart, to read the inputs on: no ballot is offered twice, and whoever leads goes on.
+    offers: Math.max(job.kept?.offers ?? 0, job.ballot.counter),
     asked: new Set(),
     rounds: 0,
     offerDueMs: turn.nowMs,
-    led: false,
+    led: job.ballot.counter > 0,
     tellDueMs: Number.POSITIVE_INFINITY,
   }
   makeOffer(turn, job)
