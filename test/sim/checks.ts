@@ -1,15 +1,17 @@
 /**
- * The protocol's promises, held against what peers say and do, without looking into their state. A broken promise throws
- * `PromiseBroken`, whose message names it.
+ * The protocol's promises, held against what peers say and do. Most are judged from outside, without a look into a peer's
+ * state; `checkBooks` counts its books again in the simplest way. A broken promise throws `PromiseBroken`, which names it.
  */
-import type { BlockId, PeerKey } from '../../src/base/ids.ts'
+import type { BlockId, JobId, PeerKey } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Job, State } from '../../src/jobs/core/state.ts'
 import type { Ballot, Effect, JobOutcome, JobView } from '../../src/jobs/core/types.ts'
 
 export class PromiseBroken extends Error {
   override readonly name = 'PromiseBroken'
 }
 
-function promise(holds: boolean, what: string): void {
+export function promise(holds: boolean, what: string): void {
   if (!holds) throw new PromiseBroken(what)
 }
 
@@ -38,11 +40,31 @@ function actsUnder(effect: Effect): Ballot | undefined {
   }
 }
 
-/** Watches one life of one peer. */
+/** The job that an effect is about. */
+export function jobOfEffect(effect: Effect): JobId {
+  return effect.type === 'send' || effect.type === 'gossip' ? effect.message.job : effect.job
+}
+
+interface Merging {
+  ballot: Ballot
+  next: number
+  lost: Set<number>
+}
+
+/** Watches what one peer does in one job. A life that begins with what the one before stored goes on under its watch. */
 export function watchPeer(peer: PeerKey) {
   let highest: Ballot = { counter: 0, peer: '' }
   let ended: JobOutcome | undefined
-  let merging: { ballot: Ballot; next: number; lost: Set<number> } | undefined
+  let merging: Merging | undefined
+
+  function merge(effect: Effect & { type: 'merge-shard' }): void {
+    if (!merging || lower(merging.ballot, effect.ballot)) merging = { ballot: effect.ballot, next: 0, lost: new Set() }
+    const { shard } = effect.result
+    if (merging.lost.delete(shard)) return
+    promise(shard === merging.next, `merge-shard comes in shard order: ${peer} got ${shard}, not ${merging.next}`)
+    merging.next++
+  }
+
   return {
     lost(shard: number): void {
       // Word of an older merge's loss may come late: what this merge has not had yet, it has not lost.
@@ -67,15 +89,7 @@ export function watchPeer(peer: PeerKey) {
         promise(itemsDone <= itemsTotal && shardsDone <= shards, `none counts twice: ${counts}`)
         promise(phase !== 'merging' || itemsDone === itemsTotal, `none is missing when the merge ends: ${counts}`)
       }
-      if (effect.type === 'merge-shard') {
-        if (!merging || lower(merging.ballot, effect.ballot))
-          merging = { ballot: effect.ballot, next: 0, lost: new Set() }
-        const { shard } = effect.result
-        if (!merging.lost.delete(shard)) {
-          promise(shard === merging.next, `merge-shard comes in shard order: ${peer} got ${shard}, not ${merging.next}`)
-          merging.next++
-        }
-      }
+      if (effect.type === 'merge-shard') merge(effect)
     },
   }
 }
@@ -91,6 +105,46 @@ export function checkMerge(parts: readonly BlockId[], serial: readonly BlockId[]
   parts.forEach((part, shard) => {
     promise(part === serial[shard], `the merge equals the serial run at shard ${shard}`)
   })
+}
+
+/** What waits to be told again at one peer for one job: an end, a cancel and the few shards that failed since. */
+const retriesMax = 256
+
+/** Queues within their bounds, and books that agree with a recount. */
+export function checkBooks(peer: PeerKey, state: State): void {
+  promise(state.peers.size <= limits.peersMax && state.jobs.size <= limits.jobsMax, `few enough peers at ${peer}`)
+  for (const job of state.jobs.values()) {
+    promise(job.retries.size <= retriesMax, `retries are few: ${job.retries.size} at ${peer}`)
+    promise(job.held.size <= limits.messageShardsMax, `few enough leases are held: ${job.held.size} at ${peer}`)
+    for (const shard of job.unacked.keys()) {
+      promise(job.results.has(shard), `what waits to be sent is there: ${shard} at ${peer}`)
+    }
+    if (job.outcome) {
+      const left = job.held.size + job.unacked.size + job.results.size + (job.leader ? 1 : 0)
+      promise(left === 0, `an ended job holds nothing: ${left} at ${peer}`)
+    }
+    checkLeader(peer, job)
+  }
+}
+
+function checkLeader(peer: PeerKey, job: Job): void {
+  const { leader } = job
+  if (!leader) return
+  let leases = 0
+  for (const [shard, list] of leader.leases) {
+    leases += list.length
+    promise(list.length === 1 || list.length === 2, `a shard has at most two leases: ${list.length} at ${peer}`)
+    promise(!leader.results.has(shard), `a shard that is done is leased to nobody: ${shard} at ${peer}`)
+    for (const { peer: to } of list) {
+      promise(leader.assignees.get(to)?.leased.has(shard) === true, `leases are booked twice: ${shard} at ${peer}`)
+    }
+  }
+  let booked = 0
+  for (const { leased } of leader.assignees.values()) booked += leased.size
+  promise(booked === leases, `leases are booked twice: ${booked} and ${leases} at ${peer}`)
+  let items = 0
+  for (const shard of leader.results.keys()) items += job.items[shard]
+  promise(items === leader.itemsDone, `items done are those of the results: ${items} at ${peer}`)
 }
 
 export interface Ending {
@@ -124,6 +178,6 @@ export function checkEnding(endings: readonly Ending[], expected: Expected): voi
     )
     if (phase === 'final') promise(result === expected.result, `the result equals the serial run's at ${peer}`)
   }
-  const finals = new Set(endings.flatMap(({ view }) => (view?.outcome ? [view.outcome.phase] : [])))
-  if (expected.phases.length === 1) promise(finals.size <= 1, `one end for all: ${[...finals].join(', ')}`)
+  const ends = new Set(endings.flatMap(({ view }) => (view?.outcome ? [view.outcome.phase] : [])))
+  if (expected.phases.length === 1) promise(ends.size <= 1, `one end for all: ${[...ends].join(', ')}`)
 }

@@ -2,7 +2,7 @@
  * A fake of what a peer does besides talking. Computing a shard takes time on a lane and gives a block that is a hash of
  * the shard; merging concatenates. Both obey the same effects as the real ones.
  */
-import { type BlockId, blockId, type PeerKey } from '../../src/base/ids.ts'
+import { type BlockId, blockId, type JobId, type PeerKey } from '../../src/base/ids.ts'
 import type { Ballot, ShardResult } from '../../src/jobs/core/types.ts'
 
 const utf8 = new TextEncoder()
@@ -17,47 +17,51 @@ export function mergedId(parts: readonly BlockId[]): BlockId {
   return blockId(utf8.encode(parts.join('\n')))
 }
 
-export interface LanesInit {
-  lanes: number
-  elapsedMs: (shard: number) => number
-  after: (delayMs: number, run: () => void) => void
-  done: (shard: number, elapsedMs: number) => void
+interface Work {
+  job: JobId
+  shard: number
 }
 
-/** Shards wait for a free lane in the order in which they came. */
+export interface LanesInit {
+  lanes: number
+  elapsedMs: (work: Work) => number
+  after: (delayMs: number, run: () => void) => void
+  done: (work: Work, elapsedMs: number) => void
+}
+
+/** Shards wait for a free lane in the order in which they came, whatever their job. */
 export function createLanes({ lanes, elapsedMs, after, done }: LanesInit) {
-  const waiting: number[] = []
-  const running = new Set<number>()
+  let waiting: Work[] = []
+  const running = new Set<Work>()
+  const is = (job: JobId, shard: number) => (one: Work) => one.job === job && one.shard === shard
 
   function start(): void {
     while (running.size < lanes && waiting.length > 0) {
-      const shard = waiting.shift()!
-      const takesMs = elapsedMs(shard)
-      running.add(shard)
+      const work = waiting.shift()!
+      const takesMs = elapsedMs(work)
+      running.add(work)
       after(takesMs, () => {
-        if (!running.delete(shard)) return
-        done(shard, takesMs)
+        if (!running.delete(work)) return
+        done(work, takesMs)
         start()
       })
     }
   }
 
+  function drop(matches: (work: Work) => boolean): void {
+    waiting = waiting.filter(one => !matches(one))
+    for (const one of running) if (matches(one)) running.delete(one)
+    start()
+  }
+
   return {
-    run(shard: number): void {
-      if (waiting.includes(shard) || running.has(shard)) return
-      waiting.push(shard)
+    run(job: JobId, shard: number): void {
+      if (waiting.some(is(job, shard)) || [...running].some(is(job, shard))) return
+      waiting.push({ job, shard })
       start()
     },
-    abandon(shard: number): void {
-      const at = waiting.indexOf(shard)
-      if (at >= 0) waiting.splice(at, 1)
-      running.delete(shard)
-      start()
-    },
-    clear(): void {
-      waiting.length = 0
-      running.clear()
-    },
+    abandon: (job: JobId, shard: number) => drop(is(job, shard)),
+    end: (job: JobId) => drop(one => one.job === job),
   }
 }
 
@@ -111,3 +115,5 @@ export function createMerger({ has, lost, merged }: MergerInit) {
     },
   }
 }
+
+export type SimMerger = ReturnType<typeof createMerger>

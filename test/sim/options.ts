@@ -1,33 +1,57 @@
 /** Every fault of the simulated world in one place. Times are virtual milliseconds; rates are probabilities. */
-
-import { prng } from '../../src/base/prng.ts'
+import { type Prng, prng } from '../../src/base/prng.ts'
 import type { State } from '../../src/jobs/core/state.ts'
 import type { CoreConfig, Effect, Event } from '../../src/jobs/core/types.ts'
 
 export type Reduce = (config: CoreConfig, state: State, event: Event) => { state: State; effects: Effect[] }
 
 /** Something that is done to the world at a moment. */
-export type Act = { atMs: number } & (
-  | { do: 'crash'; peer: number; backMs: number }
+export type Act = { atMs: number } /**
+ * The peer dies, and comes back unless `backMs` is absent: with what it stored (`keeps`), or as a stranger of the same
+ * name. With `midway` it dies after that many effects of its next step, so that what it stored and what it said differ.
+ */ & (
+  | { do: 'crash'; peer: number; backMs?: number; keeps: boolean; midway?: number }
+  /** Whoever leads a job at that moment; nobody, when nobody leads. */
+  | { do: 'crash-leader'; backMs?: number; keeps: boolean }
+  /** Every peer at once: a power cut. */
+  | { do: 'crash-all'; backMs: number; keeps: boolean }
   | { do: 'pause'; peer: number; forMs: number }
   /** Peers in `group` and the others cannot reach each other. */
   | { do: 'part'; group: number[]; forMs: number }
-  | { do: 'cancel'; peer: number }
-  /** Whoever leads at that moment. */
-  | { do: 'crash-leader'; backMs: number }
+  /** What peers in `from` send to peers in `to` is lost; the other way it arrives, and its acknowledgement is lost. */
+  | { do: 'mute'; from: number[]; to: number[]; forMs: number }
+  /** The peer's clock jumps. */
+  | { do: 'clock'; peer: number; byMs: number }
+  | { do: 'cancel'; peer: number; job: number }
 )
 
-export interface SimOptions {
-  seed: number
-  /** Lanes of each peer; the first peer submits. */
-  slots: number[]
-  /** Milliseconds for one item on one lane of each peer. */
-  itemMs: number[]
+export interface SimPeerOptions {
+  lanes: number
+  /** Milliseconds for one item on one lane. */
+  itemMs: number
+  /** A busy machine: each message waits up to this long until the peer looks at it. */
+  lagMs: number
+  /** Its clock was off by this much from the start, and runs this many times as fast as true time. */
+  clockMs: number
+  clockRate: number
+}
+
+export interface SimJobOptions {
+  /** Index of the peer that submits, and when. */
+  owner: number
+  atMs: number
+  priority: number
   shards: number
   itemsPerShard: number
   /** Manifest blocks into which the shards are cut, and the pause of the owner's reader after each. */
   manifests: number
   readMs: number
+}
+
+export interface SimOptions {
+  seed: number
+  peers: SimPeerOptions[]
+  jobs: SimJobOptions[]
   /** A message's way takes this long; its spread reorders messages. */
   delayMs: { min: number; max: number }
   gossipLossRate: number
@@ -40,26 +64,41 @@ export interface SimOptions {
   runFailRate: number
   /** A result block has vanished when it is merged. */
   blockLossRate: number
+  /** How soon a lost connection is noticed, and how soon a silent peer is. */
+  closedMs: { min: number; max: number }
+  silentMs: { min: number; max: number }
   acts: Act[]
   /** From then on the network is whole and nothing fails. */
   healMs: number
-  /** The job must be over by then. */
+  /** Every job must be over by then. */
   endMs: number
   config: Partial<CoreConfig>
   /** The reducer under test; a canary puts a broken one here. */
   reduce?: Reduce
 }
 
-/** A quiet world: no fault at all. */
-export function calm(seed: number, peers: number): SimOptions {
+const calmPeer: SimPeerOptions = { lanes: 2, itemMs: 10, lagMs: 0, clockMs: 0, clockRate: 1 }
+const calmJob: SimJobOptions = {
+  owner: 0,
+  atMs: 50,
+  priority: 0,
+  shards: 24,
+  itemsPerShard: 8,
+  manifests: 3,
+  readMs: 100,
+}
+
+/** A quiet world: no fault at all, one job. */
+export function calm(
+  seed: number,
+  peers: number,
+  job: Partial<SimJobOptions> = {},
+  peer: Partial<SimPeerOptions> = {},
+): SimOptions {
   return {
     seed,
-    slots: Array.from({ length: peers }, () => 2),
-    itemMs: Array.from({ length: peers }, () => 10),
-    shards: 24,
-    itemsPerShard: 8,
-    manifests: 3,
-    readMs: 100,
+    peers: Array.from({ length: peers }, () => ({ ...calmPeer, ...peer })),
+    jobs: [{ ...calmJob, ...job }],
     delayMs: { min: 2, max: 2 },
     gossipLossRate: 0,
     streamLossRate: 0,
@@ -67,6 +106,8 @@ export function calm(seed: number, peers: number): SimOptions {
     duplicateRate: 0,
     runFailRate: 0,
     blockLossRate: 0,
+    closedMs: { min: 5, max: 50 },
+    silentMs: { min: 1500, max: 2000 },
     acts: [],
     healMs: 0,
     endMs: 120_000,
@@ -74,34 +115,25 @@ export function calm(seed: number, peers: number): SimOptions {
   }
 }
 
-/** A world full of trouble, drawn from the seed. */
-export function stormy(seed: number): SimOptions {
+/** A world full of trouble, drawn from the seed: 3 to 12 peers (now and then 1 or 2) unless their number is given. */
+export function stormy(seed: number, count?: number): SimOptions {
   const random = prng(seed)
-  const peers = random.next() < 0.05 ? 1 : 2 + random.int(5)
+  const peers = count ?? (random.next() < 0.06 ? 1 + random.int(2) : 3 + random.int(10))
   const between = (low: number, high: number) => low + random.int(high - low + 1)
   const rate = (max: number) => (random.next() < 0.3 ? 0 : random.next() * max)
-  const acts: Act[] = []
-  for (let n = random.int(7); n > 0; n--) {
-    const atMs = between(0, 10_000)
-    // The owner is spared more often than others: without it there is less left to promise.
-    const peer = random.next() < 0.5 ? random.int(peers) : peers - 1 - random.int(Math.max(1, peers - 1))
-    const kind = random.int(7)
-    if (kind === 0) acts.push({ do: 'crash', atMs, peer, backMs: between(50, 15_000) })
-    else if (kind === 1) acts.push({ do: 'pause', atMs, peer, forMs: between(500, 25_000) })
-    else if (kind <= 3) {
-      const group = Array.from({ length: peers }, (_, i) => i).filter(() => random.next() < 0.5)
-      acts.push({ do: 'part', atMs, group, forMs: between(500, 15_000) })
-    } else if (kind <= 5) acts.push({ do: 'crash-leader', atMs, backMs: between(50, 15_000) })
-    else if (random.next() < 0.3) acts.push({ do: 'cancel', atMs, peer })
-  }
+  const jobs = stormyJobs(random, peers)
+  // Most of a job's life should lie in the storm.
+  const healMs = between(6_000, 25_000)
   return {
-    ...calm(seed, peers),
-    slots: Array.from({ length: peers }, (_, i) => (i > 0 && random.next() < 0.15 ? 0 : between(1, 3))),
-    itemMs: Array.from({ length: peers }, () => between(2, 150)),
-    shards: random.pick([0, 1, 2, 7, 60, 90, 150, 150]),
-    itemsPerShard: between(1, 16),
-    manifests: between(1, 6),
-    readMs: between(0, 1500),
+    seed,
+    peers: Array.from({ length: peers }, (_, index) => ({
+      lanes: index > 0 && random.next() < 0.15 ? 0 : between(1, 3),
+      itemMs: random.next() < 0.1 ? between(200, 600) : between(2, 120),
+      lagMs: random.next() < 0.1 ? between(50, 800) : 0,
+      clockMs: random.next() < 0.5 ? 0 : between(-3_600_000, 3_600_000),
+      clockRate: random.next() < 0.3 ? 1 : 0.97 + random.next() * 0.06,
+    })),
+    jobs,
     delayMs: { min: 1, max: between(2, 200) },
     gossipLossRate: rate(0.5),
     streamLossRate: rate(0.15),
@@ -109,8 +141,50 @@ export function stormy(seed: number): SimOptions {
     duplicateRate: rate(0.2),
     runFailRate: rate(0.04),
     blockLossRate: rate(0.05),
-    acts,
-    healMs: 30_000,
+    closedMs: { min: 5, max: between(10, 500) },
+    silentMs: { min: 1500, max: 3000 },
+    acts: stormyActs(random, peers, jobs.length, healMs - 2000),
+    healMs,
     endMs: 400_000,
+    config: { ownerGraceMs: 60_000 },
   }
+}
+
+function stormyJobs(random: Prng, peers: number): SimJobOptions[] {
+  const between = (low: number, high: number) => low + random.int(high - low + 1)
+  const count = random.next() < 0.6 ? 1 : 2 + random.int(2)
+  return Array.from({ length: count }, (_, index) => ({
+    owner: index === 0 ? 0 : random.int(peers),
+    atMs: index === 0 ? 50 : between(50, 5000),
+    priority: random.next() < 0.7 ? 0 : between(1, 3),
+    shards: random.pick(count === 1 ? [0, 1, 2, 7, 60, 90, 150, 150] : [1, 7, 30, 60, 60]),
+    itemsPerShard: between(1, 16),
+    manifests: between(1, 6),
+    readMs: random.pick([0, between(0, 300), between(0, 1500)]),
+  }))
+}
+
+function stormyActs(random: Prng, peers: number, jobs: number, lastMs: number): Act[] {
+  const between = (low: number, high: number) => low + random.int(high - low + 1)
+  const some = () => Array.from({ length: peers }, (_, i) => i).filter(() => random.next() < 0.5)
+  // A third of the worlds are of machines with disks, a third of machines without, a third of both.
+  const keepsRate = random.pick([0, 0.5, 1])
+  const acts: Act[] = []
+  for (let n = random.int(8); n > 0; n--) {
+    const atMs = between(0, Math.min(10_000, lastMs))
+    const keeps = random.next() < keepsRate
+    // The owner is spared more often than others: without it there is less left to promise.
+    const peer = random.next() < 0.5 ? random.int(peers) : peers - 1 - random.int(Math.max(1, peers - 1))
+    const midway = random.next() < 0.3 ? random.int(6) : undefined
+    const kind = random.int(13)
+    if (kind <= 1) acts.push({ do: 'crash', atMs, peer, backMs: between(50, 15_000), keeps, midway })
+    else if (kind <= 3) acts.push({ do: 'pause', atMs, peer, forMs: between(500, 25_000) })
+    else if (kind <= 5) acts.push({ do: 'part', atMs, group: some(), forMs: between(500, 15_000) })
+    else if (kind === 6) acts.push({ do: 'mute', atMs, from: some(), to: some(), forMs: between(500, 12_000) })
+    else if (kind <= 9) acts.push({ do: 'crash-leader', atMs, backMs: between(50, 15_000), keeps })
+    else if (kind === 10) acts.push({ do: 'clock', atMs, peer, byMs: between(-600_000, 600_000) })
+    else if (kind === 11 && keepsRate > 0) acts.push({ do: 'crash-all', atMs, backMs: between(50, 5000), keeps: true })
+    else if (random.next() < 0.3) acts.push({ do: 'cancel', atMs, peer, job: random.int(jobs) })
+  }
+  return acts
 }

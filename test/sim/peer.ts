@@ -1,158 +1,256 @@
-/** One simulated peer in one life: production reducer, real bytes, fake effects. A crash ends the life and all it knew. */
+/**
+ * One simulated peer in one life: production reducer, real bytes, fake effects. A crash ends the life and all that it had in
+ * mind; its disk may go over to the next one.
+ */
 import { type BlockId, blockId, type JobId, type PeerKey } from '../../src/base/ids.ts'
 import { initialState, type State } from '../../src/jobs/core/state.ts'
-import type { CoreConfig, Effect, Event } from '../../src/jobs/core/types.ts'
-import { checkMerge, type PeerWatch, PromiseBroken, watchPeer } from './checks.ts'
-import { createLanes, createMerger, mergedId, resultBytes } from './executor.ts'
-import type { Reduce } from './options.ts'
+import type { CoreConfig, Effect, Event, ShardResult } from '../../src/jobs/core/types.ts'
+import { decodeKept, decodeKeptResult, encodeKept, encodeKeptResult } from '../../src/jobs/wire/kept.ts'
+import { checkMerge, jobOfEffect, type PeerWatch, PromiseBroken, watchPeer } from './checks.ts'
+import { createLanes, createMerger, mergedId, resultBytes, type SimMerger } from './executor.ts'
+import type { Network } from './network.ts'
+import type { Reduce, SimJobOptions, SimPeerOptions } from './options.ts'
 
 type WithoutTime<E> = E extends { nowMs: number } ? Omit<E, 'nowMs'> : never
 export type SimEvent = WithoutTime<Event>
 
+/** A job as the world knows it, which no peer does. */
+export interface SimJob {
+  id: JobId
+  options: SimJobOptions
+  owner: PeerKey
+  serial: readonly BlockId[]
+  result: BlockId
+  chain: { block: BlockId; shards: { items: number }[] }[]
+  submitted: boolean
+  inputsEnded: boolean
+  /** The owner died without its disk, or before all inputs were read: less is promised then. */
+  ownerLost: boolean
+  cancelled: boolean
+  /** How often each shard's computation was made to fail. */
+  failures: Map<number, number>
+}
+
 export interface World {
-  job: JobId
   nowMs(): number
   after(delayMs: number, run: () => void): void
   random(): number
-  randomDelayMs(): number
   faulty(): boolean
-  serial: readonly BlockId[]
-  itemsPerShard: number
-  chain: { block: BlockId; shards: { items: number }[] }[]
+  job(id: JobId): SimJob
   rates: { runFail: number; blockLoss: number }
   reduce: Reduce
+  network: Network
   note(peer: PeerKey, event: Event, effects: readonly Effect[]): void
-  /** Stream messages and gossip. */
-  carry(from: SimPeer, effect: Effect & { type: 'send' | 'gossip' }): void
-  /** The peer if `from` can reach it now. */
-  reach(from: SimPeer, name: PeerKey): SimPeer | undefined
+  /** The peer died in the middle of a step. */
+  died(peer: PeerKey): void
 }
+
+/** What outlives a life, if the machine is lucky. */
+export interface Disk {
+  kept: Map<JobId, Uint8Array>
+  results: Map<JobId, Map<number, Uint8Array>>
+  blocks: Map<BlockId, Uint8Array>
+  specs: Set<JobId>
+  /** Manifests read, by job. */
+  manifests: Map<JobId, number>
+  watches: Map<JobId, PeerWatch>
+}
+
+export const emptyDisk = (): Disk => ({
+  kept: new Map(),
+  results: new Map(),
+  blocks: new Map(),
+  specs: new Set(),
+  manifests: new Map(),
+  watches: new Map(),
+})
 
 export interface SimPeer {
   readonly name: PeerKey
-  readonly slots: number
+  readonly lanes: number
+  readonly lagMs: number
   readonly state: State
-  readonly config: CoreConfig
+  readonly disk: Disk
   alive: boolean
   pausedUntilMs: number
   pausedSinceMs: number
+  /** Effects that it still performs before it dies; Infinity: it lives. */
+  effectsLeft: number
   /** Whom it believes to be reachable. */
   readonly sees: Set<PeerKey>
-  readonly blocks: Map<BlockId, Uint8Array>
-  hasSpec: boolean
-  manifests: number
   /** Does something as this peer, once it is not paused, unless it has died. */
   act(run: () => void): void
   dispatch(event: SimEvent): void
+  /** Begins the life: with what the disk remembers. */
+  wake(): void
 }
 
 export interface SimPeerInit {
   name: PeerKey
-  slots: number
-  itemMs: number
+  options: SimPeerOptions
   config: CoreConfig
   world: World
+  disk: Disk
+  /** This machine's clock. */
+  clockMs: () => number
 }
 
-export function createPeer({ name, slots, itemMs, config, world }: SimPeerInit): SimPeer {
-  const watch: PeerWatch = watchPeer(name)
+export function createPeer({ name, options, config, world, disk, clockMs }: SimPeerInit): SimPeer {
+  const mergers = new Map<JobId, SimMerger>()
   const inbox: SimEvent[] = []
   let busy = false
+  const { network } = world
 
   const lanes = createLanes({
-    lanes: Math.max(1, slots),
-    elapsedMs: () => itemMs * world.itemsPerShard,
+    lanes: Math.max(1, options.lanes),
+    elapsedMs: work => options.itemMs * world.job(work.job).options.itemsPerShard,
     after: (delayMs, run) => world.after(delayMs, () => peer.act(run)),
-    done(shard, elapsedMs) {
+    done({ job, shard }, elapsedMs) {
+      const one = world.job(job)
       if (world.faulty() && world.random() < world.rates.runFail) {
-        return peer.dispatch({ type: 'run-failed', job: world.job, shard, reason: 'bad luck', retryable: true })
+        one.failures.set(shard, (one.failures.get(shard) ?? 0) + 1)
+        return peer.dispatch({ type: 'run-failed', job, shard, reason: 'bad luck', retryable: true })
       }
-      const bytes = resultBytes(world.job, shard)
+      const bytes = resultBytes(job, shard)
       const block = blockId(bytes)
-      peer.blocks.set(block, bytes)
+      disk.blocks.set(block, bytes)
       const result = { shard, block, errors: 0 }
-      peer.dispatch({ type: 'ran', job: world.job, result, items: world.itemsPerShard, elapsedMs })
+      peer.dispatch({ type: 'ran', job, result, items: one.options.itemsPerShard, elapsedMs })
     },
   })
 
-  const merger = createMerger({
-    has(block, holders) {
-      if (world.faulty() && world.random() < world.rates.blockLoss) return false
-      return peer.blocks.has(block) || holders.some(holder => world.reach(peer, holder)?.blocks.has(block))
-    },
-    lost: shard =>
-      world.after(world.randomDelayMs(), () =>
-        peer.act(() => {
-          watch.lost(shard)
-          peer.dispatch({ type: 'result-lost', job: world.job, shard })
-        }),
-      ),
-    merged: (ballot, parts) => {
-      checkMerge(parts, world.serial)
-      const result = mergedId(parts)
-      world.after(5, () => peer.act(() => peer.dispatch({ type: 'merged', job: world.job, ballot, result })))
-    },
-  })
+  function watchOf(job: JobId): PeerWatch {
+    let watch = disk.watches.get(job)
+    if (!watch) {
+      watch = watchPeer(name)
+      disk.watches.set(job, watch)
+    }
+    return watch
+  }
+
+  function mergerOf(job: JobId): SimMerger {
+    let merger = mergers.get(job)
+    if (!merger) {
+      merger = createMerger({
+        has(block, holders) {
+          if (world.faulty() && world.random() < world.rates.blockLoss) return false
+          return disk.blocks.has(block) || holders.some(one => network.reach(peer, one)?.disk.blocks.has(block))
+        },
+        lost: shard =>
+          world.after(network.delayMs(), () =>
+            peer.act(() => {
+              watchOf(job).lost(shard)
+              peer.dispatch({ type: 'result-lost', job, shard })
+            }),
+          ),
+        merged: (ballot, parts) => {
+          checkMerge(parts, world.job(job).serial)
+          const result = mergedId(parts)
+          world.after(5, () => peer.act(() => peer.dispatch({ type: 'merged', job, ballot, result })))
+        },
+      })
+      mergers.set(job, merger)
+    }
+    return merger
+  }
 
   function perform(effect: Effect): void {
-    watch.effect(effect)
+    watchOf(jobOfEffect(effect)).effect(effect)
     switch (effect.type) {
+      case 'keep':
+        disk.kept.set(effect.job, encodeKept(effect.kept))
+        return
+      case 'keep-results':
+        return storeResults(effect.job, effect.results)
+      case 'forget':
+        disk.results.delete(effect.job)
+        if (effect.record) disk.kept.delete(effect.job)
+        return
       case 'send':
+        return network.send(peer, effect.to, effect.message)
       case 'gossip':
-        return world.carry(peer, effect)
+        return network.gossip(peer, effect)
       case 'fetch-spec':
       case 'fetch-manifest':
         return fetch(effect)
       case 'run':
-        if (slots === 0) throw new PromiseBroken(`a peer without lanes gets no shard: ${name} got ${effect.shard}`)
-        return lanes.run(effect.shard)
+        if (options.lanes === 0) throw new PromiseBroken(`who has no lanes gets no shard: ${name} got ${effect.shard}`)
+        return lanes.run(effect.job, effect.shard)
       case 'abandon':
-        return lanes.abandon(effect.shard)
+        return lanes.abandon(effect.job, effect.shard)
       case 'merge-shard':
-        return merger.shard(effect.ballot, effect.result, effect.holders)
+        return mergerOf(effect.job).shard(effect.ballot, effect.result, effect.holders)
       case 'merge-end':
-        return merger.end(effect.ballot, effect.shards)
+        return mergerOf(effect.job).end(effect.ballot, effect.shards)
       case 'merge-drop':
-        return merger.drop()
+        return mergerOf(effect.job).drop()
       case 'ended':
-        return lanes.clear()
+        return lanes.end(effect.job)
       case 'changed':
         return
     }
   }
 
   function fetch(effect: Effect & { type: 'fetch-spec' | 'fetch-manifest' }): void {
-    world.after(2 * world.randomDelayMs(), () =>
+    const { job } = effect
+    world.after(2 * network.delayMs(), () =>
       peer.act(() => {
-        const source = world.reach(peer, effect.from)
-        const job = effect.job
+        const source = network.reach(peer, effect.from)?.disk
         if (effect.type === 'fetch-spec') {
-          if (!source?.hasSpec) return peer.dispatch({ type: 'fetch-failed', job, what: 'spec' })
-          peer.hasSpec = true
-          return peer.dispatch({ type: 'spec', job, owner: names[0], priority: 0 })
+          if (!source?.specs.has(job)) return peer.dispatch({ type: 'fetch-failed', job, what: 'spec' })
+          disk.specs.add(job)
+          const { owner, options: facts } = world.job(job)
+          return peer.dispatch({ type: 'spec', job, owner, priority: facts.priority })
         }
         const { count } = effect.manifest
-        if (!source || source.manifests < count) return peer.dispatch({ type: 'fetch-failed', job, what: 'manifest' })
-        peer.manifests = Math.max(peer.manifests, count)
-        for (let index = effect.known.count; index < count; index++) {
-          peer.dispatch({ type: 'manifest', job, index, ...world.chain[index] })
-        }
+        const read = source?.manifests.get(job) ?? 0
+        if (read < count) return peer.dispatch({ type: 'fetch-failed', job, what: 'manifest' })
+        disk.manifests.set(job, Math.max(disk.manifests.get(job) ?? 0, count))
+        tellManifests(job, effect.known.count, count)
       }),
     )
   }
 
+  function tellManifests(job: JobId, from: number, to: number): void {
+    const { chain } = world.job(job)
+    for (let index = from; index < to; index++) peer.dispatch({ type: 'manifest', job, index, ...chain[index] })
+  }
+
+  function storeResults(job: JobId, results: readonly ShardResult[]): void {
+    const stored = disk.results.get(job) ?? new Map<number, Uint8Array>()
+    disk.results.set(job, stored)
+    for (const result of results) stored.set(result.shard, encodeKeptResult(result))
+  }
+
+  function storedResults(job: JobId): ShardResult[] {
+    const all = [...(disk.results.get(job) ?? [])].map(([shard, bytes]) => decodeKeptResult(shard, bytes))
+    return all.filter(result => disk.blocks.has(result.block))
+  }
+
+  function step(event: SimEvent): void {
+    const timed: Event = { ...event, nowMs: clockMs() }
+    const { effects } = world.reduce(config, peer.state, timed)
+    world.note(name, timed, effects)
+    for (const effect of effects) {
+      if (peer.effectsLeft-- <= 0) {
+        world.died(name)
+        return
+      }
+      perform(effect)
+    }
+  }
+
   const peer: SimPeer = {
     name,
-    slots,
+    lanes: options.lanes,
+    lagMs: options.lagMs,
     state: initialState(config),
-    config,
+    disk,
     alive: true,
     pausedUntilMs: 0,
     pausedSinceMs: 0,
+    effectsLeft: Number.POSITIVE_INFINITY,
     sees: new Set(),
-    blocks: new Map(),
-    hasSpec: false,
-    manifests: 0,
     act(run) {
       if (!peer.alive) return
       const waitMs = peer.pausedUntilMs - world.nowMs()
@@ -163,19 +261,16 @@ export function createPeer({ name, slots, itemMs, config, world }: SimPeerInit):
       inbox.push(event)
       if (busy) return
       busy = true
-      for (let next = inbox.shift(); next; next = inbox.shift()) {
-        const timed: Event = { ...next, nowMs: world.nowMs() }
-        const { effects } = world.reduce(config, peer.state, timed)
-        world.note(name, timed, effects)
-        for (const effect of effects) perform(effect)
-      }
+      for (let next = inbox.shift(); next && peer.alive; next = inbox.shift()) step(next)
       busy = false
+    },
+    wake() {
+      peer.dispatch({ type: 'peer-up', peer: name, itemsPerSecond: 0, slots: options.lanes })
+      for (const [job, bytes] of [...disk.kept]) {
+        peer.dispatch({ type: 'restore', job, kept: decodeKept(bytes), results: storedResults(job) })
+        tellManifests(job, 0, disk.manifests.get(job) ?? 0)
+      }
     },
   }
   return peer
 }
-
-const animals = ['ant', 'bee', 'cat', 'dog', 'elk', 'fox', 'gnu', 'hen', 'ibis', 'jay', 'kiwi', 'lynx']
-
-/** Short names first, for transcripts are read. */
-export const names: readonly PeerKey[] = [...animals, ...Array.from({ length: 200 }, (_, i) => `peer${i}`)]

@@ -1,4 +1,5 @@
 /** A simulation as text that can be read aloud: one line for what happens to a peer, indented ones for what it does. */
+import type { JobId } from '../../src/base/ids.ts'
 import type { Ballot, Effect, Event, Message } from '../../src/jobs/core/types.ts'
 
 const ballot = (one: Ballot) => `(${one.counter} ${one.peer})`
@@ -49,8 +50,23 @@ export function describeMessage(message: Message): string {
   }
 }
 
+/** What a job is called in a transcript; undefined where there is only one. */
+export type JobName = (job: JobId) => string | undefined
+
+const named = (line: string | undefined, name: string | undefined) =>
+  line === undefined || name === undefined ? line : `${line} · ${name}`
+
 /** Undefined for what happens too often to be told. */
-export function describeEvent(event: Event): string | undefined {
+export function describeEvent(event: Event, name: JobName = () => undefined): string | undefined {
+  const job = 'message' in event ? event.message.job : 'job' in event ? event.job : undefined
+  return named(eventLine(event), job && name(job))
+}
+
+export function describeEffect(effect: Effect, name: JobName = () => undefined): string | undefined {
+  return named(effectLine(effect), name('message' in effect ? effect.message.job : effect.job))
+}
+
+function eventLine(event: Event): string | undefined {
   switch (event.type) {
     case 'tick':
       return undefined
@@ -61,6 +77,8 @@ export function describeEvent(event: Event): string | undefined {
     case 'peer-up':
     case 'peer-down':
       return `${event.type} ${event.peer}`
+    case 'restore':
+      return `remembers ${ballot(event.kept.ballot)} and ${event.results.length} results`
     case 'manifest':
       return `manifest ${event.index}: ${event.shards.length} shards`
     case 'ran':
@@ -73,7 +91,7 @@ export function describeEvent(event: Event): string | undefined {
   }
 }
 
-export function describeEffect(effect: Effect): string | undefined {
+function effectLine(effect: Effect): string | undefined {
   switch (effect.type) {
     case 'send':
       return `-> ${effect.to} ${describeMessage(effect.message)}`
@@ -92,6 +110,10 @@ export function describeEffect(effect: Effect): string | undefined {
       return `${effect.type} ${ballot(effect.ballot)}`
     case 'ended':
       return `ended ${effect.outcome.phase}${effect.outcome.reason ? `: ${effect.outcome.reason}` : ''}`
+    // Storage and views go with almost every step.
+    case 'keep':
+    case 'keep-results':
+    case 'forget':
     case 'changed':
       return undefined
   }

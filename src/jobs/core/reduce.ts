@@ -15,7 +15,7 @@ import { hastenRetries, tickEnded, tickRetries } from './outcome.ts'
 import { declineOffer, endByOwner, onCandidateDown, submit, takeOffer, tellLeader, tickOwner } from './owner.ts'
 import { forgetOld, runningJob } from './registry.ts'
 import type { Job, State, Turn } from './state.ts'
-import { excuseStandstill, suspect, tickSuccession } from './succession.ts'
+import { suspect, tickSuccession } from './succession.ts'
 import type { CoreConfig, Effect, Event } from './types.ts'
 
 export { compareBallots } from './ballots.ts'
@@ -28,16 +28,25 @@ export { view, views } from './view.ts'
  * (see state.ts). Effects are plain data; performing one twice does no harm.
  */
 export function reduce(config: CoreConfig, state: State, event: Event): { state: State; effects: Effect[] } {
-  const elapsedMs = event.nowMs - state.nowMs
-  const first = state.nowMs === 0
-  // A clock that was set back must not make deadlines run backwards.
-  state.nowMs = Math.max(state.nowMs, event.nowMs)
+  passTime(state, event.nowMs)
   const turn: Turn = { config, state, nowMs: state.nowMs, effects: [], changed: new Set(), brought: new Map() }
-  if (!first) excuseStandstill(turn, elapsedMs)
   call(turn, event.type, event)
   keepFirst(turn, jobOf(event, state))
   for (const job of turn.changed) turn.effects.push({ type: 'changed', job })
   return { state, effects: turn.effects }
+}
+
+/** More than this between two steps is not time that this peer lived through: it slept, or its clock was set. */
+const stepMsMax = 1000
+
+/**
+ * The core's time is the time in which this peer was awake. A clock that is set back does not stop it, and a night's sleep or
+ * a clock set forward does not expire what nobody could keep: no lease, no leader's silence, no owner's grace.
+ */
+function passTime(state: State, clockMs: number): void {
+  if (state.clockMs === undefined) state.nowMs = clockMs
+  else state.nowMs += Math.min(Math.max(clockMs - state.clockMs, 0), stepMsMax)
+  state.clockMs = clockMs
 }
 
 type EventType = Event['type']

@@ -176,7 +176,10 @@ export interface Job {
 }
 
 export interface State {
+  /** The core's own time: see `reduce`. */
   nowMs: number
+  /** The machine's clock at the last event; undefined before the first. */
+  clockMs?: number
   /** Live peers, this one always included. */
   peers: Map<PeerKey, PeerFacts>
   jobs: Map<JobId, Job>

@@ -181,9 +181,3 @@ export function suspect(turn: Turn, job: Job): void {
   job.suspectMs ??= turn.nowMs
   tickSuccession(turn, job)
 }
-
-/** Time in which this very peer stood still is not the leader's silence. */
-export function excuseStandstill(turn: Turn, elapsedMs: number): void {
-  if (elapsedMs < turn.config.leaderSilenceMs / 2) return
-  for (const job of turn.state.jobs.values()) job.heardMs += elapsedMs
-}

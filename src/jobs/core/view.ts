@@ -34,6 +34,7 @@ export function view(state: State, id: JobId, nowMs: number): JobView | undefine
   const job = state.jobs.get(id)
   if (!job || job.owner === undefined) return undefined
   const led = job.ballot.counter > 0
+  const awakeMs = state.nowMs + Math.max(0, nowMs - (state.clockMs ?? nowMs))
   // The owner knows of inputs before the leader does.
   const shardsTotal = Math.max(job.items.length, job.seen?.shards ?? 0)
   const itemsTotal = Math.max(job.itemsTotal, job.seen?.itemsTotal ?? 0)
@@ -51,7 +52,7 @@ export function view(state: State, id: JobId, nowMs: number): JobView | undefine
     itemsTotal,
     complete: allRead(job) || (job.seen?.complete ?? false),
     outcome: job.outcome,
-    sinceMs: (job.outcome ? job.endedMs : nowMs) - job.startedMs,
+    sinceMs: Math.max(0, (job.outcome ? job.endedMs : awakeMs) - job.startedMs),
   }
 }
 
