@@ -1,15 +1,12 @@
 /** `npm run bench -- NAME`: one file a benchmark. Each compares in one run, on the same work, and prints one table. */
 import { parseArgs } from 'node:util'
-import { benchEngine } from './engine.ts'
-import { benchJob } from './job.ts'
-import { benchMesh } from './mesh.ts'
-import { benchScaling } from './scaling.ts'
 
+/** Loaded when named: each needs packages and kernels that the others do without. */
 const benches: Record<string, (args: string[]) => Promise<void>> = {
-  engine: benchEngine,
-  job: benchJob,
-  mesh: benchMesh,
-  scaling: benchScaling,
+  engine: async args => (await import('./engine.ts')).benchEngine(args),
+  job: async args => (await import('./job.ts')).benchJob(args),
+  mesh: async args => (await import('./mesh.ts')).benchMesh(args),
+  scaling: async args => (await import('./scaling.ts')).benchScaling(args),
 }
 
 const { positionals } = parseArgs({ args: process.argv.slice(2), allowPositionals: true, strict: false })
