@@ -17,6 +17,8 @@ import { compileProgram } from './executable.ts'
 import { createWeightStore } from './memory.ts'
 import { createPipelineCache } from './shaders.ts'
 import { type GpuTable, webGpuTable } from './table.ts'
+import { openTileCache } from './tile-cache.ts'
+import { createTuner } from './tuner.ts'
 
 export type { AdapterChoice, AdapterFacts } from './device.ts'
 export { type ProbeInit, probeWebGpu, type WebGpuProbe } from './probe.ts'
@@ -24,9 +26,23 @@ export { type ProbeInit, probeWebGpu, type WebGpuProbe } from './probe.ts'
 /** Raised with every change that may change a bit of any kernel's result. */
 const kernelVersion = 2
 
+/** How tiles are chosen for the shapes of a network; no choice changes a bit of a result. */
+export interface TuningInit {
+  /** Where choices are remembered by adapter and driver, such as `gpu-tiles.json`; default: in this process alone. */
+  file?: string
+  /**
+   * Milliseconds that this backend may spend on measuring, all programs together; beyond that, usual tiles are taken.
+   * Default 10 s on hardware; on a software adapter 0, where tiles are not for speed.
+   */
+  budgetMs?: number
+}
+
+const tuningBudgetMs = 10_000
+
 export interface WebGpuInit {
   /** Default `any`; `hardware` refuses a software adapter, where WASM is faster. */
   adapter?: AdapterChoice
+  tuning?: TuningInit
   /** Replaces kernels; a test's canary gives a wrong one. */
   table?: GpuTable
 }
@@ -45,9 +61,13 @@ export interface WebGpuBackend extends Backend {
 export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpuBackend> {
   const context = await openGpu(init.adapter)
   const { adapter } = context
+  const pipelines = createPipelineCache(context)
+  const cache = await openTileCache(`${adapter.name}/${adapter.driver}/${kernelVersion}`, init.tuning?.file)
+  const budgetMs = init.tuning?.budgetMs ?? (adapter.isFallback ? 0 : tuningBudgetMs)
   const deps = {
     context,
-    pipelines: createPipelineCache(context),
+    pipelines,
+    tuner: createTuner({ context, pipelines, cache, budgetMs }),
     weightStore: createWeightStore(context),
     table: init.table ?? webGpuTable(adapter.isFallback ? 'direct' : 'tile'),
   }

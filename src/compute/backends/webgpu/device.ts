@@ -54,6 +54,9 @@ export interface GpuContext {
  */
 const limitsWanted = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
 
+/** Taken where the adapter has them; all work is done without them too. */
+const featuresWelcome = ['timestamp-query'] as const satisfies GPUFeatureName[]
+
 /**
  * Opens the best adapter's device. Throws PeerError: `WEBGPU_NO_ADAPTER`, `WEBGPU_SOFTWARE_ADAPTER`,
  * `WEBGPU_DEVICE_FAILED`.
@@ -72,7 +75,12 @@ export async function openGpu(choice: AdapterChoice = 'any'): Promise<GpuContext
   }
   let device: GPUDevice
   try {
-    device = await adapter.requestDevice({ label: 'shardmesh', requiredLimits: wantedLimits(adapter) })
+    const requiredFeatures = featuresWelcome.filter(feature => adapter.features.has(feature))
+    device = await adapter.requestDevice({
+      label: 'shardmesh',
+      requiredLimits: wantedLimits(adapter),
+      requiredFeatures,
+    })
   } catch (thrown) {
     throw gpuError('WEBGPU_DEVICE_FAILED', `${facts.name} gave no WebGPU device: ${oneLine(thrown)}`, thrown)
   }

@@ -6,7 +6,14 @@
  * buffer of its own.
  */
 import { assert, PeerError } from '../../../base/errors.ts'
-import { bufferAlignment, checkProgram, type Program, type StepOf, type Weight } from '../../engine/program.ts'
+import {
+  bufferAlignment,
+  checkProgram,
+  type Program,
+  type StepOf,
+  stepCost,
+  type Weight,
+} from '../../engine/program.ts'
 import type { KernelName, Unsupported } from '../../kernels/index.ts'
 import { takeInputs } from '../ports.ts'
 import type { Executable, RunOutputs } from '../types.ts'
@@ -20,8 +27,9 @@ import {
   upload,
   type WeightStore,
 } from './memory.ts'
-import type { Pipeline, PipelineCache } from './shaders.ts'
+import type { PipelineCache } from './shaders.ts'
 import type { Call, GpuTable, Implementation } from './table.ts'
+import type { TunableStep, Tuner } from './tuner.ts'
 
 /** What all executables of one backend share. */
 export interface ExecutableDeps {
@@ -29,6 +37,7 @@ export interface ExecutableDeps {
   pipelines: PipelineCache
   weightStore: WeightStore
   table: GpuTable
+  tuner: Tuner
 }
 
 interface Dispatch {
@@ -37,9 +46,11 @@ interface Dispatch {
   workgroups: Call['workgroups']
 }
 
-/** A step with its call decided and its parameters packed. */
+/** A step with its calls known and its parameters packed. */
 interface PlannedStep {
   call: Call
+  key: string
+  cost: number
   params: Uint8Array<ArrayBuffer>
   inputs: (number | null)[]
   output: number
@@ -56,7 +67,6 @@ export async function compileProgram(
   const planned = program.steps
     .map(step => planStep(deps.table, step))
     .filter(step => !step.call.workgroups.includes(0))
-  const compiled = await Promise.all(planned.map(step => deps.pipelines.get(step.call.variant)))
   const acquired: Weight[] = []
   const owned: GPUBuffer[] = []
   const free = () => {
@@ -64,17 +74,26 @@ export async function compileProgram(
     for (const buffer of owned.splice(0)) buffer.destroy()
   }
   try {
-    return await context.guard('the compiled program', () => {
+    const { buffers, steps } = await context.guard("a program's memory", () => {
       const weightBuffers = weights.map(weight => {
         const buffer = weightStore.acquire(weight)
         acquired.push(weight)
         return buffer
       })
       const slots = createSlots(context, program, owned)
-      const buffers = program.buffers.map(buffer =>
+      const all = program.buffers.map(buffer =>
         buffer.kind === 'weight' ? weightBuffers[buffer.weight] : slots[buffer.slot],
       )
-      const dispatches = bindSteps(context, planned, compiled, buffers, owned)
+      return { buffers: all, steps: bindSteps(context, planned, all, owned) }
+    })
+    const calls = await deps.tuner.choose(steps)
+    const compiled = await Promise.all(calls.map(call => deps.pipelines.get(call.variant)))
+    return await context.guard('the compiled program', () => {
+      const dispatches = steps.map(({ entries }, place): Dispatch => {
+        const { pipeline, layout } = compiled[place]
+        const group = context.device.createBindGroup({ layout, entries })
+        return { pipeline, group, workgroups: calls[place].workgroups }
+      })
       return createExecutable(context, program, buffers, dispatches, free)
     })
   } catch (thrown) {
@@ -95,7 +114,11 @@ function planStep<K extends KernelName>(table: GpuTable, step: StepOf<K>): Plann
     })
   }
   const { inputs, output } = step
-  return { call, params: packParams(step.kernel, step.params), inputs, output }
+  const { shader, operands } = call.variant
+  // What changes how long it takes: the shape, and how the operands are read.
+  const key = `${shader} ${Object.values(step.params).join(' ')} ${operands.map(({ four }) => (four ? 4 : 1)).join('')}`
+  const cost = stepCost(step).flops
+  return { call, key, cost, params: packParams(step.kernel, step.params), inputs, output }
 }
 
 function createSlots(context: GpuContext, program: Program, owned: GPUBuffer[]): GPUBuffer[] {
@@ -107,27 +130,26 @@ function createSlots(context: GpuContext, program: Program, owned: GPUBuffer[]):
   })
 }
 
+/** The steps with what they bind: operands, then parameters. */
 function bindSteps(
   context: GpuContext,
   planned: PlannedStep[],
-  compiled: Pipeline[],
   buffers: GPUBuffer[],
   owned: GPUBuffer[],
-): Dispatch[] {
+): TunableStep[] {
   const { device } = context
   const { STORAGE, UNIFORM, COPY_DST } = GPUBufferUsage
   // One buffer for all parameters, each at an offset that uniforms may have; and one for operands that are absent.
   const uniforms = allocate(context, 'parameters', Math.max(1, planned.length) * bufferAlignment, UNIFORM | COPY_DST)
   const absent = allocate(context, 'an absent operand', bufferAlignment, STORAGE)
   owned.push(uniforms, absent)
-  return planned.map(({ call, params, inputs, output }, place) => {
-    const { pipeline, layout } = compiled[place]
+  return planned.map(({ call, key, cost, params, inputs, output }, place) => {
     const offset = place * bufferAlignment
     device.queue.writeBuffer(uniforms, offset, params)
     const bound = [...inputs.map(input => (input === null ? absent : buffers[input])), buffers[output]]
     const entries: GPUBindGroupEntry[] = bound.map((buffer, binding) => ({ binding, resource: { buffer } }))
     entries.push({ binding: bound.length, resource: { buffer: uniforms, offset, size: params.byteLength } })
-    return { pipeline, group: device.createBindGroup({ layout, entries }), workgroups: call.workgroups }
+    return { call, key, cost, entries }
   })
 }
 
