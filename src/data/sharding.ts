@@ -169,6 +169,11 @@ export function readShard(blocks: readonly Uint8Array[]): { items: ShardItem[] }
   }
 }
 
+/** The paths of a shard's items, from its table block alone. Throws as `readShard` does. */
+export function readShardPaths(table: Uint8Array): string[] {
+  return readTable(table).items.map(item => item.path)
+}
+
 function readTable(block: Uint8Array): z.infer<typeof tableSchema> {
   if (block.length > limits.blockBytesMax) throw shardError('its table is too large')
   let decoded: unknown

@@ -1,6 +1,6 @@
 /**
- * Drives the pure protocol core with real effects: takes an event, reduces, performs what comes out, in
- * order. The core never waits; what an effect leads to comes back as another event.
+ * Drives the pure protocol core with real effects: takes an event, reduces, stores what must be remembered, performs what
+ * comes out, in order. The core never waits; what an effect leads to comes back as another event.
  */
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
@@ -12,8 +12,10 @@ import { decodeEnvelope } from '../jobs/wire/envelope.ts'
 import type { Mesh, PeerRecord } from '../mesh/types.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
+import { createEffectQueue } from './effect-queue.ts'
 import { createExecutor, type Executor } from './executor.ts'
 import type { JobBook } from './job-book.ts'
+import type { Journal, KeptJob } from './journal.ts'
 import type { LanePool } from './lanes/pool.ts'
 import { createMergeRunner } from './merge-runner.ts'
 import { createOutbox, jobProtocol } from './outbox.ts'
@@ -26,11 +28,18 @@ export interface DriverDeps {
   book: JobBook
   pool: LanePool
   holds: BlockHolds
+  journal: Journal
+  /** Ended jobs are remembered this long. */
+  rememberMs: number
   /** Items a second that this peer's lanes did in an earlier run, or 0. */
   knownRate: number
   /** A job's view changed. */
   changed: (job: JobId) => void
   ended: (job: JobId, outcome: JobOutcome) => void
+  /** The job is forgotten: nothing of it is wanted any more. */
+  forgotten: (job: JobId) => void
+  /** The disk refuses what must be remembered: this peer stands still until it does not. */
+  refused: (thrown: unknown) => void
   warning: (message: string) => void
 }
 
@@ -38,12 +47,14 @@ export type LocalEvent = Event extends infer E ? (E extends { nowMs: number } ? 
 
 export interface Driver {
   readonly executor: Executor
+  /** Takes up what was kept before a restart, then listens to the mesh. Call it once, first. */
+  start(kept: readonly KeptJob[]): void
   dispatch(event: LocalEvent): void
   /** What this peer itself can do; it leads and computes as well. */
   setSelf(status: { itemsPerSecond: number; slots: number }): void
   view(job: JobId): JobView | undefined
   views(): JobView[]
-  stop(): void
+  stop(): Promise<void>
 }
 
 /** The core's deadlines are hundreds of milliseconds; a tick of 50 ms keeps them sharp and costs nothing. */
@@ -51,11 +62,15 @@ const tickMs = 50
 
 export function createDriver(deps: DriverDeps): Driver {
   const { mesh, exchange, book } = deps
-  const config = defaultConfig(mesh.self)
+  const config = { ...defaultConfig(mesh.self), rememberMs: deps.rememberMs }
   let state = initialState(config)
   const inbox: LocalEvent[] = []
   let draining = false
   let stopped = false
+  const offs: (() => void)[] = []
+  let timer: NodeJS.Timeout | undefined
+
+  const queue = createEffectQueue({ journal: deps.journal, perform, refused: deps.refused })
 
   const outbox = createOutbox({
     mesh,
@@ -79,6 +94,7 @@ export function createDriver(deps: DriverDeps): Driver {
   const merging = createMergeRunner({
     book,
     exchange,
+    sink: job => deps.holds.storeFor(job),
     merged: (job, ballot, result) => dispatch({ type: 'merged', job, ballot, result }),
     failed: (job, ballot, reason) => dispatch({ type: 'merge-failed', job, ballot, reason }),
     lost: (job, shard) => dispatch({ type: 'result-lost', job, shard }),
@@ -100,7 +116,7 @@ export function createDriver(deps: DriverDeps): Driver {
       for (let next = inbox.shift(); next; next = inbox.shift()) {
         const reduced = reduce(config, state, { ...next, nowMs: Date.now() } as Event)
         state = reduced.state
-        for (const effect of reduced.effects) perform(effect)
+        queue.add(reduced.effects)
       }
     } finally {
       draining = false
@@ -129,6 +145,12 @@ export function createDriver(deps: DriverDeps): Driver {
         return merging.drop(effect.job)
       case 'changed':
         return deps.changed(effect.job)
+      case 'keep':
+      case 'keep-results':
+        return // the queue has stored it
+      case 'forget':
+        if (effect.record) deps.forgotten(effect.job)
+        return
       case 'ended':
         executor.end(effect.job)
         merging.drop(effect.job)
@@ -170,48 +192,81 @@ export function createDriver(deps: DriverDeps): Driver {
     })
   }
 
-  mesh.serve(jobProtocol, async (from, body) => {
-    const { messages, blocks } = decodeEnvelope(body)
-    for (const message of messages) {
-      // Of a job that is over, nothing is kept; nor is a block that no message speaks of.
-      if (message.type !== 'results' || view(state, message.job, Date.now())?.outcome) continue
-      for (const { block } of message.results) {
-        const bytes = blocks.get(block)
-        if (bytes) await deps.holds.storeFor(message.job).put(bytes)
+  function listen(): void {
+    mesh.serve(jobProtocol, async (from, body) => {
+      if (queue.stalled) throw standstill()
+      const { messages, blocks } = decodeEnvelope(body)
+      for (const message of messages) {
+        if (message.type !== 'results') continue
+        // Of a job that is over or unknown, nothing is kept; nor is a block that no message speaks of.
+        const known = view(state, message.job, Date.now())
+        if (!known || known.outcome) continue
+        for (const { block } of message.results) {
+          const bytes = blocks.get(block)
+          if (bytes) await deps.holds.storeFor(message.job).put(bytes)
+        }
       }
-    }
-    for (const message of messages) dispatch({ type: 'message', from, message })
-    return new Uint8Array()
-  })
+      for (const message of messages) dispatch({ type: 'message', from, message })
+      return new Uint8Array()
+    })
 
-  mesh.subscribe(jobTopic, (from, bytes) => {
-    try {
-      dispatch({ type: 'message', from, message: decodeDigest(bytes) })
-    } catch (thrown) {
-      deps.warning(`dropped gossip of ${from}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
-    }
-  })
+    mesh.subscribe(jobTopic, (from, bytes) => {
+      try {
+        dispatch({ type: 'message', from, message: decodeDigest(bytes) })
+      } catch (thrown) {
+        deps.warning(`dropped gossip of ${from}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+      }
+    })
+    offs.push(mesh.on('up', up))
+    offs.push(mesh.on('down', peer => dispatch({ type: 'peer-down', peer })))
+    for (const record of mesh.peers()) up(record)
+    timer = setInterval(() => {
+      if (!queue.stalled) dispatch({ type: 'tick' })
+    }, tickMs)
+  }
 
-  const up = ({ peer, status, connected }: PeerRecord) => {
+  function up({ peer, status, connected }: PeerRecord): void {
     if (connected && peer !== mesh.self)
       dispatch({ type: 'peer-up', peer, itemsPerSecond: status.itemsPerSecond, slots: status.slots })
   }
-  const offUp = mesh.on('up', up)
-  const offDown = mesh.on('down', peer => dispatch({ type: 'peer-down', peer }))
-  for (const record of mesh.peers()) up(record)
-  const timer = setInterval(() => dispatch({ type: 'tick' }), tickMs)
+
+  /** As the core's `restore` wants it: the record, then the manifests that are here. */
+  function restore({ job, kept, results }: KeptJob): void {
+    const record = book.get(job)
+    dispatch({ type: 'restore', job, kept: { ...kept, specKnown: kept.specKnown && record !== undefined }, results })
+    if (!record || kept.outcome) return
+    let at = 0
+    record.manifests.forEach((block, index) => {
+      const shards = record.shards.slice(at, at + record.counts[index])
+      dispatch({ type: 'manifest', job, index, block, shards: shards.map(({ items }) => ({ items })) })
+      at += record.counts[index]
+    })
+  }
 
   return {
     executor,
+    start(kept) {
+      for (const one of kept) restore(one)
+      listen()
+    },
     dispatch,
     setSelf: ({ itemsPerSecond, slots }) => dispatch({ type: 'peer-up', peer: mesh.self, itemsPerSecond, slots }),
     view: job => view(state, job, Date.now()),
     views: () => views(state, Date.now()),
-    stop() {
+    async stop() {
       stopped = true
       clearInterval(timer)
-      offUp()
-      offDown()
+      for (const off of offs) off()
+      await queue.stop()
     },
   }
+}
+
+function standstill(): PeerError {
+  return new PeerError({
+    code: 'STORE_FULL',
+    kind: 'resource',
+    message: 'this peer cannot store what it would promise: its disk is full',
+    retry: 'elsewhere',
+  })
 }

@@ -58,7 +58,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
         const bytes = new Uint8Array(new SharedArrayBuffer(file.bytes))
         let at = 0
         for (const id of file.blocks) {
-          const block = await deps.exchange.get(id, deps.holders(job))
+          const block = await fetchFor(job, id, deps.holders(job))
           if (at + block.byteLength > bytes.byteLength) throw misfit(file.name)
           bytes.set(block, at)
           at += block.byteLength
@@ -81,7 +81,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   }
 
   async function fetchFor(job: JobId, id: BlockId, holders: PeerKey[]): Promise<Uint8Array> {
-    await deps.holds.hold(job, id)
+    // Others have it too: it may make room for something else once it was read.
+    await deps.holds.use(job, id)
     return deps.exchange.get(id, holders)
   }
 

@@ -10,6 +10,7 @@ import { decodeManifest, encodeManifest, type Manifest, type ShardEntry } from '
 import { decodeSignedSpec, type JobSpec } from '../jobs/wire/spec.ts'
 import { sign, verify } from '../mesh/identity.ts'
 import type { BlockExchange } from './block-exchange.ts'
+import type { BlockHolds } from './block-holds.ts'
 
 export interface JobRecord {
   spec: JobSpec
@@ -31,26 +32,44 @@ export interface JobBook {
     from: PeerKey,
     onBlock: (index: number, block: BlockId, shards: ShardEntry[]) => void,
   ): Promise<void>
+  /**
+   * Takes up a job after a restart from what is here: its spec, and its manifests up to `head` if all of them are.
+   * Undefined when the spec is not here; asks nobody.
+   */
+  restore(job: JobId, head: ManifestHead): Promise<JobRecord | undefined>
   /** The owner appends shards to its own job; resolves to the new block's place and id. */
   append(job: JobId, shards: ShardEntry[]): Promise<{ index: number; block: BlockId }>
   /** The job is over: its list of shards is not needed any more, what it was stays known. */
   close(job: JobId): void
+  /** Nothing of the job is known any more. */
+  forget(job: JobId): void
 }
 
-export function createJobBook(exchange: BlockExchange, identity: Uint8Array): JobBook {
+type Get = (block: BlockId) => Promise<Uint8Array>
+
+/** Spec and manifests are held for their job: they are small, and the job cannot go on without them. */
+export function createJobBook(exchange: BlockExchange, holds: BlockHolds, identity: Uint8Array): JobBook {
   const records = new Map<JobId, JobRecord>()
 
+  const here: Get = async block => {
+    const bytes = await exchange.local(block)
+    if (bytes) return bytes
+    throw new PeerError({
+      code: 'BLOCK_ABSENT',
+      kind: 'resource',
+      message: 'the block is not here',
+      retry: 'elsewhere',
+    })
+  }
+
   /** From the newest block back to the last known one: each block names its predecessor. */
-  async function walk(record: JobRecord, job: JobId, target: ManifestHead, from: PeerKey) {
+  async function walk(record: JobRecord, job: JobId, target: ManifestHead, get: Get) {
     const chain: { block: BlockId; manifest: Manifest }[] = []
     let block = target.head
     for (let index = target.count - 1; index >= record.manifests.length; index--) {
       if (block === undefined) throw broken(job, `block ${index} is not named`)
-      const manifest = await decodeManifest(
-        await exchange.get(block, [from, record.spec.submitter]),
-        verify,
-        record.spec.submitter,
-      )
+      await holds.hold(job, block)
+      const manifest = await decodeManifest(await get(block), verify, record.spec.submitter)
       if (manifest.job !== job || manifest.index !== index) throw broken(job, `block ${index} belongs elsewhere`)
       chain.unshift({ block, manifest })
       block = manifest.previous
@@ -60,29 +79,62 @@ export function createJobBook(exchange: BlockExchange, identity: Uint8Array): Jo
     return chain
   }
 
+  async function readSpec(job: JobId, get: Get): Promise<JobRecord> {
+    const spec = await decodeSignedSpec(await get(job), verify)
+    const known = records.get(job)
+    if (known) return known // another read was quicker
+    const record: JobRecord = { spec, manifests: [], counts: [], shards: [] }
+    records.set(job, record)
+    return record
+  }
+
+  async function readChain(
+    record: JobRecord,
+    job: JobId,
+    head: ManifestHead,
+    get: Get,
+    onBlock?: (index: number, block: BlockId, shards: ShardEntry[]) => void,
+  ): Promise<void> {
+    for (const { block, manifest } of await walk(record, job, head, get)) {
+      if (manifest.index !== record.manifests.length) continue // another read was quicker
+      if (record.shards.length + manifest.shards.length > limits.shardsMax) throw broken(job, 'it has too many shards')
+      record.manifests.push(block)
+      record.counts.push(manifest.shards.length)
+      record.shards.push(...manifest.shards)
+      onBlock?.(manifest.index, block, manifest.shards)
+    }
+  }
+
   return {
     get: job => records.get(job),
 
     async readSpec(job, from) {
       const known = records.get(job)
       if (known) return known
-      const spec = await decodeSignedSpec(await exchange.get(job, [from]), verify)
-      const record: JobRecord = { spec, manifests: [], counts: [], shards: [] }
-      records.set(job, record)
-      return record
+      await holds.hold(job, job)
+      return readSpec(job, block => exchange.get(block, [from]))
     },
 
     async readManifests(job, manifest, from, onBlock) {
       const record = records.get(job) ?? (await this.readSpec(job, from))
-      for (const next of await walk(record, job, manifest, from)) {
-        if (next.manifest.index !== record.manifests.length) continue // another read was quicker
-        if (record.shards.length + next.manifest.shards.length > limits.shardsMax)
-          throw broken(job, 'it has too many shards')
-        record.manifests.push(next.block)
-        record.counts.push(next.manifest.shards.length)
-        record.shards.push(...next.manifest.shards)
-        onBlock(next.manifest.index, next.block, next.manifest.shards)
+      await readChain(record, job, manifest, block => exchange.get(block, [from, record.spec.submitter]), onBlock)
+    },
+
+    async restore(job, head) {
+      await holds.hold(job, job)
+      let record: JobRecord
+      try {
+        record = await readSpec(job, here)
+      } catch (thrown) {
+        if (thrown instanceof PeerError) return undefined
+        throw thrown
       }
+      try {
+        await readChain(record, job, head, here)
+      } catch (thrown) {
+        if (!(thrown instanceof PeerError)) throw thrown // others have what is missing
+      }
+      return record
     },
 
     async append(job, shards) {
@@ -90,7 +142,7 @@ export function createJobBook(exchange: BlockExchange, identity: Uint8Array): Jo
       assert(record, 'an owner knows its own job')
       const index = record.manifests.length
       const manifest: Manifest = { job, index, previous: record.manifests.at(-1), shards }
-      const block = await exchange.put(await encodeManifest(manifest, bytes => sign(identity, bytes)))
+      const block = await holds.storeFor(job).put(await encodeManifest(manifest, bytes => sign(identity, bytes)))
       record.manifests.push(block)
       record.counts.push(shards.length)
       record.shards.push(...shards)
@@ -99,8 +151,10 @@ export function createJobBook(exchange: BlockExchange, identity: Uint8Array): Jo
 
     close(job) {
       const record = records.get(job)
-      if (record) record.shards = []
+      if (record) records.set(job, { spec: record.spec, manifests: [], counts: [], shards: [] })
     },
+
+    forget: job => void records.delete(job),
   }
 }
 

@@ -5,7 +5,7 @@
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
 import type { Ballot, ShardResult } from '../jobs/core/types.ts'
-import type { Merger } from '../jobs/workloads/workload.ts'
+import type { Merger, MergeSink } from '../jobs/workloads/workload.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { JobBook } from './job-book.ts'
@@ -13,6 +13,8 @@ import type { JobBook } from './job-book.ts'
 export interface MergeDeps {
   book: JobBook
   exchange: BlockExchange
+  /** Where the merged result of a job goes. */
+  sink: (job: JobId) => MergeSink
   merged: (job: JobId, ballot: Ballot, result: BlockId) => void
   failed: (job: JobId, ballot: Ballot, reason: string) => void
   /** The block is nowhere: the shard must be computed again, and comes once more. */
@@ -46,7 +48,7 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
     const merger = (async () => {
       const record = deps.book.get(job)
       if (!record) throw new PeerError({ code: 'JOB_UNKNOWN', kind: 'protocol', message: 'the job is unknown here' })
-      return (await workloads(record.spec.workload)).merger(record.spec.body, deps.exchange)
+      return (await workloads(record.spec.workload)).merger(record.spec.body, deps.sink(job))
     })()
     merger.catch(() => {}) // the first shard reports it
     const fresh: Merge = { ballot, merger, chain: Promise.resolve(), next: 0, early: new Map(), dropped: false }

@@ -3,8 +3,10 @@
  * named here, and nowhere else.
  */
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
 import { openDiskStore } from '../data/store/disk-store.ts'
+import { openRecordStore } from '../data/store/record-store.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import { createBlockExchange } from './block-exchange.ts'
@@ -16,6 +18,7 @@ import { createDriver, type Driver } from './driver.ts'
 import { defaultPort, type Home, openHome } from './home.ts'
 import { createJobBook } from './job-book.ts'
 import { createJobKeeper } from './job-keeper.ts'
+import { createJournal } from './journal.ts'
 import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
 import { createProgress } from './progress.ts'
@@ -35,6 +38,8 @@ export interface PeerInit extends DeviceOptions {
   mdns?: boolean
   /** Without a mesh so far: a new one for this run only, that nobody can join later. */
   alone?: boolean
+  /** Ended jobs and their results are kept this long; default 7 days. */
+  retentionMs?: number
   onWarning?: (message: string) => void
 }
 
@@ -46,6 +51,7 @@ export interface Peer extends Control {
 }
 
 const cacheBytes = 256 * 1024 * 1024
+const retentionMs = 7 * 24 * 3_600_000
 const statusMs = 1000
 const warningsMax = 20
 
@@ -84,7 +90,13 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
 
   const home = await openHome(init.data, init.join, !init.alone)
   const devices = await chooseDevices(init, warn)
-  const store = await openDiskStore(home.blocksFolder, { cacheBytes })
+  // First of all, for it also tells whether another peer has this folder.
+  const records = await openRecordStore(join(home.folder, 'records'), warn)
+  const store = await openDiskStore(home.blocksFolder, { cacheBytes }).catch(async thrown => {
+    await records.close()
+    throw thrown
+  })
+  const journal = createJournal(records, block => store.has(block), warn)
   const pool = await startPool({ ...devices, onWarning: warn, onChange: () => refresh() })
 
   const name = init.name ?? hostname()
@@ -106,6 +118,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   } catch (thrown) {
     await mesh?.stop()
     await pool.stop()
+    await journal.close()
     await store.close()
     throw thrown
   }
@@ -118,8 +131,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   }
 
   const exchange = createBlockExchange(mesh, store)
-  const book = createJobBook(exchange, home.identity)
   const holds = createBlockHolds(store)
+  const book = createJobBook(exchange, holds, home.identity)
   const keeper = createJobKeeper({ self: mesh.self, exchange, holds, book })
   const progress = createProgress({ self: mesh.self, status, peers: () => mesh.peers(), nowMs: () => Date.now() })
   driver = createDriver({
@@ -128,6 +141,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     book,
     pool,
     holds,
+    journal,
+    rememberMs: init.retentionMs ?? retentionMs,
     knownRate: rateBefore,
     changed: job => control.changed(job),
     ended: (job, outcome) => {
@@ -136,6 +151,12 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       void rememberRate(home.folder, device, status().itemsPerSecond).catch(() => {})
       void keeper.ended(job, outcome).catch(thrown => warn(`job ${job.slice(0, 8)}: ${String(thrown)}`))
     },
+    forgotten: job => {
+      book.forget(job)
+      progress.forget(job)
+      void holds.release(job)
+    },
+    refused: thrown => warn(thrown instanceof Error ? thrown.message : String(thrown)),
     warning: warn,
   })
   const submissions = createSubmissions({
@@ -145,9 +166,15 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     exchange,
     holds,
     book,
+    journal,
     dispatch: driver.dispatch,
   })
   const control = createControl({ home, mesh, driver, exchange, book, submissions, progress, pool, status, warnings })
+
+  const kept = await journal.load()
+  for (const job of kept) await keeper.restore(job)
+  driver.start(kept)
+  for (const job of kept) submissions.resume(job)
 
   // Heartbeats carry load and throughput; and addresses that work are remembered for the next start.
   refresh()
@@ -165,11 +192,12 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       clearInterval(timer)
       offUp()
       submissions.stop()
-      driver.stop()
+      await driver.stop()
       control.stop()
       await mesh.stop()
       await pool.stop()
       await keeper.settled()
+      await journal.close()
       await store.close()
     },
   }

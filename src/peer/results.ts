@@ -1,6 +1,6 @@
 /** Reads a merged result from wherever its blocks are, part by part, in constant memory. */
 import { PeerError } from '../base/errors.ts'
-import type { JobId, PeerKey } from '../base/ids.ts'
+import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
 import {
   decodeMergedPart,
   decodeMergedRoot,
@@ -55,8 +55,15 @@ export async function* readResult(
   }
 }
 
-/** Brings a whole result here, so that it outlives the peers that hold it. */
-export async function keepResult(exchange: BlockExchange, result: string, holders: PeerKey[]): Promise<void> {
+/** Brings a whole result here, so that it outlives the peers that hold it. Resolves to its blocks. */
+export async function keepResult(exchange: BlockExchange, result: BlockId, holders: PeerKey[]): Promise<BlockId[]> {
   const root = await readRoot(exchange, result, holders)
   for (const part of root.parts) await exchange.get(part, holders)
+  return [result, ...root.parts]
+}
+
+/** The blocks of a result whose root is here; asks nobody. */
+export async function resultHere(exchange: BlockExchange, result: BlockId): Promise<BlockId[]> {
+  const bytes = await exchange.local(result)
+  return bytes ? [result, ...decodeMergedRoot(bytes).parts] : []
 }

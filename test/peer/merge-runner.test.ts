@@ -45,6 +45,7 @@ function setUp() {
   const runner = createMergeRunner({
     book,
     exchange,
+    sink: () => exchange,
     merged: (_job, _ballot, result) => told.push(`merged ${result}`),
     failed: (_job, _ballot, reason) => told.push(`failed ${reason}`),
     lost: (_job, lost) => told.push(`lost ${lost}`),
