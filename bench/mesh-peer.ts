@@ -2,8 +2,8 @@
  * One of the two processes of `npm run bench -- mesh`: a peer of a mesh and, beside it, a bare libp2p node with the
  * same transport, noise and yamux. One gives, the other takes; the parent says what to do, over the channel.
  *
- * Blocks are made on demand from their number, so that gigabytes pass through without a disk; the taking side keeps
- * the last few alone.
+ * The giver has 64 blocks and gives them round and round; the taker keeps fewer, so that gigabytes pass through
+ * without filling memory or disk.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,11 +12,12 @@ import type { Stream } from '@libp2p/interface'
 import { type BlockId, blockId, type PeerKey } from '../src/base/ids.ts'
 import { prng } from '../src/base/prng.ts'
 import { openDiskStore } from '../src/data/store/disk-store.ts'
+import { createMemoryStore } from '../src/data/store/memory-store.ts'
 import type { BlockStore } from '../src/data/store/types.ts'
 import { asMultiaddrs } from '../src/mesh/addresses.ts'
 import { createIdentity } from '../src/mesh/identity.ts'
 import { startMesh } from '../src/mesh/mesh.ts'
-import { createNode } from '../src/mesh/node.ts'
+import { createNode, type Node } from '../src/mesh/node.ts'
 import type { Mesh } from '../src/mesh/types.ts'
 import { type BlockExchange, createBlockExchange } from '../src/peer/block-exchange.ts'
 
@@ -26,7 +27,8 @@ const echoProtocol = '/bench/echo/1'
 /** What a reader of a list of blocks has under way at once, as `streamBlocks` does. */
 const aheadBlocks = 8
 const writeBytes = 256 * 1024
-const keptBlocks = 32
+const givenCount = 64
+const keptCount = 16
 
 export interface Role {
   secret: string
@@ -36,8 +38,8 @@ export interface Role {
 }
 
 export type Order =
-  /** Blocks first … first + count - 1, into memory or onto the disk. */
-  | { do: 'blocks'; first: number; count: number; disk: boolean }
+  /** Into memory or onto the disk. */
+  | { do: 'blocks'; count: number; disk: boolean }
   | { do: 'bare'; bytes: number }
   | { do: 'requests'; count: number }
   | { do: 'bare-requests'; count: number }
@@ -47,9 +49,10 @@ export interface Figures {
   ms: number
   /** Of each round trip, where there are any. */
   eachMs: number[]
+  /** Of this process, meanwhile. */
   cpuMs: number
-  /** Resident now. */
-  rssBytes: number
+  /** And since it began. */
+  cpuTotalMs: number
 }
 
 function filler(): Uint8Array {
@@ -59,35 +62,32 @@ function filler(): Uint8Array {
   return new Uint8Array(words.buffer)
 }
 
-/** Every block of the bench by its number; what was put is kept for a moment. */
-function syntheticStore(): BlockStore & { id(number: number): BlockId } {
+/** The blocks that the giver has: the same in both processes. */
+function givenBlocks(): Uint8Array[] {
   const template = filler()
-  const numbers = new Map<BlockId, number>()
-  const kept = new Map<BlockId, Uint8Array>()
-  const make = (number: number) => {
+  return Array.from({ length: givenCount }, (_, number) => {
     const block = template.slice()
     new DataView(block.buffer).setUint32(0, number)
     return block
-  }
+  })
+}
+
+/** Keeps the newest few blocks alone: too few to spare a transfer. */
+function forgetfulStore(): BlockStore {
+  const kept = new Map<BlockId, Uint8Array>()
   return {
-    id(number) {
-      const id = blockId(make(number))
-      numbers.set(id, number)
-      return id
-    },
-    async put(bytes) {
-      const id = blockId(bytes)
+    async put(bytes, known) {
+      const id = known ?? blockId(bytes)
       kept.set(id, bytes)
-      if (kept.size > keptBlocks) for (const [oldest] of [...kept].slice(0, 1)) kept.delete(oldest)
+      if (kept.size > keptCount) for (const [oldest] of [...kept].slice(0, 1)) kept.delete(oldest)
       return id
     },
-    async get(id) {
-      const number = numbers.get(id)
-      return number === undefined ? kept.get(id) : make(number)
-    },
-    has: async id => numbers.has(id) || kept.has(id),
+    get: async id => kept.get(id),
+    has: async id => kept.has(id),
     delete: async id => void kept.delete(id),
     size: async () => kept.size * MiB,
+    bytesOf: id => kept.get(id)?.byteLength,
+    list: () => [...kept].map(([id, { byteLength: bytes }]) => ({ id, bytes })),
     close: async () => {},
   }
 }
@@ -122,20 +122,23 @@ function asked(bytes: number): Uint8Array {
 interface Taker {
   mesh: Mesh
   from: PeerKey
-  ids: (first: number, count: number) => Promise<BlockId[]>
+  ids: BlockId[]
   memory: BlockExchange
   disk: BlockExchange
+  forget: (id: BlockId) => Promise<void>
   bare: () => Promise<Stream>
 }
 
-async function takeBlocks(taker: Taker, { first, count, disk }: Extract<Order, { do: 'blocks' }>): Promise<Figures> {
+async function takeBlocks(taker: Taker, { count, disk }: Extract<Order, { do: 'blocks' }>): Promise<Figures> {
   const exchange = disk ? taker.disk : taker.memory
-  // Their ids are no part of the transfer.
-  const ids = await taker.ids(first, count)
   return measured(async () => {
     let next = 0
     const reader = async () => {
-      while (next < ids.length) await exchange.get(ids[next++], [taker.from])
+      while (next < count) {
+        const id = taker.ids[next++ % taker.ids.length]
+        await exchange.get(id, [taker.from])
+        if (disk) await taker.forget(id)
+      }
     }
     await Promise.all(Array.from({ length: aheadBlocks }, reader))
   })
@@ -188,7 +191,8 @@ async function measured(work: () => Promise<void>, eachMs: number[] = []): Promi
   await work()
   const ms = performance.now() - startMs
   const { user, system } = process.cpuUsage(before)
-  return { ms, eachMs, cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss() }
+  const total = process.cpuUsage()
+  return { ms, eachMs, cpuMs: (user + system) / 1000, cpuTotalMs: total.user / 1000 + total.system / 1000 }
 }
 
 async function obey(taker: Taker, order: Order): Promise<Figures> {
@@ -218,55 +222,24 @@ const unknown = {
 
 async function run(role: Role): Promise<void> {
   const secret = new Uint8Array(Buffer.from(role.secret, 'hex'))
-  const listen = ['/ip4/127.0.0.1/tcp/0']
-  const init = { identity: createIdentity(), secret, listen, mdns: false }
+  const init = { identity: createIdentity(), secret, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false }
   const mesh = await startMesh({ ...init, status: unknown, dial: role.mesh })
   await mesh.joined()
-  const store = syntheticStore()
   mesh.serve(echoProtocol, async (_from, body) => body)
-  mesh.serve('/bench/ids/1', async (_from, body) => {
-    const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
-    const ids = Array.from({ length: view.getUint32(4) }, (_, i) => store.id(view.getUint32(0) + i))
-    return new Uint8Array(Buffer.from(ids.join(''), 'hex'))
-  })
-  const memory = createBlockExchange(mesh, store)
   const bare = await createNode({ ...init, identity: createIdentity(), refused() {}, discovered() {} })
   await bare.handle(bareProtocol, serveBare, { maxInboundStreams: 64 })
   await bare.start()
   const scratch = await mkdtemp(join(tmpdir(), 'shardmesh-bench-'))
-  process.on('exit', () => {})
-  const onDisk = await openDiskStore(scratch, { cacheBytes: 0 })
-
-  let taker: Taker | undefined
-  if (role.mesh.length > 0) {
-    while (!mesh.peers().some(record => record.connected)) await new Promise(resolve => setTimeout(resolve, 20))
-    const [{ peer: from }] = mesh.peers()
-    const connection = await bare.dial(asMultiaddrs(role.bare))
-    taker = {
-      mesh,
-      from,
-      memory,
-      // Serves nothing: the protocol is the other exchange's.
-      disk: createBlockExchange({ ...mesh, serve() {} }, onDisk),
-      bare: () => connection.newStream(bareProtocol),
-      async ids(first, count) {
-        const body = new Uint8Array(8)
-        const view = new DataView(body.buffer)
-        view.setUint32(0, first)
-        view.setUint32(4, count)
-        const reply = await mesh.request(from, '/bench/ids/1', body, { timeoutMs: 120_000 })
-        return Array.from({ length: count }, (_, i) => Buffer.from(reply.subarray(32 * i, 32 * i + 32)).toString('hex'))
-      },
-    }
+  const taker = role.mesh.length > 0 ? await startTaker(mesh, bare, role, scratch) : undefined
+  if (!taker) {
+    const store = createMemoryStore()
+    for (const block of givenBlocks()) await store.put(block)
+    createBlockExchange(mesh, store)
   }
   process.on('message', (order: Order | 'stop') => {
     if (order === 'stop') {
-      void Promise.allSettled([
-        mesh.stop(),
-        bare.stop(),
-        onDisk.close(),
-        rm(scratch, { recursive: true, force: true }),
-      ]).then(() => process.exit(0))
+      const ends = [mesh.stop(), bare.stop(), rm(scratch, { recursive: true, force: true })]
+      void Promise.allSettled(ends).then(() => process.exit(0))
       return
     }
     const done = taker ? obey(taker, order) : measured(async () => {})
@@ -276,6 +249,23 @@ async function run(role: Role): Promise<void> {
     )
   })
   process.send?.({ mesh: mesh.addresses(), bare: bare.getMultiaddrs().map(String) })
+}
+
+async function startTaker(mesh: Mesh, bare: Node, role: Role, scratch: string): Promise<Taker> {
+  while (!mesh.peers().some(record => record.connected)) await new Promise(resolve => setTimeout(resolve, 20))
+  const [{ peer: from }] = mesh.peers()
+  const connection = await bare.dial(asMultiaddrs(role.bare))
+  const onDisk = await openDiskStore(scratch, { cacheBytes: 0 })
+  return {
+    mesh,
+    from,
+    ids: givenBlocks().map(blockId),
+    memory: createBlockExchange(mesh, forgetfulStore()),
+    // Serves nothing: the protocol is the other exchange's.
+    disk: createBlockExchange({ ...mesh, serve() {} }, onDisk),
+    forget: id => onDisk.delete(id),
+    bare: () => connection.newStream(bareProtocol),
+  }
 }
 
 await run(JSON.parse(process.argv[2]) as Role)

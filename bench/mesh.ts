@@ -47,8 +47,6 @@ export async function benchMesh(args: string[]): Promise<void> {
 interface Pair {
   giver: BenchPeer
   taker: BenchPeer
-  /** Numbers of blocks not used before. */
-  fresh(count: number): number
   stop(): Promise<void>
 }
 
@@ -64,14 +62,9 @@ async function startPair(): Promise<Pair> {
   const secret = randomBytes(32).toString('hex')
   const giver = await startBenchPeer({ secret, mesh: [], bare: [] })
   const taker = await startBenchPeer({ secret, mesh: giver.mesh, bare: giver.bare })
-  let next = 0
   return {
     giver,
     taker,
-    fresh(count) {
-      next += count
-      return next - count
-    },
     async stop() {
       await taker.stop()
       await giver.stop()
@@ -104,41 +97,47 @@ function startBenchPeer(role: Role): Promise<BenchPeer> {
   }))
 }
 
-async function benchBlocks({ taker, fresh }: Pair, runs: number, mb: number): Promise<void> {
-  const rows: { what: string; order: () => Order; rates: number[]; cpu: number[] }[] = [
-    { what: 'bare libp2p stream', order: () => ({ do: 'bare', bytes: mb * MiB }), rates: [], cpu: [] },
+async function benchBlocks({ giver, taker }: Pair, runs: number, mb: number): Promise<void> {
+  const rows: { what: string; order: Order; rates: number[]; taker: number[]; giver: number[] }[] = [
+    { what: 'bare libp2p stream', order: { do: 'bare', bytes: mb * MiB }, rates: [], taker: [], giver: [] },
     {
       what: 'blocks, verified, in memory',
-      order: () => ({ do: 'blocks', first: fresh(mb), count: mb, disk: false }),
+      order: { do: 'blocks', count: mb, disk: false },
       rates: [],
-      cpu: [],
+      taker: [],
+      giver: [],
     },
     {
       what: 'blocks, verified, onto the disk',
-      order: () => ({ do: 'blocks', first: fresh(mb), count: mb, disk: true }),
+      order: { do: 'blocks', count: mb, disk: true },
       rates: [],
-      cpu: [],
+      taker: [],
+      giver: [],
     },
   ]
   // The first round warms both processes up.
   for (let run = -1; run < runs; run++) {
     for (const row of rows) {
-      const { ms, cpuMs } = await taker.obey(row.order())
+      const before = await giver.obey({ do: 'idle' })
+      const { ms, cpuMs } = await taker.obey(row.order)
+      const after = await giver.obey({ do: 'idle' })
       if (run < 0) continue
       row.rates.push((mb * MiB) / 1e6 / (ms / 1000))
-      row.cpu.push((cpuMs / (mb * MiB)) * 1e9)
+      row.taker.push((cpuMs / (mb * MiB)) * 1e9)
+      row.giver.push(((after.cpuTotalMs - before.cpuTotalMs) / (mb * MiB)) * 1e9)
     }
   }
   const ratios = (rates: number[]) => rates.map((rate, run) => rate / rows[0].rates[run])
   console.log(`\n${mb} MiB from one process to another, ${runs} runs; the ratio is the median of each run's own`)
   printTable(
-    ['what', 'MB/s', 'min', 'max', 'ms of CPU a GB, taker', 'ratio'],
-    rows.map(({ what, rates, cpu }) => [
+    ['what', 'MB/s', 'min', 'max', 'giver: ms of CPU a GB', 'taker', 'ratio'],
+    rows.map(({ what, rates, giver, taker }) => [
       what,
       median(rates).toFixed(0),
       Math.min(...rates).toFixed(0),
       Math.max(...rates).toFixed(0),
-      median(cpu).toFixed(0),
+      median(giver).toFixed(0),
+      median(taker).toFixed(0),
       median(ratios(rates)).toFixed(2),
     ]),
   )
@@ -172,7 +171,7 @@ async function residentBytes(pid: number): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(text)?.[1] ?? 0) * 1024
 }
 
-async function benchMemory({ giver, taker, fresh }: Pair, gb: number): Promise<void> {
+async function benchMemory({ giver, taker }: Pair, gb: number): Promise<void> {
   const quarter = Math.max(1, Math.round((gb * 1000) / 4))
   const rows: string[][] = []
   let most = [0, 0]
@@ -186,7 +185,7 @@ async function benchMemory({ giver, taker, fresh }: Pair, gb: number): Promise<v
   for (let part = 1; part <= 4; part++) {
     most = [0, 0]
     const timer = setInterval(() => void look(), 100)
-    await taker.obey({ do: 'blocks', first: fresh(quarter), count: quarter, disk: false })
+    await taker.obey({ do: 'blocks', count: quarter, disk: false })
     clearInterval(timer)
     rows.push([`${((part * quarter * MiB) / 1e9).toFixed(1)} GB`, ...show(await look()), ...show(most)])
   }

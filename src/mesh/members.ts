@@ -150,10 +150,10 @@ export function createMembers(deps: MembersDeps): Members {
     }
   }
 
-  function recordOf({ peer, announcement, addresses, up, heardMs: lastMs }: Member): PeerRecord {
+  function recordOf({ peer, announcement, addresses, connected, up, heardMs: lastMs }: Member): PeerRecord {
     if (!announcement) throw new Error('broken invariant: a member is shown once it said who it is')
     const { status } = announcement
-    return { peer, status, addresses, connected: up, lastHeardMs: Math.max(0, nowMs() - lastMs) }
+    return { peer, status, addresses, connected: up, neighbour: connected, lastHeardMs: Math.max(0, nowMs() - lastMs) }
   }
 
   return {

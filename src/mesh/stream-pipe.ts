@@ -1,5 +1,6 @@
 /** A libp2p stream as a `Pipe`: its events as calls, its backpressure as `write`'s answer. */
 import type { Stream } from '@libp2p/interface'
+import { Uint8ArrayList } from 'uint8arraylist'
 import type { Pipe, PipeUser } from './requests/pipe.ts'
 
 export function streamPipe(stream: Stream): Pipe {
@@ -25,10 +26,10 @@ export function streamPipe(stream: Stream): Pipe {
   }
 
   return {
-    write(bytes) {
+    write(pieces) {
       if (over) return false
       try {
-        return stream.send(bytes)
+        return stream.send(pieces.length === 1 ? pieces[0] : new Uint8ArrayList(...pieces))
       } catch (thrown) {
         abort(thrown instanceof Error ? thrown : new Error(String(thrown)))
         return false

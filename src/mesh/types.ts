@@ -24,8 +24,10 @@ export interface PeerRecord {
   peer: PeerKey
   status: PeerStatus
   addresses: string[]
-  /** Up: connected, and heard within the last 5 s. */
+  /** Up: heard lately, over its own connection or by gossip. */
   connected: boolean
+  /** It has a connection of its own to this peer. */
+  neighbour: boolean
   /** Milliseconds since its last heartbeat or message. */
   lastHeardMs: number
 }
@@ -65,6 +67,11 @@ export interface RequestOptions {
   signal?: AbortSignal
   /** Default 10 s. */
   timeoutMs?: number
+  /**
+   * The limit counts from the last part of a large reply of this peer, to this request or to another: a slow line may
+   * take its time, up to ten times the limit.
+   */
+  untilIdle?: boolean
 }
 
 export interface Mesh {

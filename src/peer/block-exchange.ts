@@ -1,16 +1,23 @@
 /**
- * Moves blocks between peers: serves what this peer holds, fetches what it lacks from whoever has it.
- * A block is hashed before it is used or kept, so a wrong one never gets further than this file.
+ * Moves blocks between peers: serves what this peer holds, fetches what it lacks from whoever has it, from several
+ * at once. A block is hashed before it is used or kept, so a wrong one never gets further than this file; what was
+ * fetched is kept block by block, so a transfer that broke goes on where it was, at another peer if need be.
  */
 import { PeerError } from '../base/errors.ts'
-import { type BlockId, blockId, isBlockId, type PeerKey } from '../base/ids.ts'
+import { type BlockId, isBlockId, type PeerKey, shortId, shortPeer } from '../base/ids.ts'
 import type { BlockStore } from '../data/store/types.ts'
 import type { Mesh } from '../mesh/types.ts'
+import { createBlockHasher } from './block-hasher.ts'
+import { askedMax, createBlockSources } from './block-sources.ts'
 
 export const blockProtocol = '/shardmesh/block/1'
 
 export interface BlockExchange {
-  /** From the store, else from `holders` in turn, else from any connected peer. Throws BLOCK_UNAVAILABLE. */
+  /**
+   * From the store, else from `holders`, the likeliest first, else from any other connected peer. Concurrent demands
+   * for a block share one fetch, which goes on while one of them wants it. Throws PeerError `BLOCK_UNAVAILABLE`, or
+   * `signal`'s reason.
+   */
   get(id: BlockId, holders: readonly PeerKey[], signal?: AbortSignal): Promise<Uint8Array>
   /** What this peer holds itself. */
   local(id: BlockId): Promise<Uint8Array | undefined>
@@ -18,52 +25,117 @@ export interface BlockExchange {
   put(bytes: Uint8Array): Promise<BlockId>
 }
 
+/** Without a byte from the peer: a block that is slow to come is not given up while anything comes. */
 const fetchTimeoutMs = 30_000
 
-export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchange {
-  /** Concurrent demands for a block share one fetch. */
-  const fetching = new Map<BlockId, Promise<Uint8Array>>()
+interface Fetch {
+  bytes: Promise<Uint8Array>
+  holders: Set<PeerKey>
+  wanted: number
+  abort: AbortController
+}
 
-  mesh.serve(blockProtocol, async (_from, body) => {
-    const id = Buffer.from(body).toString('hex')
-    const block = isBlockId(id) ? await store.get(id) : undefined
-    if (block) return block
-    throw new PeerError({ code: 'BLOCK_ABSENT', kind: 'transport', message: 'no such block here', retry: 'elsewhere' })
+export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchange {
+  const fetching = new Map<BlockId, Fetch>()
+  const sources = createBlockSources()
+  const hasher = createBlockHasher()
+  /** Requests that are with a peer: it may hang, and is then not waited for. */
+  const asked = new Map<PeerKey, Set<AbortController>>()
+
+  mesh.serve(blockProtocol, serveBlocks(store))
+  mesh.on('down', peer => {
+    for (const request of asked.get(peer) ?? []) request.abort(gone(peer))
   })
 
-  async function fetchFrom(peer: PeerKey, id: BlockId): Promise<Uint8Array> {
-    const bytes = await mesh.request(peer, blockProtocol, Buffer.from(id, 'hex'), { timeoutMs: fetchTimeoutMs })
-    if (blockId(bytes) !== id) {
-      throw new PeerError({
-        code: 'BLOCK_DAMAGED',
-        kind: 'integrity',
-        message: `${peer} sent other bytes than block ${id} has`,
-        retry: 'elsewhere',
+  async function ask(peer: PeerKey, id: BlockId, wanted: AbortSignal): Promise<Uint8Array> {
+    const request = new AbortController()
+    const onAbort = () => request.abort(wanted.reason)
+    wanted.addEventListener('abort', onAbort)
+    const requests = asked.get(peer) ?? new Set()
+    asked.set(peer, requests.add(request))
+    try {
+      const bytes = await mesh.request(peer, blockProtocol, Buffer.from(id, 'hex'), {
+        timeoutMs: fetchTimeoutMs,
+        untilIdle: true,
+        signal: request.signal,
       })
+      const hashed = await hasher.hash(bytes)
+      if (hashed.id !== id) throw damaged(peer, id)
+      return hashed.bytes
+    } finally {
+      wanted.removeEventListener('abort', onAbort)
+      requests.delete(request)
+      if (requests.size === 0) asked.delete(peer)
     }
-    return bytes
   }
 
-  async function fetch(id: BlockId, holders: readonly PeerKey[]): Promise<Uint8Array> {
-    const connected = mesh.peers().flatMap(record => (record.connected ? [record.peer] : []))
-    const candidates = new Set([...holders.filter(peer => connected.includes(peer)), ...connected])
+  /** Whom `id` was not asked of yet: the named ones, and only then who else is near. */
+  function candidates(fetch: Fetch, tried: Set<PeerKey>): PeerKey[] {
+    const up = mesh.peers().filter(record => record.connected)
+    const reachable = new Set(up.map(record => record.peer))
+    const named = [...fetch.holders].filter(peer => reachable.has(peer) && !tried.has(peer))
+    if (named.length > 0) return named
+    return up.flatMap(({ peer, neighbour }) => (neighbour && !tried.has(peer) ? [peer] : []))
+  }
+
+  async function run(id: BlockId, fetch: Fetch): Promise<Uint8Array> {
+    const { signal } = fetch.abort
+    const tried = new Set<PeerKey>()
     let last: unknown
-    for (const peer of candidates) {
+    for (;;) {
+      signal.throwIfAborted()
+      const peers = candidates(fetch, tried)
+      if (peers.length === 0) throw unavailable(id, tried.size, last)
+      const peer = await sources.take(peers, signal)
+      tried.add(peer)
+      let had = false
       try {
-        const bytes = await fetchFrom(peer, id)
-        await store.put(bytes)
+        const bytes = await ask(peer, id, signal)
+        had = true
+        await store.put(bytes, id)
         return bytes
       } catch (thrown) {
+        // A store that cannot keep it is no fault of the peer, and no other peer mends it.
+        if (had) throw thrown
         last = thrown
+      } finally {
+        sources.give(peer, had)
       }
     }
-    throw new PeerError({
-      code: 'BLOCK_UNAVAILABLE',
-      kind: 'transport',
-      message: `no reachable peer has block ${id.slice(0, 8)}`,
-      retry: 'later',
-      cause: last,
-    })
+  }
+
+  function begin(id: BlockId): Fetch {
+    const fetch: Fetch = {
+      bytes: Promise.resolve(new Uint8Array(0)),
+      holders: new Set(),
+      wanted: 0,
+      abort: new AbortController(),
+    }
+    fetching.set(id, fetch)
+    return fetch
+  }
+
+  function end(id: BlockId, fetch: Fetch): void {
+    if (fetching.get(id) === fetch) fetching.delete(id)
+  }
+
+  function join(id: BlockId, holders: readonly PeerKey[]): Fetch {
+    const known = fetching.get(id)
+    const fetch = known ?? begin(id)
+    for (const holder of holders) fetch.holders.add(holder)
+    fetch.wanted++
+    if (!known) {
+      fetch.bytes = run(id, fetch).finally(() => end(id, fetch))
+      // Whoever waits is told; nobody may be waiting any more.
+      fetch.bytes.catch(() => {})
+    }
+    return fetch
+  }
+
+  function leave(id: BlockId, fetch: Fetch, reason: unknown): void {
+    if (--fetch.wanted > 0) return
+    end(id, fetch)
+    fetch.abort.abort(reason)
   }
 
   return {
@@ -71,14 +143,75 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
       const local = await store.get(id)
       if (local) return local
       signal?.throwIfAborted()
-      let pending = fetching.get(id)
-      if (!pending) {
-        pending = fetch(id, holders).finally(() => fetching.delete(id))
-        fetching.set(id, pending)
-      }
-      return pending
+      const fetch = join(id, holders)
+      if (!signal) return fetch.bytes
+      return new Promise((resolve, reject) => {
+        const onAbort = () => {
+          leave(id, fetch, signal.reason)
+          reject(signal.reason)
+        }
+        signal.addEventListener('abort', onAbort, { once: true })
+        fetch.bytes.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+      })
     },
     local: id => store.get(id),
     put: bytes => store.put(bytes),
   }
+}
+
+/** At most `askedMax` blocks are read at a time for one peer: what it asks for beyond its window waits unread. */
+function serveBlocks(store: BlockStore) {
+  const reading = new Map<PeerKey, { now: number; next: (() => void)[] }>()
+  return async (from: PeerKey, body: Uint8Array): Promise<Uint8Array> => {
+    const id = Buffer.from(body).toString('hex')
+    if (!isBlockId(id)) throw absent()
+    const turn = reading.get(from) ?? { now: 0, next: [] }
+    reading.set(from, turn)
+    if (turn.now >= askedMax) await new Promise<void>(resolve => turn.next.push(resolve))
+    else turn.now++
+    try {
+      const block = await store.get(id)
+      if (!block) throw absent()
+      return block
+    } finally {
+      const next = turn.next.shift()
+      if (next) next()
+      else if (--turn.now === 0) reading.delete(from)
+    }
+  }
+}
+
+function absent(): PeerError {
+  return new PeerError({ code: 'BLOCK_ABSENT', kind: 'transport', message: 'no such block here', retry: 'elsewhere' })
+}
+
+function damaged(peer: PeerKey, id: BlockId): PeerError {
+  return new PeerError({
+    code: 'BLOCK_DAMAGED',
+    kind: 'integrity',
+    message: `${shortPeer(peer)} sent other bytes than block ${shortId(id)} has: ask another peer`,
+    retry: 'elsewhere',
+    details: { peer, block: id },
+  })
+}
+
+function gone(peer: PeerKey): PeerError {
+  return new PeerError({
+    code: 'CONNECTION_LOST',
+    kind: 'transport',
+    message: `${shortPeer(peer)} is gone or hangs: ask another peer`,
+    retry: 'elsewhere',
+    details: { peer },
+  })
+}
+
+function unavailable(id: BlockId, asked: number, cause: unknown): PeerError {
+  return new PeerError({
+    code: 'BLOCK_UNAVAILABLE',
+    kind: 'transport',
+    message: `no reachable peer has block ${shortId(id)} (${asked} asked): it is tried again once one is back`,
+    retry: 'later',
+    details: { block: id, asked },
+    cause,
+  })
 }

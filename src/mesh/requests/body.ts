@@ -12,7 +12,8 @@ export class Body {
   constructor(length: number, wanted = true) {
     if (length > limits.messageBytesMax) throw violation(`a message of ${length} bytes`)
     this.length = length
-    this.bytes = wanted ? new Uint8Array(length) : undefined
+    // Not zeroed: it is handed out once every byte was written.
+    this.bytes = wanted ? new Uint8Array(Buffer.allocUnsafeSlow(length).buffer) : undefined
   }
 
   get whole(): boolean {

@@ -31,6 +31,8 @@ export interface CallerInit {
   pipe: Pipe
   /** Bytes came in: the peer lives. */
   heard: () => void
+  /** A part of a large reply came in. */
+  moved: () => void
   /** The stream is over; every call was rejected. */
   closed: () => void
 }
@@ -154,6 +156,7 @@ export class Caller implements PipeUser {
 
   #addToReply(call: Call, reply: Body, part: Uint8Array): void {
     reply.add(part)
+    if (reply.length >= window.largeBytes) this.#init.moved()
     if (!reply.whole) return
     this.#return(call)
     if (reply.bytes) settleWith(call)?.resolve(reply.bytes)

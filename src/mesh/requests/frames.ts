@@ -1,6 +1,6 @@
 /**
  * Frames: how many requests and replies share one stream. A message is cut into frames of at most
- * `framePayloadBytesMax`, so that a small one need not wait for a large one.
+ * `framePayloadBytesMax`, so that a small one need not wait for a large one to end.
  *
  *   u8 type · u32 id · u32 length · payload[length]          (big endian)
  *
@@ -26,8 +26,8 @@ export interface Frame {
 }
 
 export const frameHeaderBytes = 9
-/** Small enough to interleave at 1 Gbit/s within half a millisecond, large enough that headers cost nothing. */
-export const framePayloadBytesMax = 60 * 1024
+/** A frame fills the batch that one write hands to the transport (see the writer): headers cost nothing. */
+export const framePayloadBytesMax = 256 * 1024
 
 /** Writes a frame's header at `offset` of `into`. */
 export function writeHeader(into: DataView, offset: number, type: FrameType, id: number, length: number): void {
@@ -46,15 +46,21 @@ export function violation(what: string): PeerError {
 }
 
 /**
- * Cuts a stream of bytes, in whatever pieces they come, into frames.
+ * Cuts a stream of bytes, in whatever pieces they come, into frames. A body's bytes are handed over where they lie:
+ * what has come of a `chunk` is a chunk of its own, and what follows the beginning of a `reply` as well; other frames
+ * are handed over whole.
  * `push` throws PeerError `BAD_FRAME` for an unknown type or a length above the limit, before anything is kept.
  */
 export class FrameReader {
   readonly #header = new Uint8Array(frameHeaderBytes)
   readonly #view = new DataView(this.#header.buffer)
   #headerFill = 0
-  #payload = new Uint8Array(0)
-  #payloadFill = 0
+  /** Of the open frame, bytes that are still to come. */
+  #left = 0
+  /** Collects a frame that must be whole; absent while one is handed over in parts. */
+  #whole: Uint8Array | undefined
+  #type: FrameType = frameType.chunk
+  #id = 0
   readonly #onFrame: (frame: Frame) => void
 
   constructor(onFrame: (frame: Frame) => void) {
@@ -67,21 +73,12 @@ export class FrameReader {
       if (this.#headerFill < frameHeaderBytes) {
         offset += this.#fillHeader(bytes, offset)
         if (this.#headerFill < frameHeaderBytes) return
-        const length = this.#checkedLength()
-        // The usual case: the whole payload is here, and is handed over where it lies.
-        if (bytes.byteLength - offset >= length) {
-          this.#emit(bytes.subarray(offset, offset + length))
-          offset += length
-          continue
-        }
-        this.#payload = new Uint8Array(length)
-        this.#payloadFill = 0
+        this.#open(bytes.byteLength - offset)
       }
-      const take = Math.min(bytes.byteLength - offset, this.#payload.byteLength - this.#payloadFill)
-      this.#payload.set(bytes.subarray(offset, offset + take), this.#payloadFill)
-      this.#payloadFill += take
-      offset += take
-      if (this.#payloadFill === this.#payload.byteLength) this.#emit(this.#payload)
+      const part = bytes.subarray(offset, offset + this.#left)
+      if (part.byteLength === 0 && this.#left > 0) return
+      offset += part.byteLength
+      this.#take(part)
     }
   }
 
@@ -92,19 +89,34 @@ export class FrameReader {
     return take
   }
 
-  #checkedLength(): number {
+  /** The header is whole, and `here` bytes after it have come. */
+  #open(here: number): void {
     const length = this.#view.getUint32(5)
     if (length > framePayloadBytesMax) throw violation(`a frame of ${length} bytes`)
-    if (frameTypeOf(this.#view.getUint8(0)) === undefined) throw violation(`frame type ${this.#view.getUint8(0)}`)
-    return length
+    const type = frameTypeOf(this.#view.getUint8(0))
+    if (type === undefined) throw violation(`frame type ${this.#view.getUint8(0)}`)
+    this.#type = type
+    this.#id = this.#view.getUint32(1)
+    this.#left = length
+    const inParts = type === frameType.chunk || (type === frameType.reply && here >= replyHeadBytes)
+    this.#whole = inParts || here >= length ? undefined : new Uint8Array(length)
   }
 
-  #emit(payload: Uint8Array): void {
-    this.#headerFill = 0
-    const type = frameTypeOf(this.#view.getUint8(0))
-    if (type !== undefined) this.#onFrame({ type, id: this.#view.getUint32(1), payload })
+  #take(part: Uint8Array): void {
+    const whole = this.#whole
+    whole?.set(part, whole.byteLength - this.#left)
+    this.#left -= part.byteLength
+    const over = this.#left === 0
+    if (over) this.#headerFill = 0
+    if (whole && !over) return
+    const type = this.#type
+    this.#type = frameType.chunk
+    this.#onFrame({ type, id: this.#id, payload: whole ?? part })
   }
 }
+
+/** What a reply says before its body begins. */
+const replyHeadBytes = 4
 
 function frameTypeOf(byte: number): FrameType | undefined {
   switch (byte) {

@@ -3,8 +3,8 @@
  * libp2p stream is made into one in `../node.ts`; the tests join two of them in memory.
  */
 export interface Pipe {
-  /** Takes `bytes` over (the caller must not touch them again). False: it is full, wait for `drained`. */
-  write(bytes: Uint8Array): boolean
+  /** Takes `pieces` over, in their order; nobody may write to them any more. False: it is full, wait for `drained`. */
+  write(pieces: Uint8Array[]): boolean
   /** Attaches the one user of this pipe; bytes that came before are delivered then. */
   attach(user: PipeUser): void
   /** Ends the pipe now; unsent bytes may be lost. `user.closed` follows. */

@@ -30,11 +30,15 @@ export interface Requests {
 }
 
 const timeoutMsDefault = 10_000
+/** How often a limit that waits while anything comes is extended at most. */
+const idleTimesMax = 10
 
 export function createRequests(deps: RequestsDeps): Requests {
   const handlers = new Map<string, RequestHandler>()
   const callers = new Map<PeerKey, Promise<Caller>>()
   const open = new Set<Caller | Server>()
+  /** When a part of a large reply came last. */
+  const movedMs = new Map<PeerKey, number>()
   let stopped: PeerError | undefined
 
   async function connect(peer: PeerKey): Promise<Caller> {
@@ -43,7 +47,9 @@ export function createRequests(deps: RequestsDeps): Requests {
       peer,
       pipe,
       heard: () => deps.heard(peer),
+      moved: () => movedMs.set(peer, performance.now()),
       closed: () => {
+        movedMs.delete(peer)
         callers.delete(peer)
         open.delete(caller)
       },
@@ -83,7 +89,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     async request(peer, protocol, body, options = {}) {
       if (stopped) throw stopped
       checkSize('request', protocol, body)
-      const limit = new Deadline(peer, protocol, options)
+      const limit = new Deadline(peer, protocol, options, () => movedMs.get(peer) ?? 0)
       try {
         return await limit.race(send(peer, protocol, body, limit.signal))
       } finally {
@@ -118,14 +124,21 @@ export function createRequests(deps: RequestsDeps): Requests {
 /** A request's time limit and its caller's signal, as one signal whose reason is a PeerError. */
 class Deadline {
   readonly #controller = new AbortController()
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout
   readonly #outer: AbortSignal | undefined
   readonly #onAbort: () => void
 
-  constructor(peer: PeerKey, protocol: string, { signal, timeoutMs = timeoutMsDefault }: RequestOptions) {
+  constructor(peer: PeerKey, protocol: string, options: RequestOptions, movedMs: () => number) {
+    const { signal, timeoutMs = timeoutMsDefault, untilIdle = false } = options
     this.#onAbort = () => this.#controller.abort(aborted(protocol, signal?.reason))
     this.#outer = signal
-    this.#timer = setTimeout(() => this.#controller.abort(timedOut(peer, protocol, timeoutMs)), timeoutMs)
+    const endMs = performance.now() + idleTimesMax * timeoutMs
+    const expire = () => {
+      const leftMs = untilIdle ? Math.min(endMs, movedMs() + timeoutMs) - performance.now() : 0
+      if (leftMs > 0) this.#timer = setTimeout(expire, leftMs)
+      else this.#controller.abort(timedOut(peer, protocol, timeoutMs))
+    }
+    this.#timer = setTimeout(expire, timeoutMs)
     if (signal?.aborted) this.#onAbort()
     else signal?.addEventListener('abort', this.#onAbort)
   }

@@ -13,6 +13,8 @@ export const window = {
   servedMax: 64,
   /** Requests waiting at the caller for credit. */
   waitingMax: 4096,
+  /** A reply of this size takes its time on a slow line. */
+  largeBytes: 16 * 1024,
   /** A protocol's name, in bytes. */
   protocolBytesMax: 128,
 } as const

@@ -43,11 +43,13 @@ export function pipePair(seed: number, holdBytes: number): PipePair {
       if (queue.length > 0) setImmediate(deliver)
     }
     return {
-      write(piece) {
+      write(pieces) {
         if (over) return false
         if (queue.length === 0) setImmediate(deliver)
-        if (piece.byteLength > 0) queue.push(piece)
-        bytes += piece.byteLength
+        for (const piece of pieces) {
+          if (piece.byteLength > 0) queue.push(piece)
+          bytes += piece.byteLength
+        }
         full = bytes >= holdBytes
         return !full
       },

@@ -21,7 +21,13 @@ const never = new AbortController().signal
 function ends(seed: number, handler: RequestHandler, holdBytes = 100_000) {
   const { near, far } = pipePair(seed, holdBytes)
   const closed: string[] = []
-  const caller = new Caller({ peer: 'far', pipe: near, heard: () => {}, closed: () => closed.push('caller') })
+  const caller = new Caller({
+    peer: 'far',
+    pipe: near,
+    heard: () => {},
+    moved: () => {},
+    closed: () => closed.push('caller'),
+  })
   const server = new Server({
     peer: 'near',
     pipe: far,
@@ -64,16 +70,28 @@ test('frames come out as they went in, however the bytes are cut', () => {
       }
     })
     const bytes = Buffer.concat(sent.map(each => frame(each.type, each.id, each.payload)))
-    const got: typeof sent = []
-    const reader = new FrameReader(({ type, id, payload }) => got.push({ type, id, payload: payload.slice() }))
+    // A body's bytes may come in parts: the first under the frame's type, the others as chunks.
+    const got: { type: number; id: number; parts: Uint8Array[] }[] = []
+    const reader = new FrameReader(({ type, id, payload }) => {
+      const last = got.at(-1)
+      const expected = sent[got.length - 1]?.payload.byteLength
+      const filled = last?.parts.reduce((sum, part) => sum + part.byteLength, 0) ?? 0
+      if (last && filled < expected) {
+        expect([type, id]).toEqual([frameType.chunk, last.id])
+        last.parts.push(payload.slice())
+      } else got.push({ type, id, parts: [payload.slice()] })
+    })
     for (let offset = 0; offset < bytes.length; ) {
       const take = 1 + random.int(random.pick([1, 9, 1000, 200_000]))
       reader.push(bytes.subarray(offset, offset + take))
       offset += take
     }
     expect(got.length).toBe(sent.length)
-    for (const [i, each] of sent.entries()) {
-      expect([got[i].type, got[i].id, Buffer.compare(got[i].payload, each.payload)]).toEqual([each.type, each.id, 0])
+    for (const [i, { type, id, payload }] of sent.entries()) {
+      expect([got[i].type, got[i].id, Buffer.concat(got[i].parts).equals(payload)]).toEqual([type, id, true])
+      if (type === frameType.reply && payload.byteLength >= 4) {
+        expect(got[i].parts[0].byteLength).toBeGreaterThanOrEqual(4)
+      } else if (type !== frameType.chunk) expect(got[i].parts.length).toBe(1)
     }
   }
 })
@@ -153,22 +171,22 @@ test('never more than the window is with the server', async () => {
 
 test('whoever breaks the rules loses the stream, and the handlers are told', async () => {
   const wrong: [string, (pipe: Pipe) => void][] = [
-    ['chunk of nothing', pipe => pipe.write(frame(frameType.chunk, 1, new Uint8Array(1)))],
-    ['an answer to a server', pipe => pipe.write(frame(frameType.reply, 1, new Uint8Array(4)))],
-    ['too large', pipe => pipe.write(frame(frameType.request, 1, head(2 ** 31, '/p')))],
-    ['no name', pipe => pipe.write(frame(frameType.request, 1, new Uint8Array(3)))],
-    ['a name beyond its frame', pipe => pipe.write(frame(frameType.request, 1, new Uint8Array([0, 0, 0, 0, 9])))],
-    ['twice the same', pipe => [1, 1].map(id => pipe.write(frame(frameType.request, id, head(5, '/p'))))],
-    ['more than announced', pipe => pipe.write(frame(frameType.request, 1, head(1, '/p', new Uint8Array(2))))],
+    ['chunk of nothing', pipe => pipe.write([frame(frameType.chunk, 1, new Uint8Array(1))])],
+    ['an answer to a server', pipe => pipe.write([frame(frameType.reply, 1, new Uint8Array(4))])],
+    ['too large', pipe => pipe.write([frame(frameType.request, 1, head(2 ** 31, '/p'))])],
+    ['no name', pipe => pipe.write([frame(frameType.request, 1, new Uint8Array(3))])],
+    ['a name beyond its frame', pipe => pipe.write([frame(frameType.request, 1, new Uint8Array([0, 0, 0, 0, 9]))])],
+    ['twice the same', pipe => [1, 1].map(id => pipe.write([frame(frameType.request, id, head(5, '/p'))]))],
+    ['more than announced', pipe => pipe.write([frame(frameType.request, 1, head(1, '/p', new Uint8Array(2)))])],
     [
       'beyond the credit in number',
       pipe => {
-        for (let id = 1; id <= window.requestsMax + 1; id++) pipe.write(frame(frameType.request, id, head(1, '/p')))
+        for (let id = 1; id <= window.requestsMax + 1; id++) pipe.write([frame(frameType.request, id, head(1, '/p'))])
       },
     ],
     [
       'beyond the credit in bytes',
-      pipe => [1, 2, 3].map(id => pipe.write(frame(frameType.request, id, head(4 * 1024 * 1024, '/p')))),
+      pipe => [1, 2, 3].map(id => pipe.write([frame(frameType.request, id, head(4 * 1024 * 1024, '/p'))])),
     ],
   ]
   for (const [what, misuse] of wrong) {
@@ -181,6 +199,6 @@ test('whoever breaks the rules loses the stream, and the handlers are told', asy
 
 test('a cancel for what is over is no offence', async () => {
   const { caller, near } = ends(1, async (_from, body) => body)
-  near.write(frame(frameType.cancel, 77, new Uint8Array(0)))
+  near.write([frame(frameType.cancel, 77, new Uint8Array(0))])
   expect(await caller.call('/p', new Uint8Array([4]), never)).toEqual(new Uint8Array([4]))
 })
