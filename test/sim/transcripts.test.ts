@@ -43,9 +43,9 @@ const scenarios: Record<string, Scenario> = {
   'late-result': {
     told: 'A worker stands still past its lease: others take its shards. Awake again it sends what it has, which counts once.',
     options: {
-      ...calm(2, 3, { shards: 9 }, { itemMs: 60 }),
+      ...calm(2, 3, { shards: 36 }, { itemMs: 60 }),
       silentMs: { min: 60_000, max: 60_000 },
-      acts: [{ do: 'pause', atMs: 500, peer: 2, forMs: 20_000 }],
+      acts: [{ do: 'pause', atMs: 500, peer: 2, forMs: 3300 }],
     },
   },
   'submitter-leaves': {

@@ -7,16 +7,28 @@ import { limits } from '../../base/limits.ts'
 import { adoptHead, wantManifests, wantSpec } from './fetches.ts'
 import { holdResult } from './keeping.ts'
 import { tell } from './outcome.ts'
-import { type Job, send, type Turn } from './state.ts'
+import { joinLanes, letGo, noteShardTime } from './scheduling.ts'
+import { allRead, type Job, send, type Turn } from './state.ts'
 import type { Event, ShardResult, StreamMessage } from './types.ts'
 
 /** Fetches of spec or manifests that may fail in a row before the leases that need them are given back. */
 const fetchFailuresMax = 6
 
+/** No leader may bind a shard for longer, whatever it says. */
+const leaseMsMax = 120_000
+
+/** As many renewals to a lease as the usual settings have, whatever its term. */
+const renewMs = ({ config }: Turn, job: Job) =>
+  (Math.max(job.leaseMs, config.leaseMs) * config.renewMs) / config.leaseMs
+
 /** Under the leader's ballot, which was already accepted. */
 export function onGrant(turn: Turn, job: Job, from: PeerKey, message: StreamMessage & { type: 'grant' }): void {
   adoptHead(job, message.manifest, false, from)
-  if (job.held.size === 0) job.renewDueMs = turn.nowMs + turn.config.renewMs
+  job.leaseMs = Math.min(Math.max(message.leaseMs, turn.config.leaseMs), leaseMsMax)
+  if (job.held.size === 0) {
+    job.renewDueMs = turn.nowMs + renewMs(turn, job)
+    joinLanes(turn, job)
+  }
   for (const shard of message.shards) {
     // A result that is here already needs no computing: the leader lost it, or never heard.
     if (job.results.has(shard)) job.unacked.set(shard, turn.nowMs)
@@ -26,16 +38,13 @@ export function onGrant(turn: Turn, job: Job, from: PeerKey, message: StreamMess
   sendResults(turn, job)
 }
 
-/** Hands to the driver what was leased, as soon as spec and manifest say what it is. */
+/** Asks for whatever the leased shards wait for, and lets the ready ones take their turn. */
 export function startHeld(turn: Turn, job: Job): void {
-  let waiting = false
-  for (const [shard, running] of job.held) {
-    if (running) continue
-    if (job.specKnown && shard < job.items.length) {
-      job.held.set(shard, true)
-      turn.effects.push({ type: 'run', job: job.id, shard })
-    } else waiting = true
-  }
+  if (job.held.size === job.running) return
+  turn.schedule = true
+  if (job.specKnown && allRead(job)) return
+  let waiting = !job.specKnown
+  for (const [shard, running] of job.held) waiting ||= !running && shard >= job.items.length
   if (!waiting) return
   wantSpec(turn, job)
   wantManifests(turn, job)
@@ -43,9 +52,7 @@ export function startHeld(turn: Turn, job: Job): void {
 
 export function onRevoke(turn: Turn, job: Job, message: StreamMessage & { type: 'revoke' }): void {
   for (const shard of message.shards) {
-    const running = job.held.get(shard)
-    job.held.delete(shard)
-    if (running) turn.effects.push({ type: 'abandon', job: job.id, shard })
+    if (letGo(turn, job, shard)) turn.effects.push({ type: 'abandon', job: job.id, shard })
   }
 }
 
@@ -55,14 +62,16 @@ export function onResultsAck(job: Job, message: StreamMessage & { type: 'results
 
 /** A shard is computed; its block is in the store before this event. */
 export function onRan(turn: Turn, job: Job, event: Event & { type: 'ran' }): void {
-  job.held.delete(event.result.shard)
+  letGo(turn, job, event.result.shard)
+  noteShardTime(job, event.elapsedMs)
   holdResult(turn, job, event.result)
   job.unacked.set(event.result.shard, turn.nowMs)
   sendResults(turn, job)
 }
 
 export function onRunFailed(turn: Turn, job: Job, event: Event & { type: 'run-failed' }): void {
-  if (!job.held.delete(event.shard)) return
+  if (!job.held.has(event.shard)) return
+  letGo(turn, job, event.shard)
   giveBack(turn, job, event.shard, event.reason, event.retryable)
 }
 
@@ -91,13 +100,13 @@ export function giveBackWaiting(turn: Turn, job: Job): void {
     fetch.failures = 0
     for (const [shard, running] of job.held) {
       if (running) continue
-      job.held.delete(shard)
+      letGo(turn, job, shard)
       giveBack(turn, job, shard, `could not fetch the job's ${what}`, true)
     }
   }
 }
 
-/** Sends the results that are due. The blocks travel with them; an acknowledgement is waited for as long as a lease. */
+/** Sends the results that are due. The blocks travel with them; an acknowledgement is waited for, `ackMs` long. */
 export function sendResults(turn: Turn, job: Job): void {
   if (job.ballot.counter === 0) return
   const results: ShardResult[] = []
@@ -105,7 +114,7 @@ export function sendResults(turn: Turn, job: Job): void {
     if (dueMs > turn.nowMs || results.length >= limits.messageShardsMax) continue
     const result = job.results.get(shard)
     if (!result) continue
-    job.unacked.set(shard, turn.nowMs + turn.config.leaseMs)
+    job.unacked.set(shard, turn.nowMs + turn.config.ackMs)
     results.push(result)
   }
   if (results.length === 0) return
@@ -122,7 +131,7 @@ export function tickAssignee(turn: Turn, job: Job): void {
   startHeld(turn, job)
   sendResults(turn, job)
   if (job.held.size + job.unacked.size === 0 || turn.nowMs < job.renewDueMs || job.ballot.counter === 0) return
-  job.renewDueMs = turn.nowMs + turn.config.renewMs
+  job.renewDueMs = turn.nowMs + renewMs(turn, job)
   const shards = [...job.held.keys(), ...job.unacked.keys()].slice(0, limits.messageShardsMax)
   send(turn, job.ballot.peer, { type: 'renew', job: job.id, ballot: job.ballot, shards })
 }

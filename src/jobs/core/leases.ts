@@ -1,10 +1,11 @@
 /**
  * Who computes what. Credit follows each assignee's measured rate in this job, so that about `creditMs` of work waits at
- * it, and never less than one shard more than it has lanes, so that no lane idles while the next shard arrives. Near the
- * end nobody holds more than its fair share, and an idle peer doubles up on the oldest lease.
+ * it, and never less than its driver takes at once, so that no lane idles while the next shard arrives and no job of lower
+ * priority slips in. Near the end nobody holds more than its fair share, and an idle peer doubles up on the oldest lease.
  */
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
+import { leaseTermMs } from './config.ts'
 import { type AssigneeFacts, type Job, type LeaderRole, type Lease, type PeerFacts, send, type Turn } from './state.ts'
 
 /** No shard is leased to more peers than this at once. */
@@ -34,7 +35,7 @@ export function assigneeFacts(leader: LeaderRole, peer: PeerKey): AssigneeFacts 
 /** Notes that `peer` works on the shard; its lease is renewed if it has one. False when enough others do. */
 export function lease(turn: Turn, leader: LeaderRole, shard: number, peer: PeerKey): boolean {
   const leases = leader.leases.get(shard) ?? []
-  const expiresMs = turn.nowMs + turn.config.leaseMs
+  const expiresMs = turn.nowMs + leaseTermMs(turn.config, turn.state.peers.size)
   const mine = leases.find(one => one.peer === peer)
   if (mine) {
     mine.expiresMs = expiresMs
@@ -119,7 +120,7 @@ function creditShards(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, f
   const rate = leader.assignees.get(peer)?.itemsPerSecond || facts.itemsPerSecond
   const itemsPerShard = job.itemsTotal / Math.max(1, job.items.length)
   const byRate = itemsPerShard > 0 ? Math.ceil((rate * turn.config.creditMs) / 1000 / itemsPerShard) : 0
-  return Math.min(Math.max(facts.slots + 1, byRate), limits.messageShardsMax)
+  return Math.min(Math.max(facts.slots * turn.config.aheadPerSlot, byRate), limits.messageShardsMax)
 }
 
 /** Grants whatever may be granted to everyone, or to `only`. */
@@ -188,7 +189,7 @@ function grant(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, shards: 
     job: job.id,
     ballot: leader.ballot,
     shards,
-    leaseMs: turn.config.leaseMs,
+    leaseMs: leaseTermMs(turn.config, turn.state.peers.size),
     manifest: job.known,
   })
 }

@@ -40,7 +40,9 @@ export function finish(turn: Turn, job: Job, outcome: JobOutcome, announce: bool
   job.offer = undefined
   job.specFetch = undefined
   job.manifestFetch = undefined
+  if (job.held.size > 0) turn.schedule = true
   job.held.clear()
+  job.running = 0
   job.unacked.clear()
   job.results.clear()
   job.retries.clear()

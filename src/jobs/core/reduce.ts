@@ -13,7 +13,9 @@ import { failJob, onMerged, onResultLost } from './merging.ts'
 import { onMessage, onSendFailed } from './messages.ts'
 import { hastenRetries, tickEnded, tickRetries } from './outcome.ts'
 import { declineOffer, endByOwner, onCandidateDown, submit, takeOffer, tellLeader, tickOwner } from './owner.ts'
+import { prefetch } from './prefetch.ts'
 import { forgetOld, runningJob } from './registry.ts'
+import { schedule } from './scheduling.ts'
 import type { Job, State, Turn } from './state.ts'
 import { suspect, tickSuccession } from './succession.ts'
 import type { CoreConfig, Effect, Event } from './types.ts'
@@ -29,8 +31,17 @@ export { view, views } from './view.ts'
  */
 export function reduce(config: CoreConfig, state: State, event: Event): { state: State; effects: Effect[] } {
   passTime(state, event.nowMs)
-  const turn: Turn = { config, state, nowMs: state.nowMs, effects: [], changed: new Set(), brought: new Map() }
+  const turn: Turn = {
+    config,
+    state,
+    nowMs: state.nowMs,
+    effects: [],
+    changed: new Set(),
+    schedule: false,
+    brought: new Map(),
+  }
   call(turn, event.type, event)
+  if (turn.schedule) schedule(turn)
   keepFirst(turn, jobOf(event, state))
   for (const job of turn.changed) turn.effects.push({ type: 'changed', job })
   return { state, effects: turn.effects }
@@ -72,6 +83,7 @@ const handlers: Handlers = {
     if (!known && peers.size >= limits.peersMax) return
     const lawful = (value: number) => (value > 0 && Number.isFinite(value) ? value : 0)
     peers.set(event.peer, { itemsPerSecond: lawful(event.itemsPerSecond), slots: Math.floor(lawful(event.slots)) })
+    turn.schedule = true
     if (known) return
     for (const job of jobs.values()) {
       hastenRetries(turn, job, event.peer)
@@ -157,6 +169,7 @@ function tickJob(turn: Turn, job: Job): void {
   }
   if (!job.outcome) tickOwner(turn, job)
   if (job.outcome) return
+  prefetch(turn, job)
   tickAssignee(turn, job)
   tickSuccession(turn, job)
 }

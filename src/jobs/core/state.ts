@@ -147,8 +147,14 @@ export interface Job {
   itemsTotal: number
   /** Results whose blocks this peer holds. */
   results: Map<number, ShardResult>
-  /** Shards leased to this peer and not computed yet; true once handed to the driver. */
+  /** Shards leased to this peer and not computed yet; true once handed to the driver, which `running` counts. */
   held: Map<number, boolean>
+  running: number
+  /** Lane time that this job was given here, by estimate, for fair sharing; and what one of its shards takes. */
+  usedMs: number
+  shardMs: number
+  /** The term of this peer's leases: by it, it renews. */
+  leaseMs: number
   /** Results not acknowledged by the leader, and when to send them (again). */
   unacked: Map<number, number>
   renewDueMs: number
@@ -192,6 +198,8 @@ export interface Turn {
   nowMs: number
   effects: Effect[]
   changed: Set<JobId>
+  /** True when lanes may be free or shards may wait for one. */
+  schedule: boolean
   /** Results that this step brought here, by job: kept before anything else is done. */
   brought: Map<JobId, ShardResult[]>
 }
@@ -219,6 +227,10 @@ export function newJob(id: JobId, nowMs: number, owner?: PeerKey): Job {
     itemsTotal: 0,
     results: new Map(),
     held: new Map(),
+    running: 0,
+    usedMs: 0,
+    shardMs: 0,
+    leaseMs: 0,
     unacked: new Map(),
     renewDueMs: 0,
     inventoryDueMs: Number.POSITIVE_INFINITY,

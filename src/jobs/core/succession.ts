@@ -10,6 +10,7 @@ import { compareBallots } from './ballots.ts'
 import { adoptHead, wantManifests, wantSpec } from './fetches.ts'
 import { becomeLeader, stepDown } from './leader.ts'
 import { absorb } from './outcome.ts'
+import { prefetch } from './prefetch.ts'
 import { rankPeers } from './ranking.ts'
 import { ensureJob } from './registry.ts'
 import { type Job, send, type Turn } from './state.ts'
@@ -114,6 +115,7 @@ export function onDigest(turn: Turn, from: PeerKey, message: Digest): void {
   adoptHead(job, message.manifest, message.complete, from)
   keepSeen(turn, job, message)
   noteLag(turn, job, message)
+  prefetch(turn, job)
 }
 
 /** A stale digest is answered at most once in `digestMs`: many peers hear it. */

@@ -216,17 +216,25 @@ export interface CoreConfig {
   leaseMs: number
   /** An assignee renews this often. Three renewals fit into a lease, so that two may be lost. */
   renewMs: number
+  /** Leases and renewals are stretched where there are so many peers that a leader would hear more than this. */
+  renewalsPerSecondMax: number
+  /** A result that was delivered and not acknowledged in this time is sent again. Longer than a slow link needs. */
+  ackMs: number
   /** A digest goes out this often while a job runs; a leader silent for `leaderSilenceMs` is suspected. */
   digestMs: number
   leaderSilenceMs: number
   /** The r-th ranked candidate waits r times this long before it claims, so that claims rarely collide. */
   claimStaggerMs: number
+  /** So many candidates fetch spec and manifests ahead, to be able to lead when everyone who reads them is gone. */
+  candidatesMax: number
   /** A new leader waits this long for inventories before it leases what nobody mentioned. */
   inventoryMs: number
   /** An owner waits this long for an answer to its offer before it asks the next candidate. */
   offerMs: number
   /** A leader keeps about this much work queued at each assignee: enough to hide a round trip. */
   creditMs: number
+  /** Shards handed to the driver for each of its slots: one computes, the others' inputs arrive. The rest waits in the core, where priorities still apply. */
+  aheadPerSlot: number
   /** A shard that failed on this many attempts fails its job. */
   attemptsMax: number
   /** Ended jobs are remembered this long, so that a peer back from absence learns of the end. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { corePeer, head, job, only, result, sent } from './harness.ts'
+import { corePeer, digest, head, job, only, result, sent } from './harness.ts'
 
 const ballot = { counter: 1, peer: 'lead' }
 const grant = (...shards: number[]) =>
@@ -35,7 +35,13 @@ describe('granted shards', () => {
   test('are renewed with results on their way, and no longer once all is acknowledged', () => {
     const peer = ready(0, 1)
     peer.feed(ran(0))
-    expect(sent(peer.wait(peer.config.renewMs), 'renew')).toMatchObject([{ to: 'lead', message: { shards: [1, 0] } }])
+    const alive = () => peer.hear('lead', digest(ballot, 'own'))
+    alive()
+    // The grant's lease is longer than the usual one, and so is the time between renewals.
+    const renewMs = (grant().leaseMs * peer.config.renewMs) / peer.config.leaseMs
+    const early = [...peer.wait(renewMs / 2), ...alive(), ...peer.wait(renewMs / 2 - 100), ...alive()]
+    expect(sent(early, 'renew')).toEqual([])
+    expect(sent(peer.wait(200), 'renew')).toMatchObject([{ to: 'lead', message: { shards: [1, 0] } }])
     peer.feed(ran(1))
     peer.hear('lead', { type: 'results-ack', job, ballot, shards: [0, 1] })
     expect(sent(peer.wait(20_000), 'results')).toEqual([])

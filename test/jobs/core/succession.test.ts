@@ -60,10 +60,12 @@ describe('claiming', () => {
   test('who does not have the spec fetches it first', () => {
     const peer = corePeer('me')
     peer.up('lead')
-    peer.hear('lead', digest(old, 'own'))
     peer.up('own')
-    const effects = peer.down('lead')
-    expect(only(effects, 'fetch-spec')).toMatchObject([{ from: 'own' }])
+    const effects = peer.hear('lead', digest(old, 'own'))
+    expect(only(effects, 'fetch-spec')).toMatchObject([{ from: 'lead' }])
+    peer.feed({ type: 'fetch-failed', job, what: 'spec' })
+    effects.push(...peer.down('lead'), ...peer.wait(1000))
+    expect(only(effects, 'fetch-spec').at(-1)).toMatchObject({ from: 'own' })
     expect(sent(effects, 'claim')).toEqual([])
     expect(sent([...peer.spec('own'), ...peer.wait(3000)], 'claim').length).toBeGreaterThan(0)
   })
@@ -182,7 +184,7 @@ describe('a higher ballot', () => {
     const effects = peer.hear('zebra', digest(tie, 'own'))
     expect(only(effects, 'merge-drop')).toMatchObject([{ ballot: { counter: 1, peer: 'me' } }])
     expect(sent(effects, 'inventory')).toMatchObject([{ to: 'zebra', message: { results: [{ shard: 0 }] } }])
-    expect(only(peer.wait(3000), 'gossip')).toEqual([])
+    expect(only(peer.wait(peer.config.leaderSilenceMs - 100), 'gossip')).toEqual([])
   })
 
   test('a lower one is refused, once in digestMs for gossip', () => {
