@@ -11,12 +11,13 @@ const arrows: Record<string, string[]> = {
   base: [],
   compute: ['base'],
   data: ['base'],
+  learn: ['base', 'compute', 'data'],
   'jobs/core': ['base'],
-  jobs: ['base', 'compute', 'data', 'jobs/core'],
+  jobs: ['base', 'compute', 'data', 'learn', 'jobs/core'],
   mesh: ['base'],
-  peer: ['base', 'compute', 'data', 'jobs', 'jobs/core', 'mesh'],
-  api: ['base', 'compute', 'data', 'jobs', 'jobs/core', 'mesh', 'peer'],
-  cli: ['base', 'compute', 'data', 'jobs', 'jobs/core', 'mesh', 'peer', 'api'],
+  peer: ['base', 'compute', 'data', 'learn', 'jobs', 'jobs/core', 'mesh'],
+  api: ['base', 'compute', 'data', 'learn', 'jobs', 'jobs/core', 'mesh', 'peer'],
+  cli: ['base', 'compute', 'data', 'learn', 'jobs', 'jobs/core', 'mesh', 'peer', 'api'],
   web: ['base', 'api'],
 }
 

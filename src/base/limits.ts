@@ -52,4 +52,18 @@ export const limits = {
   peersMax: 4096,
   /** Batches that one program has under way on a GPU; more only hold memory. */
   gpuBatchesMax: 4,
+  /** Columns of a table, and features of a trained model. */
+  tableColumnsMax: 16_384,
+  /** Rows of one shard of a table. */
+  tableShardRowsMax: 1_048_576,
+  /** Values of one shard of a table: 256 MiB of float32. */
+  tableShardValuesMax: 64 * MiB,
+  /** Characters of one cell of a table. */
+  cellCharsMax: 65_536,
+  /** Clusters, components or principal directions of one model. */
+  componentsMax: 4096,
+  /** Rounds of one training. */
+  roundsMax: 100_000,
+  /** Float64 values of one training's parameters, and of one partial sum: 128 MiB. */
+  learnValuesMax: 16 * MiB,
 } as const

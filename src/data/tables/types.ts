@@ -1,0 +1,26 @@
+/** A table as training sees it: float32 features row by row, in shards, and one column of labels beside them. */
+
+/** What a row belongs to, as text, or the number that it should give. */
+export type LabelColumn =
+  | {
+      kind: 'class'
+      /** Distinct labels of this shard, in the order of their first row. */
+      names: readonly string[]
+      /** By row, a place in `names`. */
+      codes: Uint32Array
+    }
+  | { kind: 'number'; values: Float64Array }
+
+/** So many neighbouring rows of a table. */
+export interface TableShard {
+  /** Place among the shards, from 0. */
+  index: number
+  /** Place of the first row among all rows of the table. */
+  firstRow: number
+  rows: number
+  /** Names of the features. */
+  columns: readonly string[]
+  /** [rows, columns.length], no NaN. */
+  x: Float32Array
+  label?: LabelColumn
+}

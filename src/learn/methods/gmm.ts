@@ -1,0 +1,283 @@
+/**
+ * A mixture of normal densities by expectation and maximisation.
+ *
+ * Each round: every row's responsibilities under the parameters, then the parameters that are best for these. A shard's
+ * partial: sums of responsibilities, of rows and of products weighed by them, and the log-likelihood.
+ * Numerics: the quadratic form centred, in float32 (squared-distance.ts, or (x - mean) times a factor of the precision);
+ * responsibilities by softmax, whose maximum is taken off first; products of rows centred too (`full`: at the component's
+ * mean, else at the table's). Factorisations on the host in float64.
+ * Source: Dempster, Laird and Rubin, 1977; regularised as scikit-learn's GaussianMixture, to whose results it is held.
+ */
+import type { TableShard } from '../../data/tables/types.ts'
+import type { Arrays, Layout } from '../arrays.ts'
+import { addBlocks, addInnerBlocks, chunkLength, type Engine, eachChunk } from '../device/engine.ts'
+import { type Method, programKey, type Setting, type Update } from '../method.ts'
+import { badOption, type OptionsOf } from '../options.ts'
+import { toMethod, transformInputs } from '../transform.ts'
+import { densityInputs, densityProgram } from './gmm-density.ts'
+import { kmeans } from './kmeans.ts'
+
+export type Mixture = Setting<OptionsOf<'gmm'>>
+
+/** Lloyd's rounds before the first of the mixture's own. */
+const lloydRoundsMax = 20
+/** Rounds without a better likelihood after which there is none to come. */
+const staleMax = 15
+/** The arrays of the k-means that finds the first means. */
+const prefix = 'init.'
+
+export const gmm: Method<OptionsOf<'gmm'>> = {
+  objective: { name: 'mean log-likelihood', falls: false },
+  parameterLayout: setting => ({
+    weights: setting.options.k,
+    means: setting.options.k * setting.summary.features,
+    covariances: covarianceLength(setting),
+    likelihood: 1,
+    /** The best log-likelihood so far, and the rounds since it was reached. */
+    best: 1,
+    stale: 1,
+    /** Rounds in a row that changed it less than the tolerance. */
+    calm: 1,
+    /** Rounds of k-means left to do, at most; 0: the mixture's own rounds. */
+    starting: 1,
+    ...(setting.options.init === 'kmeans' && prefixed(kmeans.parameterLayout(clustering(setting)))),
+  }),
+  partialLayout: setting => ({
+    counts: setting.options.k,
+    sums: setting.options.k * setting.summary.features,
+    products: productLength(setting),
+    likelihood: 1,
+    ...(setting.options.init === 'kmeans' && prefixed(kmeans.partialLayout(clustering(setting)))),
+  }),
+  start,
+  async partial(setting, engine, parameters, shard, round) {
+    const starting = parameters.starting[0] > 0
+    const own = starting ? emptySums(setting) : await expectation(setting, engine, parameters, shard)
+    if (setting.options.init !== 'kmeans') return own
+    const nested = clustering(setting)
+    const clusters = starting
+      ? await kmeans.partial(nested, engine, unprefixed(parameters), shard, round)
+      : emptyOf(kmeans.partialLayout(nested))
+    return { ...own, ...prefixed(clusters) }
+  },
+  merge(a, b) {
+    const merged: Record<string, Float64Array> = {}
+    for (const name of ['counts', 'sums', 'products', 'likelihood']) {
+      merged[name] = a[name].map((value, i) => value + b[name][i])
+    }
+    const clusters = unprefixed(a)
+    if (!kmeans.merge || clusters.keys === undefined) return merged
+    return { ...merged, ...prefixed(kmeans.merge(clusters, unprefixed(b))) }
+  },
+  update(setting, parameters, merged, round) {
+    return parameters.starting[0] > 0
+      ? cluster(setting, parameters, merged, round)
+      : maximisation(setting, parameters, merged)
+  },
+  model: ({ options }, { weights, means, covariances }) => ({
+    kind: 'gmm',
+    k: options.k,
+    covariance: options.covariance,
+    weights,
+    means,
+    covariances,
+  }),
+}
+
+function covarianceLength({ options, summary }: Mixture): number {
+  const d = summary.features
+  return { full: options.k * d * d, tied: d * d, diag: options.k * d, spherical: options.k }[options.covariance]
+}
+
+/** Sums of products: by component, together, or of each feature with itself. */
+export function productLength({ options, summary }: Mixture): number {
+  const d = summary.features
+  const { covariance, k } = options
+  return covariance === 'full' ? k * d * d : covariance === 'tied' ? d * d : k * d
+}
+
+function clustering({ options, summary, transform }: Mixture): Setting<OptionsOf<'kmeans'>> {
+  const { k, divide, standardise, seed } = options
+  const init = 'k-means||' as const
+  const inner = { method: 'kmeans', k, divide, standardise, seed, init, tolerance: 1e-4, roundsMax: 300 } as const
+  return { options: inner, summary, transform }
+}
+
+function prefixed<T>(named: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(named).map(([name, value]) => [prefix + name, value]))
+}
+
+function unprefixed(named: Arrays): Arrays {
+  const own = Object.entries(named).filter(([name]) => name.startsWith(prefix))
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]))
+}
+
+function emptyOf(layout: Layout): Arrays {
+  return Object.fromEntries(
+    Object.entries(layout).map(([name, length]) => [
+      name,
+      // As a reservoir writes empty slots.
+      new Float64Array(length).fill(name === 'keys' ? Number.POSITIVE_INFINITY : 0),
+    ]),
+  )
+}
+
+function start(setting: Mixture): Arrays {
+  const { options, summary, transform } = setting
+  const { k, covariance, init } = options
+  const d = summary.features
+  if (k > summary.rows) throw badOption('k', `is ${k}, more than the ${summary.rows} rows there are`)
+  const means = new Float64Array(k * d)
+  if (init !== 'kmeans') {
+    if (init.length !== k || init.some(row => row.length !== d)) {
+      throw badOption('init', `must be ${k} means of ${d} features`)
+    }
+    init.forEach((row, i) => {
+      means.set(toMethod(transform, row), i * d)
+    })
+  }
+  return {
+    weights: new Float64Array(k).fill(1 / k),
+    means,
+    covariances: sphericalCovariances(covariance, k, d, 1),
+    likelihood: Float64Array.of(Number.NEGATIVE_INFINITY),
+    best: Float64Array.of(Number.NEGATIVE_INFINITY),
+    stale: new Float64Array(1),
+    calm: new Float64Array(1),
+    starting: Float64Array.of(init === 'kmeans' ? lloydRoundsMax : 0),
+    ...(init === 'kmeans' && prefixed(kmeans.start(clustering(setting)))),
+  }
+}
+
+/** Every covariance `variance` times the identity. */
+function sphericalCovariances(kind: OptionsOf<'gmm'>['covariance'], k: number, d: number, variance: number) {
+  if (kind === 'spherical') return new Float64Array(k).fill(variance)
+  if (kind === 'diag') return new Float64Array(k * d).fill(variance)
+  const matrices = new Float64Array((kind === 'full' ? k : 1) * d * d)
+  for (let at = 0; at < matrices.length; at += d * d) {
+    for (let i = 0; i < d; i++) matrices[at + i * (d + 1)] = variance
+  }
+  return matrices
+}
+
+function emptySums(setting: Mixture): Arrays {
+  const { options, summary } = setting
+  return {
+    counts: new Float64Array(options.k),
+    sums: new Float64Array(options.k * summary.features),
+    products: new Float64Array(productLength(setting)),
+    likelihood: new Float64Array(1),
+  }
+}
+
+async function expectation(setting: Mixture, engine: Engine, parameters: Arrays, shard: TableShard): Promise<Arrays> {
+  const { options, summary, transform } = setting
+  const { k, covariance } = options
+  const d = summary.features
+  const sums = emptySums(setting)
+  const full = covariance === 'full'
+  // Of `full`: each row less each mean, that times a factor, and that weighed.
+  const length = chunkLength(engine, shard.rows, full ? 3 * k * d + 4 * k : 3 * d + 4 * k)
+  const inputs = { ...transformInputs(transform), ...densityInputs(setting, parameters) }
+  const key = programKey(setting, covariance, k, length)
+  await eachChunk(
+    { x: shard.x, rows: shard.rows, features: d },
+    length,
+    ({ x, mask }) => engine.run(key, () => densityProgram(setting, length), { ...inputs, x, mask }),
+    (chunk, outputs) => {
+      let likelihood = 0
+      // The logarithm of a sum of exponentials: the largest, less the logarithm of its share.
+      for (let r = 0; r < chunk.rows; r++) likelihood += outputs.best[r] - Math.log(outputs.share[r])
+      sums.likelihood[0] += likelihood
+      if (full) {
+        addInnerBlocks(sums.counts, outputs.counts, k, 1)
+        addInnerBlocks(sums.sums, outputs.sums, k, d)
+        addInnerBlocks(sums.products, outputs.products, k, d * d)
+      } else {
+        addBlocks(sums.counts, outputs.counts)
+        addBlocks(sums.sums, outputs.sums)
+        addBlocks(sums.products, outputs.products)
+      }
+    },
+  )
+  return sums
+}
+
+/** One round of k-means; the last one makes the first parameters. */
+function cluster(setting: Mixture, parameters: Arrays, merged: Arrays, round: number): Update {
+  const { options, summary } = setting
+  const nested = clustering(setting)
+  const { arrays, done, objective } = kmeans.update(nested, unprefixed(parameters), unprefixed(merged), round)
+  // Drawing candidates does not count; their rounds have no objective yet.
+  const left = done ? 0 : parameters.starting[0] - (Number.isFinite(objective) ? 1 : 0)
+  const next = { ...parameters, ...prefixed(arrays), starting: Float64Array.of(left) }
+  if (left > 0) return { arrays: next, objective: Number.NaN, done: false }
+  const d = summary.features
+  const means = arrays.centers.slice(0, options.k * d)
+  const variance = arrays.inertia[0] / (summary.rows * d) + options.regCovar
+  const covariances = sphericalCovariances(options.covariance, options.k, d, variance)
+  return { arrays: { ...next, means, covariances }, objective: Number.NaN, done: false }
+}
+
+function maximisation(setting: Mixture, parameters: Arrays, merged: Arrays): Update {
+  const { options, summary } = setting
+  const likelihood = merged.likelihood[0] / summary.rows
+  // So that a component that nothing belongs to divides by something.
+  const counts = merged.counts.map(count => count + 10 * Number.EPSILON)
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  const weights = counts.map(count => count / total)
+  const { means, covariances } = moments(setting, parameters, merged, counts)
+  const change = Math.abs(likelihood - parameters.likelihood[0])
+  // A change may be small by chance where the tolerance is below what float32 rounds a likelihood by.
+  const calm = change < options.tolerance ? parameters.calm[0] + 1 : 0
+  const calmMin = options.tolerance < 1e-6 * Math.max(1, Math.abs(likelihood)) ? 3 : 1
+  // Rounding in float32 moves a likelihood for ever by more than a fine tolerance: then a best that stays ends it.
+  const better = likelihood > parameters.best[0] + options.tolerance
+  const stale = better ? 0 : parameters.stale[0] + 1
+  const best = better ? likelihood : parameters.best[0]
+  return {
+    arrays: {
+      ...{ ...parameters, weights, means, covariances, likelihood: Float64Array.of(likelihood) },
+      ...{ best: Float64Array.of(best), stale: Float64Array.of(stale), calm: Float64Array.of(calm) },
+    },
+    objective: likelihood,
+    done: calm >= calmMin || stale >= staleMax,
+  }
+}
+
+function moments(setting: Mixture, parameters: Arrays, merged: Arrays, counts: Float64Array) {
+  const { options, summary } = setting
+  const { k, covariance, regCovar } = options
+  const d = summary.features
+  const means = merged.sums.map((sum, at) => sum / counts[Math.floor(at / d)])
+  const products = merged.products
+  if (covariance === 'full') {
+    // Sums and products are of differences from the float32 means that the device had.
+    const covariances = products.map((product, at) => {
+      const [c, i, j] = [Math.floor(at / (d * d)), Math.floor(at / d) % d, at % d]
+      return product / counts[c] - means[c * d + i] * means[c * d + j] + (i === j ? regCovar : 0)
+    })
+    return { means: means.map((off, at) => Math.fround(parameters.means[at]) + off), covariances }
+  }
+  if (covariance === 'tied') {
+    const total = counts.reduce((sum, count) => sum + count, 0)
+    const covariances = products.map((product, at) => {
+      const [i, j] = [Math.floor(at / d), at % d]
+      let between = 0
+      for (let c = 0; c < k; c++) between += counts[c] * means[c * d + i] * means[c * d + j]
+      return (product - between) / total + (i === j ? regCovar : 0)
+    })
+    return { means, covariances }
+  }
+  const variances = products.map((product, at) => {
+    const spread = product / counts[Math.floor(at / d)] - means[at] ** 2
+    return Math.max(0, spread) + regCovar
+  })
+  if (covariance === 'diag') return { means, covariances: variances }
+  const covariances = Float64Array.from({ length: k }, (_, c) => {
+    let sum = 0
+    for (let i = 0; i < d; i++) sum += variances[c * d + i]
+    return sum / d
+  })
+  return { means, covariances }
+}

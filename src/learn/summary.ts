@@ -1,0 +1,139 @@
+/**
+ * What a table is like: rows, and for each column its mean, spread and bounds; the labels that occur. Every training
+ * begins with it, and no method reads the data for it again.
+ *
+ * Numerics: float64; two passes over a shard, and pairs of shards joined by Chan, Golub and LeVeque's formula (1979), which
+ * loses nothing where a mean is far larger than its spread.
+ */
+import { PeerError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { TableShard } from '../data/tables/types.ts'
+import type { Arrays } from './arrays.ts'
+
+/** Labels that occur, with their rows. */
+export type ClassCounts = ReadonlyMap<string, number>
+
+export interface Moments {
+  /** rows [1]; mean, squares (sum of squared differences from the mean), low, high [columns]; the last column is a label that is a number. */
+  arrays: Arrays
+  classes: ClassCounts | undefined
+}
+
+export interface Summary {
+  rows: number
+  features: number
+  columns: readonly string[]
+  /** [features], and so on. */
+  mean: Float64Array
+  /** Sums of squared differences from the mean. */
+  squares: Float64Array
+  low: Float64Array
+  high: Float64Array
+  label: { kind: 'none' } | { kind: 'class'; names: readonly string[]; counts: readonly number[] } | NumberLabel
+}
+
+export interface NumberLabel {
+  kind: 'number'
+  mean: number
+  squares: number
+}
+
+/** Names of the arrays of `Moments` that have a value for each column. */
+export const momentNames = ['mean', 'squares', 'low', 'high'] as const
+
+/** One pass for the means, one for the squares. */
+export function momentsOf(shard: TableShard): Moments {
+  const { rows, x, label } = shard
+  const features = shard.columns.length
+  const numbers = label?.kind === 'number' ? label.values : undefined
+  const columns = features + (numbers ? 1 : 0)
+  const [mean, squares] = [new Float64Array(columns), new Float64Array(columns)]
+  const low = new Float64Array(columns).fill(Number.POSITIVE_INFINITY)
+  const high = new Float64Array(columns).fill(Number.NEGATIVE_INFINITY)
+  const at = (row: number, column: number) =>
+    numbers && column === features ? numbers[row] : x[row * features + column]
+  for (let row = 0; row < rows; row++) {
+    for (let c = 0; c < columns; c++) {
+      const value = at(row, c)
+      mean[c] += value
+      if (value < low[c]) low[c] = value
+      if (value > high[c]) high[c] = value
+    }
+  }
+  for (let c = 0; c < columns; c++) mean[c] /= Math.max(1, rows)
+  for (let row = 0; row < rows; row++) {
+    for (let c = 0; c < columns; c++) squares[c] += (at(row, c) - mean[c]) ** 2
+  }
+  return { arrays: { rows: Float64Array.of(rows), mean, squares, low, high }, classes: countClasses(shard) }
+}
+
+function countClasses({ label }: TableShard): ClassCounts | undefined {
+  if (label?.kind !== 'class') return undefined
+  const counts = new Array<number>(label.names.length).fill(0)
+  for (const code of label.codes) counts[code]++
+  return new Map(label.names.map((name, i) => [name, counts[i]]))
+}
+
+/** @throws PeerError TABLE_TOO_MANY_CLASSES */
+export function mergeMoments(a: Moments, b: Moments): Moments {
+  const [na, nb] = [a.arrays.rows[0], b.arrays.rows[0]]
+  const rows = na + nb
+  const columns = a.arrays.mean.length
+  const [mean, squares, low, high] = momentNames.map(() => new Float64Array(columns))
+  for (let c = 0; c < columns; c++) {
+    const apart = b.arrays.mean[c] - a.arrays.mean[c]
+    mean[c] = a.arrays.mean[c] + (rows > 0 ? (apart * nb) / rows : 0)
+    squares[c] = a.arrays.squares[c] + b.arrays.squares[c] + (rows > 0 ? (apart * apart * na * nb) / rows : 0)
+    low[c] = Math.min(a.arrays.low[c], b.arrays.low[c])
+    high[c] = Math.max(a.arrays.high[c], b.arrays.high[c])
+  }
+  return {
+    arrays: { rows: Float64Array.of(rows), mean, squares, low, high },
+    classes: joinClasses(a.classes, b.classes),
+  }
+}
+
+function joinClasses(a: ClassCounts | undefined, b: ClassCounts | undefined): ClassCounts | undefined {
+  if (!a || !b) return undefined
+  const joined = new Map(a)
+  for (const [name, count] of b) joined.set(name, (joined.get(name) ?? 0) + count)
+  if (joined.size > limits.labelsMax) {
+    throw new PeerError({
+      code: 'TABLE_TOO_MANY_CLASSES',
+      kind: 'input',
+      message: `the label column has more than ${limits.labelsMax} different values; name a column of classes, or train a regression`,
+    })
+  }
+  return joined
+}
+
+/**
+ * The whole table's summary. Classes are in the order of their numbers where all are numbers, else of their text.
+ * @throws PeerError TABLE_EMPTY
+ */
+export function finishSummary(moments: Moments, columns: readonly string[]): Summary {
+  const { arrays, classes } = moments
+  const rows = arrays.rows[0]
+  if (rows < 1) {
+    throw new PeerError({
+      code: 'TABLE_EMPTY',
+      kind: 'input',
+      message: 'there is no row to learn from; check the input',
+    })
+  }
+  const features = columns.length
+  const label: Summary['label'] = classes
+    ? sortedClasses(classes)
+    : arrays.mean.length > features
+      ? { kind: 'number', mean: arrays.mean[features], squares: arrays.squares[features] }
+      : { kind: 'none' }
+  const [mean, squares, low, high] = momentNames.map(name => arrays[name].slice(0, features))
+  return { rows, features, columns, mean, squares, low, high, label }
+}
+
+function sortedClasses(classes: ClassCounts): Summary['label'] {
+  const names = [...classes.keys()]
+  const numeric = names.every(name => name.trim() !== '' && Number.isFinite(Number(name)))
+  names.sort((a, b) => (numeric ? Number(a) - Number(b) : 0) || (a < b ? -1 : a > b ? 1 : 0))
+  return { kind: 'class', names, counts: names.map(name => classes.get(name) ?? 0) }
+}
