@@ -28,6 +28,8 @@ export const limits = {
   tensorElementsMax: 512 * MiB,
   /** Ops of one network, and values of one attribute or shape. */
   modelOpsMax: 100_000,
+  /** Values of one table of a classical model, such as its trees' nodes: as far as float32 counts. */
+  modelTableValuesMax: 16 * MiB,
   /** Rows of one batch. */
   batchMax: 4096,
   /** Models in one ensemble. */

@@ -12,6 +12,7 @@ import { type KernelName, type KernelParams, kernels } from '../kernels/index.ts
 import type { Constant } from '../tensor/constant.ts'
 import type { DType, HostArray, KernelArray } from '../tensor/dtype.ts'
 import { type ElementType, isInteger, makeHostArray, toCarrier } from '../tensor/element-type.ts'
+import type { Labels } from '../tensor/labels.ts'
 import { checkShape, elementsOf, type Shape } from '../tensor/shape.ts'
 import { type Step, type StepOf, stepCost } from './program.ts'
 
@@ -30,6 +31,10 @@ export interface Tensor {
   readonly value: number
   readonly dims: Shape
   readonly type: ElementType
+  /** The names that its elements stand for, of a tensor of strings: its type is then int64. */
+  readonly labels?: Labels
+  /** What the elements along the last axis are called, of what ONNX calls a sequence of maps. */
+  readonly columns?: readonly string[]
 }
 
 export interface GraphPort {
@@ -37,6 +42,8 @@ export interface GraphPort {
   value: number
   dims: Shape
   type: ElementType
+  labels?: Labels
+  columns?: readonly string[]
 }
 
 export interface Graph {
@@ -57,8 +64,11 @@ export interface GraphBuilder {
   readonly graph: Graph
   /** Takes work (flops and bytes) from what a whole model may spend while it is prepared; false: it is spent. */
   spend(work: number): boolean
-  /** @param type of the elements; `uint8` with `pixels` is a buffer of bytes, everything else float32 */
-  input(name: string, dims: Shape, type: ElementType, pixels?: 'pixels'): Tensor
+  /**
+   * @param type of the elements; `uint8` with `pixels` is a buffer of bytes, everything else float32
+   * @param as the names, of strings
+   */
+  input(name: string, dims: Shape, type: ElementType, as?: 'pixels' | Labels): Tensor
   constant(constant: Constant): Tensor
   /** The values where they are known before the run: do not change them. */
   known(tensor: Tensor): HostArray | undefined
@@ -138,18 +148,19 @@ export function createGraphBuilder(): GraphBuilder {
   return {
     graph,
     spend,
-    input(name, dims, type, pixels) {
+    input(name, dims, type, as) {
       checkShape(dims, `the input "${name}"`)
-      const value = add({ dtype: pixels ? 'uint8' : 'float32', elements: elementsOf(dims) })
-      graph.inputs.push({ name, value, dims, type })
-      return { value, dims, type }
+      const labels = as === 'pixels' ? undefined : as
+      const value = add({ dtype: as === 'pixels' ? 'uint8' : 'float32', elements: elementsOf(dims) })
+      graph.inputs.push({ name, value, dims, type, labels })
+      return { value, dims, type, labels }
     },
-    constant({ dims, data, type }) {
+    constant({ dims, data, type, labels }) {
       const known = made.get(data)
-      if (known !== undefined) return { value: known, dims, type }
+      if (known !== undefined) return { value: known, dims, type, labels }
       const value = add({ dtype: 'float32', elements: data.length, constant: data, integer: isInteger(type) })
       made.set(data, value)
-      return { value, dims, type }
+      return { value, dims, type, labels }
     },
     known: tensor => graph.values[tensor.value].constant,
     emit(kernel, name, params, inputs, dims, type) {

@@ -1,6 +1,7 @@
 /** How a model's inputs get their shapes: by a batch (networks that take rows) or by what a caller gives (sessions). */
 import { limits } from '../../base/limits.ts'
 import { modelError, type OnnxModel } from '../onnx/model.ts'
+import { namesOf } from '../onnx/strings.ts'
 import { type Constant, floatConstant } from '../tensor/constant.ts'
 import { type ElementType, isElementType } from '../tensor/element-type.ts'
 import { type Shape, shapeText } from '../tensor/shape.ts'
@@ -31,20 +32,38 @@ type ModelInput = OnnxModel['inputs'][number]
 /** Gives one input of the model its tensor. */
 export type InputMaker = (builder: GraphBuilder, port: ModelInput) => Tensor
 
-/** @throws PeerError MODEL_UNSUPPORTED_TYPE for strings, sequences and the like */
+/** Strings are places in a table of names. @throws PeerError MODEL_UNSUPPORTED_TYPE for sequences and the like */
 export function portType(port: ModelInput): ElementType {
   if (isElementType(port.dtype)) return port.dtype
+  if (port.dtype === 'string') return 'int64'
   throw modelError(
     'MODEL_UNSUPPORTED_TYPE',
     `the model's input "${port.name}" takes ${port.dtype}, which is not computed with; export the model with tensors of numbers`,
   )
 }
 
+/** @throws PeerError MODEL_UNSUPPORTED_TYPE for strings that no operator knows by name */
+export function checkInputTypes(model: OnnxModel): void {
+  for (const port of model.inputs) {
+    portType(port)
+    if (port.dtype !== 'string' || namesOf(model).length > 0) continue
+    throw modelError(
+      'MODEL_UNSUPPORTED_TYPE',
+      `the model's input "${port.name}" takes strings, of which no operator knows any; export the model with tensors of numbers`,
+    )
+  }
+}
+
+function inputOf(builder: GraphBuilder, model: OnnxModel, port: ModelInput, dims: Shape): Tensor {
+  const labels = port.dtype === 'string' ? { names: namesOf(model), open: true } : undefined
+  return builder.input(port.name, dims, portType(port), labels)
+}
+
 /** For sessions: shapes as given, and constants for inputs whose values are bound. */
-export function inputsByBindings({ shapes, values }: Bindings): InputMaker {
+export function inputsByBindings(model: OnnxModel, { shapes, values }: Bindings): InputMaker {
   return (builder, port) => {
     const value = values[port.name]
-    return value ? builder.constant(value) : builder.input(port.name, shapes[port.name], portType(port))
+    return value ? builder.constant(value) : inputOf(builder, model, port, shapes[port.name])
   }
 }
 
@@ -56,7 +75,7 @@ export function inputsByBatch(model: OnnxModel, options: PlanOptions): InputMake
   }
   return (builder, port) => {
     const dims = dimsByBatch(model, port, options)
-    if (options.input !== 'uint8') return builder.input(port.name, dims, portType(port))
+    if (options.input !== 'uint8') return inputOf(builder, model, port, dims)
     return pixelInput(builder, model, port, dims, options)
   }
 }

@@ -2,7 +2,8 @@
 import { PeerError } from '../../base/errors.ts'
 import { InputValueNeeded, type LowerContext } from '../onnx/lowering.ts'
 import { modelError, type OnnxModel, type OnnxOp, opText } from '../onnx/model.ts'
-import { lowerings } from '../onnx/ops/index.ts'
+import { loweringOf } from '../onnx/ops/index.ts'
+import { carryStrings, checkStrings } from '../onnx/strings.ts'
 import { createGraphBuilder, type Graph, type Tensor } from './graph.ts'
 import type { InputMaker } from './inputs.ts'
 
@@ -11,7 +12,7 @@ import type { InputMaker } from './inputs.ts'
  * @throws PeerError MODEL_UNSUPPORTED_OP
  */
 export function checkOps(model: OnnxModel): void {
-  const missing = model.ops.filter(op => op.domain !== '' || !lowerings.has(op.type))
+  const missing = model.ops.filter(op => !loweringOf(op))
   if (missing.length === 0) return
   const opsetOf = (op: OnnxOp) => model.opsets.get(op.domain) ?? 0
   const texts = missing.map(op => `${opText(op)} (domain ${op.domain || 'ai.onnx'}, opset ${opsetOf(op)})`)
@@ -42,7 +43,7 @@ export function lowerModel(model: OnnxModel, makeInput: InputMaker): Graph {
         `${opText(op)} reads "${name}", a second result that is not computed; export the model without it`,
       )
     }
-    const results = lowerOp({ op, opset: model.opsets.get('') ?? 1, graph: builder, inputs })
+    const results = lowerOp({ op, opset: model.opsets.get(op.domain) ?? 1, graph: builder, inputs })
     op.outputs.forEach((name, i) => {
       if (name !== '' && results[i]) values.set(name, results[i])
     })
@@ -51,17 +52,18 @@ export function lowerModel(model: OnnxModel, makeInput: InputMaker): Graph {
     const result = values.get(name)
     if (!result)
       throw modelError('MODEL_UNSUPPORTED', `the output "${name}" is one that is not computed; use another model`)
-    builder.graph.outputs.push({ name, value: result.value, dims: result.dims, type: result.type })
+    builder.graph.outputs.push({ name, ...result })
   }
   return builder.graph
 }
 
 function lowerOp(context: LowerContext): Tensor[] {
   const { op, opset } = context
-  const lowering = lowerings.get(op.type)
-  if (!lowering || op.domain !== '') throw modelError('MODEL_UNSUPPORTED_OP', `${opText(op)} is not supported`)
+  const lowering = loweringOf(op)
+  if (!lowering) throw modelError('MODEL_UNSUPPORTED_OP', `${opText(op)} is not supported`)
   try {
-    return lowering(context)
+    checkStrings(context)
+    return carryStrings(context, lowering(context))
   } catch (error) {
     if (!(error instanceof PeerError) || error instanceof InputValueNeeded || error.details.type !== undefined)
       throw error

@@ -14,7 +14,7 @@ import { layChannelsLast } from './channels-last.ts'
 import { fuse } from './fuse.ts'
 import { dropUnused, type Graph } from './graph.ts'
 import { recogniseIdioms } from './idioms.ts'
-import { type Bindings, inputsByBatch, inputsByBindings, type PlanOptions, portType } from './inputs.ts'
+import { type Bindings, checkInputTypes, inputsByBatch, inputsByBindings, type PlanOptions } from './inputs.ts'
 import { checkOps, lowerModel } from './lower.ts'
 import { planGraph } from './plan.ts'
 import type { ImageLayout, PlannedModel } from './program.ts'
@@ -40,7 +40,7 @@ export interface Model {
 export function loadModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   const onnx = decodeModel(bytes, options)
   checkOps(onnx)
-  onnx.inputs.forEach(portType)
+  checkInputTypes(onnx)
   const first = onnx.inputs[0]?.dims?.[0]
   return {
     inputs: onnx.inputs,
@@ -67,7 +67,7 @@ export function planModel(model: Model, options: PlanOptions): PlannedModel {
  * @throws PeerError kind `model`; InputValueNeeded when an op must know an input that is not among the values
  */
 export function graphOf(model: Model, bindings: Bindings, layout: ImageLayout): Graph {
-  return optimise(lowerModel(model.onnx, inputsByBindings(bindings)), layout)
+  return optimise(lowerModel(model.onnx, inputsByBindings(model.onnx, bindings)), layout)
 }
 
 function optimise(graph: Graph, layout: ImageLayout = 'planes'): Graph {

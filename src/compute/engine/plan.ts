@@ -38,9 +38,10 @@ export function planGraph(graph: Graph, batch: number): PlannedModel {
     places.set(value, buffers.push({ kind, dtype, elements, weight, offset: -1, slot: -1 }) - 1)
     return buffers.length - 1
   }
-  const port = ({ name, value, dims }: Graph['inputs'][number]): Port => {
+  const port = ({ name, value, dims, type, labels, columns }: Graph['inputs'][number]): Port => {
     const buffer = bufferOf(value, `the tensor "${name}"`)
-    return { name, buffer, dtype: buffers[buffer].dtype, dims }
+    const meaning = { type, names: labels?.names, columns }
+    return { name, buffer, dtype: buffers[buffer].dtype, dims, meaning }
   }
   const ports = { inputs: graph.inputs.map(port), outputs: graph.outputs.map(port) }
   const steps = graph.steps.map(step => {

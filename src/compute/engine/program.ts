@@ -10,6 +10,7 @@ import { assert } from '../../base/errors.ts'
 import type { Cost } from '../kernels/contract.ts'
 import { type KernelName, type KernelParams, kernels } from '../kernels/index.ts'
 import { type DType, dtypeBytes, type KernelArray } from '../tensor/dtype.ts'
+import type { ElementType } from '../tensor/element-type.ts'
 import type { Shape } from '../tensor/shape.ts'
 
 export type BufferKind = 'input' | 'weight' | 'temporary' | 'output'
@@ -51,6 +52,17 @@ export interface Port {
   buffer: number
   dtype: DType
   dims: Shape
+  /** What its numbers are for people; absent where they are nothing else. */
+  meaning?: PortMeaning
+}
+
+export interface PortMeaning {
+  /** ONNX's type; strings are int64. */
+  type: ElementType
+  /** The names that its elements stand for. */
+  names?: readonly string[]
+  /** What the elements along its last axis are called. */
+  columns?: readonly string[]
 }
 
 export interface Program {

@@ -17,6 +17,7 @@ import type { ModelPort } from '../onnx/model.ts'
 import type { Constant } from '../tensor/constant.ts'
 import type { HostArray } from '../tensor/dtype.ts'
 import { checkTyped, fromHost, isInteger, type TypedTensor, toCarrier, toHost } from '../tensor/element-type.ts'
+import { placesOf, stringsOf } from '../tensor/labels.ts'
 import { elementsOf, type Shape, shapeText } from '../tensor/shape.ts'
 import type { Graph, GraphPort } from './graph.ts'
 import { portType } from './inputs.ts'
@@ -24,7 +25,21 @@ import { graphOf, type Model } from './model.ts'
 import { planGraph } from './plan.ts'
 import type { ImageLayout } from './program.ts'
 
-export type Tensors = Readonly<Record<string, TypedTensor>>
+/** A tensor of strings, dense and row-major, as an input takes it. */
+export interface TextTensor {
+  readonly type: 'string'
+  readonly dims: Shape
+  readonly data: readonly string[]
+}
+
+export type Tensors = Readonly<Record<string, TypedTensor | TextTensor>>
+
+export interface OutputTensor extends TypedTensor {
+  /** The elements of a tensor of strings; `data` then holds their places in the model's table of names. */
+  readonly strings?: readonly string[]
+  /** What the elements along the last axis are called: a ZipMap's keys. */
+  readonly columns?: readonly string[]
+}
 
 /** Milliseconds of each stage of one run; planning and compiling are 0 where a program was kept. */
 export interface StageTimes {
@@ -39,9 +54,9 @@ export interface Session {
    * @returns the model's outputs by name, in fresh arrays
    * @throws PeerError kind `input` (names, types, shapes), `model`, `resource`
    */
-  run(inputs: Tensors): Promise<Record<string, TypedTensor>>
+  run(inputs: Tensors): Promise<Record<string, OutputTensor>>
   /** The same with the time of each stage. */
-  profile(inputs: Tensors): Promise<{ outputs: Record<string, TypedTensor>; times: StageTimes }>
+  profile(inputs: Tensors): Promise<{ outputs: Record<string, OutputTensor>; times: StageTimes }>
   dispose(): void
 }
 
@@ -127,14 +142,19 @@ function release(program: Promise<Prepared>): void {
 function plan(model: Model, inputs: Tensors, bound: Set<string>, layout: ImageLayout): Graph {
   const shapes = Object.fromEntries(model.inputs.map(({ name }) => [name, inputs[name].dims]))
   for (;;) {
-    const values = Object.fromEntries([...bound].map(name => [name, constantOf(inputs[name])]))
+    const values: Record<string, Constant> = {}
+    for (const name of bound) {
+      const tensor = inputs[name]
+      if (tensor.type !== 'string') values[name] = constantOf(tensor)
+    }
     try {
       return graphOf(model, { shapes, values }, layout)
     } catch (error) {
       // Each round binds at least one input more, so this ends.
       if (!(error instanceof InputValueNeeded)) throw error
       const elements = error.inputs.reduce((sum, name) => sum + elementsOf(inputs[name].dims), 0)
-      if (elements > boundElementsMax || error.inputs.every(name => bound.has(name))) throw error
+      const text = error.inputs.some(name => inputs[name].type === 'string')
+      if (text || elements > boundElementsMax || error.inputs.every(name => bound.has(name))) throw error
       for (const name of error.inputs) bound.add(name)
     }
   }
@@ -150,7 +170,8 @@ function keyOf(model: Model, inputs: Tensors, bound: ReadonlySet<string>): strin
   for (const { name } of model.inputs) {
     const { dims, data } = inputs[name]
     hash.update(`${JSON.stringify(name)} ${shapeText(dims)} ${bound.has(name)}\n`)
-    if (bound.has(name)) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    if (!bound.has(name) || !('buffer' in data)) continue
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   }
   return hash.digest('hex')
 }
@@ -174,20 +195,31 @@ function sourceOf(graph: Graph, port: GraphPort): Source {
 }
 
 async function runPrepared({ executable, reads, sources }: Prepared, inputs: Tensors) {
-  const given = Object.fromEntries(reads.map(({ name }) => [name, carrier(name, inputs[name])]))
+  const given = Object.fromEntries(reads.map(port => [port.name, carrier(port, inputs[port.name])]))
   const results = (await executable?.run(given)) ?? {}
   return Object.fromEntries(
     sources.map(source => {
-      const { name, type, dims } = source.port
-      if (source.from === 'device') return [name, fromHost(type, dims, results[name])]
-      if (source.from === 'constant') return [name, fromHost(type, dims, source.data)]
-      // As it came in, integers that float32 does not hold too.
-      return [name, { type, dims, data: inputs[source.input].data.slice() }]
+      const { name } = source.port
+      if (source.from === 'device') return [name, toOutput(source.port, results[name])]
+      if (source.from === 'constant') return [name, toOutput(source.port, source.data)]
+      return [name, passedThrough(source.port, inputs[source.input])]
     }),
   )
 }
 
-function carrier(name: string, tensor: TypedTensor): Float32Array {
+function toOutput({ name, type, dims, labels, columns }: GraphPort, values: ArrayLike<number>): OutputTensor {
+  const strings = labels && stringsOf(values, labels.names, `the output "${name}"`)
+  return { ...fromHost(type, dims, values), ...(strings && { strings }), ...(columns && { columns }) }
+}
+
+/** As it came in, with integers that float32 does not hold, and strings that the model does not name. */
+function passedThrough({ type, dims, labels }: GraphPort, tensor: TypedTensor | TextTensor): OutputTensor {
+  if (tensor.type !== 'string') return { type: tensor.type, dims, data: tensor.data.slice() }
+  return { ...fromHost(type, dims, placesOf(tensor.data, labels?.names ?? [])), strings: tensor.data.slice() }
+}
+
+function carrier({ name, labels }: GraphPort, tensor: TypedTensor | TextTensor): Float32Array {
+  if (tensor.type === 'string') return placesOf(tensor.data, labels?.names ?? [])
   return toCarrier(isInteger(tensor.type) ? tensor.type : 'float64', toHost(tensor), `the input "${name}"`)
 }
 
@@ -201,8 +233,8 @@ function checkInputs(model: Model, inputs: Tensors): void {
   }
   for (const port of model.inputs) {
     const tensor = inputs[port.name]
-    const type = portType(port)
-    checkTyped(tensor, `the input "${port.name}"`)
+    const type = port.dtype === 'string' ? port.dtype : portType(port)
+    checkTensor(tensor, `the input "${port.name}"`)
     if (tensor.type !== type || !fits(port.dims, tensor.dims)) {
       throw inputError(
         `the network's input ${portText(port)} got ${tensor.type} ${shapeText(tensor.dims)}; give it that type and shape`,
@@ -213,6 +245,16 @@ function checkInputs(model: Model, inputs: Tensors): void {
       throw inputError(`the input "${port.name}" has ${tensor.dims.length} dims; give at most ${limits.tensorRankMax}`)
     }
   }
+}
+
+function checkTensor(tensor: TypedTensor | TextTensor, what: string): void {
+  if (tensor.type !== 'string') return checkTyped(tensor, what)
+  const { dims, data } = tensor
+  const whole = dims.every(dim => Number.isInteger(dim) && dim >= 0) && data.length === elementsOf(dims)
+  if (whole && data.every(text => typeof text === 'string')) return
+  throw inputError(
+    `${what} is said to be strings ${shapeText(dims)}, and its array is of ${data.length}; give one string for each`,
+  )
 }
 
 function fits(wanted: ModelPort['dims'], got: Shape): boolean {

@@ -8,6 +8,7 @@ export interface AttributeValue {
   t?: Constant
   floats: readonly number[]
   ints: readonly number[]
+  strings: readonly string[]
 }
 
 export interface Attributes {
@@ -18,6 +19,7 @@ export interface Attributes {
   /** Undefined where absent. */
   ints(name: string): readonly number[] | undefined
   floats(name: string): readonly number[] | undefined
+  strings(name: string): readonly string[] | undefined
   tensor(name: string): Constant | undefined
 }
 
@@ -29,6 +31,7 @@ export function makeAttributes(values: ReadonlyMap<string, AttributeValue>): Att
     string: (name, fallback) => values.get(name)?.s ?? fallback,
     ints: name => values.get(name)?.ints,
     floats: name => values.get(name)?.floats,
+    strings: name => values.get(name)?.strings,
     tensor: name => values.get(name)?.t,
   }
 }

@@ -6,7 +6,7 @@ import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import type { Constant } from '../tensor/constant.ts'
 import { type AttributeValue, makeAttributes } from './attributes.ts'
-import { type ModelPort, modelError, type OnnxModel, type OnnxOp, opText } from './model.ts'
+import { type ModelPort, mlDomain, modelError, type OnnxModel, type OnnxOp, opText } from './model.ts'
 import {
   decodeRawModel,
   type RawAttribute,
@@ -109,19 +109,27 @@ function decodeOp(node: RawNode, index: number, readExternal: ReadExternal | und
     inputs: node.inputs,
     outputs: node.outputs,
   }
+  // The tables of a classical model are attributes: its trees' nodes, its support vectors.
+  const valuesMax = op.domain === mlDomain ? limits.modelTableValuesMax : limits.modelOpsMax
   const values = new Map(
-    node.attributes.map(attribute => [attribute.name, decodeAttribute(attribute, opText(op), readExternal)]),
+    node.attributes.map(raw => [raw.name, decodeAttribute(raw, opText(op), valuesMax, readExternal)]),
   )
   return { ...op, attributes: makeAttributes(values) }
 }
 
 const utf8 = new TextDecoder()
 
-function decodeAttribute(raw: RawAttribute, op: string, readExternal: ReadExternal | undefined): AttributeValue {
-  if (Math.max(raw.ints.length, raw.floats.length) > limits.modelOpsMax) {
+function decodeAttribute(
+  raw: RawAttribute,
+  op: string,
+  valuesMax: number,
+  readExternal: ReadExternal | undefined,
+): AttributeValue {
+  const count = Math.max(raw.ints.length, raw.floats.length, raw.strings.length)
+  if (count > valuesMax) {
     throw modelError(
       'MODEL_BAD_GRAPH',
-      `${op} has an attribute "${raw.name}" of ${raw.ints.length} values; check the model file`,
+      `${op} has an attribute "${raw.name}" of ${count} values, and at most ${valuesMax} are taken; check the model file`,
     )
   }
   return {
@@ -131,6 +139,7 @@ function decodeAttribute(raw: RawAttribute, op: string, readExternal: ReadExtern
     t: raw.t ? decodeTensor(raw.t, `${op}, attribute "${raw.name}"`, readExternal) : undefined,
     floats: raw.floats,
     ints: raw.ints.map(toNumber),
+    strings: raw.strings.map(bytes => utf8.decode(Uint8Array.from(bytes))),
   }
 }
 

@@ -8,12 +8,15 @@ export interface OnnxOp {
   /** The file's name, or `#index` where it gives none. */
   name: string
   type: string
-  /** '' is ONNX's own. */
+  /** '' is ONNX's own, `mlDomain` that of classical models. */
   domain: string
   inputs: readonly string[]
   outputs: readonly string[]
   attributes: Attributes
 }
+
+/** The domain of ONNX's classical models. */
+export const mlDomain = 'ai.onnx.ml'
 
 /** An input or output; a string is a dim that the file leaves open, such as `N`. */
 export interface ModelPort {

@@ -48,6 +48,7 @@ const root = protobuf.Root.fromJSON({
         t: single('Tensor', 5),
         floats: repeated('float', 7),
         ints: repeated('int64', 8),
+        strings: repeated('bytes', 9),
       },
     },
     Tensor: {
@@ -56,6 +57,7 @@ const root = protobuf.Root.fromJSON({
         dataType: single('int32', 2),
         floatData: repeated('float', 4),
         int32Data: repeated('int32', 5),
+        stringData: repeated('bytes', 6),
         int64Data: repeated('int64', 7),
         name: single('string', 8),
         rawData: single('bytes', 9),
@@ -82,6 +84,7 @@ export interface RawTensor {
   dataType: number
   floatData: number[]
   int32Data: number[]
+  stringData: (Uint8Array | readonly number[])[]
   int64Data: RawInt[]
   name: string
   /** An empty array where absent. */
@@ -101,6 +104,7 @@ export interface RawAttribute {
   t: RawTensor | null
   floats: number[]
   ints: RawInt[]
+  strings: (Uint8Array | readonly number[])[]
 }
 
 export interface RawNode {

@@ -78,6 +78,7 @@ export function decodeTensor(raw: RawTensor, what: string, readExternal?: ReadEx
   }
   const dims = checkShape(raw.dims.map(toNumber), what)
   const type = elementTypeName(raw.dataType)
+  if (type === 'string') return decodeStrings(raw, dims, what)
   if (!isElementType(type)) {
     throw modelError(
       'MODEL_UNSUPPORTED_TYPE',
@@ -96,6 +97,28 @@ export function decodeTensor(raw: RawTensor, what: string, readExternal?: ReadEx
   const data = makeHostArray(type, elements)
   data.set(typed)
   return { dims, type, data }
+}
+
+const utf8 = new TextDecoder()
+
+/** Each distinct string is a name, in the order in which they come. */
+function decodeStrings(raw: RawTensor, dims: readonly number[], what: string): Constant {
+  const { stringData } = raw
+  if (stringData.length !== elementsOf(dims)) throw wrongLength(what, dims, stringData.length)
+  if (stringData.length > limits.modelOpsMax) {
+    throw modelError(
+      'MODEL_UNSUPPORTED_TYPE',
+      `${what} holds ${stringData.length} strings, and at most ${limits.modelOpsMax} are taken; use a smaller model`,
+    )
+  }
+  const places = new Map<string, number>()
+  const data = Float64Array.from(stringData, bytes => {
+    const text = utf8.decode(Uint8Array.from(bytes))
+    const place = places.get(text) ?? places.size
+    places.set(text, place)
+    return place
+  })
+  return { dims, type: 'int64', data, labels: { names: [...places.keys()], open: false } }
 }
 
 /** TensorProto.DataLocation.EXTERNAL */

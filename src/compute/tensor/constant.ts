@@ -3,6 +3,7 @@
  * hold every index and shape exactly (integers beyond 2^53, which only mark ends, are rounded).
  */
 import type { ElementType } from './element-type.ts'
+import type { Labels } from './labels.ts'
 import type { Shape } from './shape.ts'
 
 export interface Constant {
@@ -10,6 +11,8 @@ export interface Constant {
   readonly type: ElementType
   /** As `makeHostArray` makes it for the type. */
   readonly data: Float32Array | Float64Array
+  /** The names that the integers of a tensor of strings stand for. */
+  readonly labels?: Labels
 }
 
 export function floatConstant(dims: Shape, data: Float32Array): Constant {

@@ -1,7 +1,14 @@
 /** Writes small ONNX files for tests, field by field on the wire, so that the decoder is not its own judge. */
 import protobuf from 'protobufjs/minimal.js'
 
-export type AttributeInit = number | readonly number[] | string | { float: number } | { floats: readonly number[] }
+export type AttributeInit =
+  | number
+  | readonly number[]
+  | string
+  | { float: number }
+  | { floats: readonly number[] }
+  | { strings: readonly string[] }
+  | { tensor: TensorInit }
 
 export interface OpInit {
   type: string
@@ -14,17 +21,19 @@ export interface OpInit {
 
 export interface TensorInit {
   dims: number[]
-  data: Float32Array | Uint8Array | Int8Array | readonly number[]
+  data: Float32Array | Float64Array | Uint8Array | Int8Array | readonly number[] | readonly string[]
 }
 
 export interface ModelInit {
   opset: number
+  /** Versions of other domains than ONNX's own. */
+  domains?: Record<string, number>
   /** float32 inputs. */
   inputs: Record<string, (number | string)[]>
-  /** TensorProto.DataType of inputs and outputs that are not float32 (1): 7 int64, 9 bool, 2 uint8, 3 int8. */
+  /** TensorProto.DataType of inputs and outputs that are not float32 (1): 7 int64, 8 string, 9 bool, 11 float64, 2 uint8, 3 int8. */
   types?: Record<string, number>
   outputs: string[]
-  /** Float32Array: float32; Uint8Array, Int8Array: those; plain numbers: int64. */
+  /** Float32Array: float32; the other arrays likewise; plain numbers: int64. */
   constants?: Record<string, TensorInit>
   ops: OpInit[]
 }
@@ -43,7 +52,7 @@ function message(writer: Writer, field: number, fill: Fill): void {
 }
 
 /** AttributeProto.AttributeType, which onnxruntime insists on. */
-const [floatType, intType, stringType, floatsType, intsType] = [1, 2, 3, 6, 7]
+const [floatType, intType, stringType, tensorType, floatsType, intsType, stringsType] = [1, 2, 3, 4, 6, 7, 8]
 
 function attribute(writer: Writer, name: string, value: AttributeInit): void {
   text(writer, 1, name)
@@ -59,20 +68,35 @@ function attribute(writer: Writer, name: string, value: AttributeInit): void {
   } else if ('float' in value) {
     tag(writer, 2, 5).float(value.float)
     int(writer, 20, floatType)
+  } else if ('strings' in value) {
+    for (const item of value.strings) text(writer, 9, item)
+    int(writer, 20, stringsType)
+  } else if ('tensor' in value) {
+    message(writer, 5, one => tensor(one, name, value.tensor))
+    int(writer, 20, tensorType)
   } else {
     for (const item of value) int(writer, 8, item)
     int(writer, 20, intsType)
   }
 }
 
+/** TensorProto.DataType. */
+function dataType(data: TensorInit['data']): number {
+  if (data instanceof Float32Array) return 1
+  if (data instanceof Float64Array) return 11
+  if (data instanceof Uint8Array) return 2
+  if (data instanceof Int8Array) return 3
+  return typeof data[0] === 'string' ? 8 : 7
+}
+
 function tensor(writer: Writer, name: string, { dims, data }: TensorInit): void {
   for (const dim of dims) int(writer, 1, dim)
-  int(writer, 2, data instanceof Float32Array ? 1 : data instanceof Uint8Array ? 2 : data instanceof Int8Array ? 3 : 7)
+  int(writer, 2, dataType(data))
   text(writer, 8, name)
   if (!Array.isArray(data) && 'buffer' in data) {
     tag(writer, 9, 2).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   } else {
-    for (const value of data) int(writer, 7, value)
+    for (const value of data) typeof value === 'string' ? text(writer, 6, value) : int(writer, 7, value)
   }
 }
 
@@ -113,5 +137,11 @@ export function makeModel(init: ModelInit): Uint8Array {
     for (const name of init.outputs) message(graph, 12, one => port(one, name, init.types?.[name] ?? 1))
   })
   message(writer, 8, opset => int(opset, 2, init.opset))
+  for (const [domain, version] of Object.entries(init.domains ?? {})) {
+    message(writer, 8, opset => {
+      text(opset, 1, domain)
+      int(opset, 2, version)
+    })
+  }
   return writer.finish()
 }

@@ -1,5 +1,6 @@
 /** ONNX operator -> how it becomes kernels. An operator that is not here is named to the user before anything runs. */
 import type { Lowering } from '../lowering.ts'
+import { mlDomain, type OnnxOp } from '../model.ts'
 import { arithmetic, condition, mean, mod, pow, prelu, variadic, where } from './binary.ts'
 import { concat } from './concat.ts'
 import { conv } from './conv.ts'
@@ -9,6 +10,7 @@ import { expand, pad, tile } from './expand.ts'
 import { gather, gatherElements, gatherNd, scatterElements, scatterNd } from './gather.ts'
 import { gemm, matMul } from './gemm.ts'
 import { constant, constantOfShape, eyeLike, hardmax, oneHot, range, trilu } from './generate.ts'
+import { mlLowerings } from './ml/index.ts'
 import {
   batchNormalization,
   groupNormalization,
@@ -178,3 +180,9 @@ export const lowerings: ReadonlyMap<string, Lowering> = new Map([
   ...shapesAndPlaces,
   ...layers,
 ])
+
+/** How an op of any domain is computed; undefined where it is not. */
+export function loweringOf({ domain, type }: Pick<OnnxOp, 'domain' | 'type'>): Lowering | undefined {
+  if (domain === mlDomain) return mlLowerings.get(type)
+  return domain === '' ? lowerings.get(type) : undefined
+}
