@@ -9,6 +9,7 @@ import { pool3dKinds } from '../kernels/pool3d.ts'
 import { reduceOps } from '../kernels/reduce.ts'
 import { scatterReductions } from '../kernels/scatter-elements.ts'
 import { topKParts } from '../kernels/top-k.ts'
+import { treeAggregates, treeNodeFloats } from '../kernels/tree-ensemble.ts'
 import { unaryOps } from '../kernels/unary.ts'
 
 export interface MeasuredShape {
@@ -25,6 +26,8 @@ interface Filled {
   below?: number
   /** Bytes, of which images are made. */
   bytes?: boolean
+  /** Or all of them. */
+  data?: Float32Array
   fixed?: boolean
 }
 
@@ -45,7 +48,8 @@ function shape<K extends KernelName>(
 
 function operandOf(filled: Filled | null): OperandInit | null {
   if (!filled) return null
-  const { elements, below, bytes } = filled
+  const { elements, below, bytes, data } = filled
+  if (data) return { data, fixed: filled.fixed }
   const random = prng(elements)
   if (bytes) return { data: Uint8Array.from({ length: elements }, () => random.int(256)) }
   const one = below === undefined ? () => random.normal() : () => random.int(below)
@@ -278,6 +282,7 @@ export const measuredShapes: readonly MeasuredShape[] = [
     [values(64_000)],
     320,
   ),
+  trees(),
   unary('relu'),
   unary('sigmoid'),
   unary('gelu'),
@@ -345,4 +350,39 @@ function pool3d(): MeasuredShape {
   const params = { planes: 8, ...sizes, kind: pool3dKinds.average, columnMajor: 0 }
   const elements = 8 * 16 * 112 * 112
   return shape('pool3d', 'average of 8x16x112x112, 2x2x2', params, [values(elements)], elements / 8)
+}
+
+/** Complete trees, every leaf with one weight for the one target. */
+function trees(): MeasuredShape {
+  const [rows, features, count, depth] = [1024, 32, 100, 6]
+  const random = prng(depth)
+  const perTree = 2 ** (depth + 1) - 1
+  const branches = 2 ** depth - 1
+  const roots = new Float32Array(2 * count)
+  const nodes = new Float32Array(treeNodeFloats * count * perTree)
+  const leaves: number[] = []
+  for (let tree = 0; tree < count; tree++) {
+    const root = tree * perTree
+    roots.set([root, depth], 2 * tree)
+    for (let n = 0; n < perTree; n++) {
+      const value = random.normal()
+      const branch = [random.int(features), value, root + 2 * n + 1, root + 2 * n + 2, 0]
+      nodes.set(n < branches ? branch : [-1, value, leaves.length, 0, 0], treeNodeFloats * (root + n))
+      if (n >= branches) leaves.push(1, 0, value)
+    }
+  }
+  const weights = [roots, nodes, Float32Array.from(leaves)].map(data => ({ elements: data.length, data, fixed: true }))
+  const params = {
+    rows,
+    features,
+    trees: count,
+    nodes: count * perTree,
+    targets: 1,
+    depth,
+    aggregate: treeAggregates.sum,
+    missing: 0,
+    single: 1,
+  }
+  const text = `${count} trees of depth ${depth}, ${rows}x${features}`
+  return shape('tree-ensemble', text, params, [values(rows * features), ...weights], rows)
 }

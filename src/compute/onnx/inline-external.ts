@@ -2,23 +2,18 @@
  * A model with "external data" as one file, as it must be to travel: the weights that lie beside it are put inside.
  * What this program does not read of a model is lost on the way.
  */
-import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { modelError } from './model.ts'
 import { decodeRawModel, encodeRawModel, type RawModel } from './schema.ts'
 import { externalLocation, type ReadExternal, readFrom } from './tensor-proto.ts'
 
 /**
- * @param bytes the model's file; given back as they are where nothing lies outside of them
- * @throws PeerError MODEL_EXTERNAL_DATA, MODEL_TOO_LARGE, MODEL_NOT_ONNX
+ * @param bytes the model's file; given back as they are where nothing lies outside of them, and where they are no model
+ * @throws PeerError MODEL_EXTERNAL_DATA, MODEL_TOO_LARGE
  */
 export function inlineExternal(bytes: Uint8Array, readExternal: ReadExternal): Uint8Array {
-  let raw: RawModel
-  try {
-    raw = decodeRawModel(bytes)
-  } catch (cause) {
-    throw new PeerError({ code: 'MODEL_NOT_ONNX', kind: 'model', message: 'this is not an ONNX model', cause })
-  }
+  const raw = rawOf(bytes)
+  if (!raw) return bytes
   const nodes = raw.graph?.nodes ?? []
   const tensors = [
     ...(raw.graph?.initializers ?? []),
@@ -41,4 +36,13 @@ export function inlineExternal(bytes: Uint8Array, readExternal: ReadExternal): U
     tensor.externalData = []
   }
   return encodeRawModel(raw)
+}
+
+/** Undefined for what is no model: whoever loads it says so. */
+function rawOf(bytes: Uint8Array): RawModel | undefined {
+  try {
+    return decodeRawModel(bytes)
+  } catch {
+    return undefined
+  }
 }
