@@ -86,6 +86,8 @@ export async function connectClient(socketPath: string): Promise<Client> {
     job: id => json(jobPath(id)),
     submit: request => json('jobs', { method: 'POST', body: JSON.stringify(request) }),
     cancel: id => json(jobPath(id), { method: 'DELETE' }),
+    drop: id => json(jobPath(id, '/result'), { method: 'DELETE' }),
+    gc: request => json('gc', { method: 'POST', body: JSON.stringify(request) }),
     watch,
     results,
     close: () => agent.destroy(),

@@ -16,6 +16,9 @@ export { PeerError } from '../base/errors.ts'
 export type {
   ClassifyRequest,
   Control,
+  GcReport,
+  GcRequest,
+  JobCopies,
   JobShare,
   JobSummary,
   PeerInfo,

@@ -26,7 +26,9 @@ export const classifyRequest = z.object({
   top: z.number().int().min(1).max(1000),
   labels: text.optional(),
   scores: z.enum(scoreKinds).optional(),
+  copies: z.int().min(0).max(limits.peersMax).optional(),
 })
+export const gcRequest = z.object({ dryRun: z.boolean(), olderThanMs: z.number().min(0).optional() })
 
 const statusOf = {
   input: 400,
@@ -43,6 +45,14 @@ function failed(context: Context, thrown: unknown): Response {
   return context.json({ error: error.toJSON() }, statusOf[error.kind])
 }
 
+/** The body, checked. Throws REQUEST_INVALID. */
+async function requestOf<T>(context: Context, form: z.ZodType<T>): Promise<T> {
+  const parsed = form.safeParse(await context.req.json().catch(() => undefined))
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new PeerError({ code: 'REQUEST_INVALID', kind: 'input', message: `${issue.path.join('.')}: ${issue.message}` })
+}
+
 export function createApi(control: Control): Hono {
   const app = new Hono()
   app.onError((thrown, context) => failed(context, thrown))
@@ -52,18 +62,10 @@ export function createApi(control: Control): Hono {
   app.get('/v1/jobs/:id', async context => context.json(await control.job(context.req.param('id'))))
   app.delete('/v1/jobs/:id', async context => context.json(await control.cancel(context.req.param('id'))))
 
-  app.post('/v1/jobs', async context => {
-    const parsed = classifyRequest.safeParse(await context.req.json().catch(() => undefined))
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues
-      throw new PeerError({
-        code: 'REQUEST_INVALID',
-        kind: 'input',
-        message: `${issue.path.join('.')}: ${issue.message}`,
-      })
-    }
-    return context.json(await control.submit(parsed.data))
-  })
+  app.delete('/v1/jobs/:id/result', async context => context.json(await control.drop(context.req.param('id'))))
+
+  app.post('/v1/jobs', async context => context.json(await control.submit(await requestOf(context, classifyRequest))))
+  app.post('/v1/gc', async context => context.json(await control.gc(await requestOf(context, gcRequest))))
 
   app.get('/v1/jobs/:id/events', async context => {
     const { job } = await control.job(context.req.param('id'))

@@ -5,6 +5,8 @@ import { addBench } from './commands/bench.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addDrop } from './commands/drop.ts'
+import { addGc } from './commands/gc.ts'
 import { addInfer } from './commands/infer.ts'
 import { addJobs } from './commands/jobs.ts'
 import { addPeers } from './commands/peers.ts'
@@ -44,6 +46,8 @@ Several peers on one machine have a data folder each: add --data DIR to say whic
     addWatch,
     addResults,
     addCancel,
+    addDrop,
+    addGc,
     addInfer,
     addBench,
     addDoctor,

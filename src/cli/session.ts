@@ -27,18 +27,22 @@ const findPeersMs = 3000
 
 /**
  * A peer in this process. In a mesh that was joined before, the others are waited for a moment; without a
- * mesh this machine computes alone.
+ * mesh this machine computes alone. With `compute` false it only submits.
  */
-export async function temporaryPeer(options: CommonOptions, note: (line: string) => void): Promise<Peer> {
+export async function temporaryPeer(
+  options: CommonOptions,
+  note: (line: string) => void,
+  compute = true,
+): Promise<Peer> {
   const data = dataFolder(options.data)
   // Loaded when it is needed: most commands only talk to a running peer, and should be quick.
   const { startPeer } = await import('../peer/peer.ts')
   const joined = await hasMesh(data)
   // It dials and is not dialled: nobody should look for it later.
-  const peer = await startPeer({ data, onWarning: note, mdns: joined, alone: !joined, listen: [] })
+  const peer = await startPeer({ data, onWarning: note, mdns: joined, alone: !joined, listen: [], compute })
   if (!joined) note('no peer runs on this machine and it has joined no mesh: computing here alone')
   else if (!(await peer.waitForPeers(findPeersMs)))
-    note(`no other peer of mesh ${peer.home.meshName} was found: computing here alone`)
+    note(`no other peer of mesh ${peer.home.meshName} was found${compute ? ': computing here alone' : ''}`)
   return peer
 }
 

@@ -15,8 +15,12 @@ export interface BlockHolds {
   storeFor(job: JobId): Pick<BlockStore, 'put'>
   /** Frees what only this job held or used, but for `keep`, which it goes on holding. Resolves to the bytes freed. */
   release(job: JobId, keep?: Iterable<BlockId>): Promise<number>
+  /** The job needs these no more; what no other job wants is freed. Resolves to the bytes freed. */
+  unhold(job: JobId, blocks: Iterable<BlockId>): Promise<number>
   /** Whether some job holds the block. */
   pinned(block: BlockId): boolean
+  /** Bytes here that may not go. */
+  pinnedBytes(): number
   /** Bytes here of what the job holds, and of what it holds and uses. */
   bytes(job: JobId): { held: number; all: number }
   /** Blocks that no job holds or uses. */
@@ -61,6 +65,25 @@ export function createBlockHolds(store: BlockStore): BlockHolds {
     return true
   }
 
+  async function unhold(job: JobId, unwanted: Iterable<BlockId>): Promise<number> {
+    const blocks = blocksOf.get(job)
+    let freed = 0
+    for (const block of unwanted) {
+      const held = blocks?.get(block)
+      if (!blocks || held === undefined) continue
+      blocks.delete(block)
+      if (held) pin(block, -1)
+      const jobs = jobsOf.get(block)
+      jobs?.delete(job)
+      if (jobs?.size !== 0) continue
+      jobsOf.delete(block)
+      const bytes = store.bytesOf(block) ?? 0
+      if (await discard(block)) freed += bytes
+    }
+    if (blocks?.size === 0 && blocksOf.get(job) === blocks) blocksOf.delete(job)
+    return freed
+  }
+
   return {
     async hold(job, block) {
       await note(job, block, true)
@@ -74,25 +97,21 @@ export function createBlockHolds(store: BlockStore): BlockHolds {
         return store.put(bytes)
       },
     }),
+    unhold,
     async release(job, keep = []) {
-      const blocks = blocksOf.get(job) ?? new Map<BlockId, boolean>()
-      blocksOf.delete(job)
-      for (const block of keep) await note(job, block, true)
-      const kept = blocksOf.get(job)
-      let freed = 0
-      for (const [block, held] of blocks) {
-        if (held) pin(block, -1)
-        if (kept?.has(block)) continue
-        const jobs = jobsOf.get(block)
-        jobs?.delete(job)
-        if (jobs?.size !== 0) continue
-        jobsOf.delete(block)
-        const bytes = store.bytesOf(block) ?? 0
-        if (await discard(block)) freed += bytes
-      }
-      return freed
+      const kept = new Set(keep)
+      for (const block of kept) await note(job, block, true)
+      return unhold(
+        job,
+        [...(blocksOf.get(job)?.keys() ?? [])].filter(block => !kept.has(block)),
+      )
     },
     pinned: block => pins.has(block),
+    pinnedBytes() {
+      let bytes = 0
+      for (const block of pins.keys()) bytes += store.bytesOf(block) ?? 0
+      return bytes
+    },
     bytes(job) {
       const sum = { held: 0, all: 0 }
       for (const [block, held] of blocksOf.get(job) ?? []) {

@@ -4,13 +4,17 @@ import type { JobId } from '../base/ids.ts'
 import type { JobView } from '../jobs/core/types.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import type { BlockExchange } from './block-exchange.ts'
-import type { Control, JobSummary, PeerView } from './control.ts'
+import type { BlockHolds } from './block-holds.ts'
+import type { Control, JobCopies, JobSummary, PeerView } from './control.ts'
 import type { Driver } from './driver.ts'
+import type { Drops } from './drops.ts'
+import type { Garbage } from './garbage.ts'
 import type { Home } from './home.ts'
 import type { JobBook } from './job-book.ts'
 import type { LanePool } from './lanes/pool.ts'
 import type { Progress } from './progress.ts'
 import { readResult } from './results.ts'
+import type { Spread } from './spread.ts'
 import type { Submissions } from './submission.ts'
 import { version } from './version.ts'
 
@@ -19,6 +23,10 @@ export interface ControlDeps {
   mesh: Mesh
   driver: Driver
   exchange: BlockExchange
+  holds: BlockHolds
+  drops: Drops
+  garbage: Garbage
+  spread: Spread
   book: JobBook
   submissions: Submissions
   progress: Progress
@@ -43,12 +51,27 @@ export function createControl(deps: ControlDeps): LocalControl {
   const wakers = new Map<JobId, Set<() => void>>()
   let stopped = false
 
-  function summary(view: JobView): JobSummary {
-    return deps.progress.summary(view, deps.book.get(view.job)?.spec.workload ?? 'classify')
+  function copiesOf(job: JobId): JobCopies | undefined {
+    const spreading = deps.spread.of(job)
+    if (!spreading) return undefined
+    const others = mesh.peers().filter(record => record.connected).length
+    const enough = spreading.placed > 0 && spreading.placed >= Math.min(spreading.wanted, others)
+    const led = driver.view(job)?.leader === mesh.self || driver.ledElsewhere(job)
+    return { ...spreading, safe: enough && led }
   }
 
+  function summary(view: JobView): JobSummary {
+    return {
+      ...deps.progress.summary(view, deps.book.get(view.job)?.spec.workload ?? 'classify'),
+      keptBytes: deps.holds.bytes(view.job).all,
+      copies: copiesOf(view.job),
+    }
+  }
+
+  const shown = () => driver.views().filter(view => !deps.drops.has(view.job))
+
   function find(id: string): JobView {
-    const matches = driver.views().filter(view => view.job.startsWith(id.toLowerCase()))
+    const matches = shown().filter(view => view.job.startsWith(id.toLowerCase()))
     if (matches.length === 1) return matches[0]
     throw matches.length > 1
       ? new PeerError({
@@ -57,6 +80,18 @@ export function createControl(deps: ControlDeps): LocalControl {
           message: `${matches.length} jobs begin with ${id}: give more of the id`,
         })
       : new PeerError({ code: 'JOB_UNKNOWN', kind: 'input', message: `no job begins with ${id}; peer jobs lists them` })
+  }
+
+  /** The job, if it is this peer's own. */
+  function own(id: string, verb: 'cancel' | 'drop'): JobView {
+    const view = find(id)
+    if (view.owner === mesh.self) return view
+    const owner = mesh.peers().find(record => record.peer === view.owner)?.status.name ?? view.owner
+    throw new PeerError({
+      code: 'NOT_OWNER',
+      kind: 'input',
+      message: `only the peer that submitted a job ${verb === 'drop' ? 'drops' : 'cancels'} it: run peer ${verb} ${id} on ${owner}`,
+    })
   }
 
   /** Resolves when the job changes, when `ms` are over, or when `signal` aborts. */
@@ -114,7 +149,7 @@ export function createControl(deps: ControlDeps): LocalControl {
     },
 
     async jobs() {
-      return driver.views().map(summary)
+      return shown().map(summary)
     },
 
     async job(id) {
@@ -148,22 +183,36 @@ export function createControl(deps: ControlDeps): LocalControl {
           details: { phase: view.phase },
         })
       }
-      yield* readResult(deps.exchange, view.job, outcome.result, [outcome.ballot.peer, view.owner])
+      // What is fetched here is freed with the job.
+      const get: BlockExchange['get'] = async (block, holders) => {
+        await deps.holds.use(view.job, block)
+        return deps.exchange.get(block, holders)
+      }
+      yield* readResult({ ...deps.exchange, get }, view.job, outcome.result, [outcome.ballot.peer, view.owner])
     },
 
     async cancel(id) {
-      const view = find(id)
-      if (view.owner !== mesh.self) {
-        const owner = mesh.peers().find(record => record.peer === view.owner)?.status.name ?? view.owner
-        throw new PeerError({
-          code: 'NOT_OWNER',
-          kind: 'input',
-          message: `only the peer that submitted a job cancels it: run peer cancel ${id} on ${owner}`,
-        })
-      }
+      const view = own(id, 'cancel')
       driver.dispatch({ type: 'cancel', job: view.job })
       return summary(find(view.job))
     },
+
+    async drop(id) {
+      const view = own(id, 'drop')
+      if (!view.outcome) {
+        throw new PeerError({
+          code: 'JOB_RUNNING',
+          kind: 'input',
+          message: `job ${id} is still running: peer cancel ${id} ends it, then it can be dropped`,
+        })
+      }
+      const before = summary(view)
+      await deps.drops.drop([view.job])
+      deps.drops.tell()
+      return before
+    },
+
+    gc: request => deps.garbage.collect(request),
   }
 
   return {

@@ -68,6 +68,37 @@ export interface JobSummary {
   elapsedMs: number
   shares: JobShare[]
   outcome?: JobOutcome
+  /** Bytes of the job's blocks on this peer's disk. */
+  keptBytes: number
+  /** At the submitter, where copies of the inputs were asked for. */
+  copies?: JobCopies
+}
+
+/** Where the copies of a job's inputs stand. */
+export interface JobCopies {
+  /** Other peers that shall hold everything. */
+  wanted: number
+  /** Other peers that do. */
+  placed: number
+  /** The leader knows of all inputs, and as many others hold them as are wanted or connected: the submitter may leave. */
+  safe: boolean
+}
+
+export interface GcRequest {
+  /** Only say what would be freed. */
+  dryRun: boolean
+  /** Jobs that ended longer ago are given up here; default the peer's retention. */
+  olderThanMs?: number
+}
+
+/** What was freed, or would be. */
+export interface GcReport {
+  jobs: { job: JobId; bytes: number }[]
+  /** Blocks that belong to no job. */
+  orphans: { blocks: number; bytes: number }
+  /** Bytes that remain, and how many of them no job pins. */
+  kept: { bytes: number; evictable: number }
+  dryRun: boolean
 }
 
 export interface ClassifyRequest {
@@ -85,6 +116,8 @@ export interface ClassifyRequest {
   labels?: string
   /** Overrides what the graph's last operator suggests. */
   scores?: ScoreKind
+  /** Other peers that shall hold the inputs before this one may leave; as many as there are, if fewer. Default 0. */
+  copies?: number
 }
 
 export interface Submitted {
@@ -129,4 +162,11 @@ export interface Control {
   results(id: string): AsyncIterable<ResultItem>
   /** Throws NOT_OWNER on any peer but the one that the job was submitted from. */
   cancel(id: string): Promise<JobSummary>
+  /**
+   * Gives up a job that is over, and its result, on every peer; those that are away do so when they are back. Throws
+   * NOT_OWNER on any peer but the one that the job was submitted from, JOB_RUNNING while it runs.
+   */
+  drop(id: string): Promise<JobSummary>
+  /** Frees what no job needs on this peer, and jobs that expired. */
+  gc(request: GcRequest): Promise<GcReport>
 }

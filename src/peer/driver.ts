@@ -54,6 +54,10 @@ export interface Driver {
   setSelf(status: { itemsPerSecond: number; slots: number }): void
   view(job: JobId): JobView | undefined
   views(): JobView[]
+  /** Jobs that ended longer than `ms` ago. */
+  endedBefore(ms: number): JobId[]
+  /** Another peer leads the job and has said that it knows of all its inputs. */
+  ledElsewhere(job: JobId): boolean
   stop(): Promise<void>
 }
 
@@ -253,6 +257,14 @@ export function createDriver(deps: DriverDeps): Driver {
     setSelf: ({ itemsPerSecond, slots }) => dispatch({ type: 'peer-up', peer: mesh.self, itemsPerSecond, slots }),
     view: job => view(state, job, Date.now()),
     views: () => views(state, Date.now()),
+    endedBefore: ms =>
+      [...state.jobs.values()].flatMap(job => (job.outcome && Date.now() - job.endedMs > ms ? [job.id] : [])),
+    ledElsewhere(id) {
+      const job = state.jobs.get(id)
+      const { seen } = job ?? {}
+      if (!job || !seen || job.leader || !job.complete) return false
+      return seen.ballot.peer !== mesh.self && seen.complete && seen.manifest.count >= job.known.count
+    },
     async stop() {
       stopped = true
       clearInterval(timer)

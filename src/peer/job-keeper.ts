@@ -1,7 +1,7 @@
 /**
  * What a job leaves behind. When it is over, its inputs and intermediate results are freed here; the merged result stays
- * with the leader, who wrote it, and the submitter brings it home. After a restart what each job needs is held again
- * before anything is swept.
+ * with the leader, who wrote it, and with the submitter, who brings it home, or with another peer in its stead. After a
+ * restart what each job needs is held again before anything is swept.
  */
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
@@ -9,44 +9,72 @@ import type { JobOutcome } from '../jobs/core/types.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
+import type { Copies } from './copies.ts'
 import type { JobBook, JobRecord } from './job-book.ts'
 import type { KeptJob } from './journal.ts'
 import { keepResult, resultHere } from './results.ts'
+import type { Spread } from './spread.ts'
 
 export interface KeeperDeps {
   self: PeerKey
   exchange: BlockExchange
   holds: BlockHolds
   book: JobBook
+  copies: Copies
+  spread: Spread
+  connected: (peer: PeerKey) => boolean
+  /** The job was given up meanwhile: its result is not wanted. */
+  dropped: (job: JobId) => boolean
 }
 
 export interface JobKeeper {
   ended(job: JobId, outcome: JobOutcome): Promise<void>
   /** Holds again what a job needs that was kept over a restart. */
   restore(kept: KeptJob): Promise<void>
-  /** Resolves once what ended jobs leave to do is done. */
+  /** Resolves once what ended jobs leave to do is done; what has to be waited for is given up. */
   settled(): Promise<void>
 }
 
-export function createJobKeeper({ self, exchange, holds, book }: KeeperDeps): JobKeeper {
-  const pending = new Set<Promise<void>>()
+/** A submitter that cannot reach the result tries again after this long. */
+const bringAgainMs = 5_000
 
-  /** The blocks of the result that stay here, for good: with the leader and with the submitter. */
-  async function keep(job: JobId, outcome: JobOutcome): Promise<BlockId[]> {
-    if (!outcome.result) return []
-    if (book.get(job)?.spec.submitter === self) return keepResult(exchange, outcome.result, [outcome.ballot.peer])
-    return outcome.ballot.peer === self ? resultHere(exchange, outcome.result) : []
+export function createJobKeeper(deps: KeeperDeps): JobKeeper {
+  const { self, exchange, holds, book, spread } = deps
+  const pending = new Set<Promise<void>>()
+  let stopped = false
+
+  /** Brings the result to the submitter; false when nobody who has it can be reached. */
+  async function bringHome(job: JobId, result: BlockId, leader: PeerKey): Promise<boolean> {
+    try {
+      await keepResult(exchange, result, [leader], block => holds.hold(job, block))
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Until it is here, dropped, or forgotten. */
+  async function bringLater(job: JobId, result: BlockId, leader: PeerKey): Promise<void> {
+    const wanted = () => !stopped && !deps.dropped(job) && book.get(job) !== undefined
+    do await new Promise(resolve => setTimeout(resolve, bringAgainMs).unref())
+    while (wanted() && !(await bringHome(job, result, leader)))
   }
 
   async function end(job: JobId, outcome: JobOutcome): Promise<void> {
+    const { result, ballot } = outcome
+    const owner = book.get(job)?.spec.submitter
     let kept: BlockId[] = []
-    try {
-      kept = await keep(job, outcome)
-    } finally {
-      book.close(job)
-      // The spec stays as long as the job is remembered: it says what the job was.
-      await holds.release(job, [job, ...kept])
-    }
+    if (result && ballot.peer === self) kept = await resultHere(exchange, result)
+    const home = result !== undefined && owner === self && kept.length === 0
+    const brought = home && (await bringHome(job, result, ballot.peer))
+    if (brought) kept = await resultHere(exchange, result)
+    book.close(job)
+    // The spec stays as long as the job is remembered: it says what the job was.
+    await holds.release(job, [job, ...kept])
+    if (home && !brought) void bringLater(job, result, ballot.peer)
+    // The leader's copy is one, the submitter's the other: without one of these another peer has it.
+    const other = owner !== undefined && owner !== self && deps.connected(owner)
+    if (ballot.peer === self && !other) spread.result(job, outcome, owner === undefined ? [] : [owner])
   }
 
   async function holdInputs(job: JobId, record: JobRecord): Promise<void> {
@@ -58,20 +86,26 @@ export function createJobKeeper({ self, exchange, holds, book }: KeeperDeps): Jo
     }
   }
 
+  async function restoreEnded({ job, kept }: KeptJob, outcome: JobOutcome): Promise<void> {
+    const mine = kept.owner === self || outcome.ballot.peer === self
+    if (!mine || !outcome.result) return
+    const blocks = await resultHere(exchange, outcome.result)
+    for (const block of blocks) await holds.hold(job, block)
+    if (blocks.length === 0 && kept.owner === self) void bringLater(job, outcome.result, outcome.ballot.peer)
+  }
+
   return {
     ended(job, outcome) {
       const work = end(job, outcome)
       pending.add(work)
       return work.finally(() => pending.delete(work))
     },
-    async restore({ job, kept, results }) {
+    async restore(keptJob) {
+      const { job, kept, results, copies, dropped } = keptJob
+      if (dropped) return
       const record = await book.restore(job, kept.outcome ? { count: 0 } : kept.known)
-      const { outcome } = kept
-      if (outcome) {
-        const mine = kept.owner === self || outcome.ballot.peer === self
-        if (mine && outcome.result) await holds.release(job, [job, ...(await resultHere(exchange, outcome.result))])
-        return
-      }
+      if (record) await deps.copies.restore(job, record, copies)
+      if (kept.outcome) return restoreEnded(keptJob, kept.outcome)
       for (const { block } of results) await holds.hold(job, block)
       try {
         if (record) await holdInputs(job, record)
@@ -80,6 +114,7 @@ export function createJobKeeper({ self, exchange, holds, book }: KeeperDeps): Jo
       }
     },
     async settled() {
+      stopped = true
       await Promise.allSettled(pending)
     },
   }

@@ -18,7 +18,7 @@ export interface KeptRequest {
   inputs: string[]
   cwd: string
   itemsPerShard: number
-  /** Copies that were asked for before the submitter may leave; 1: its own alone. */
+  /** Other peers that shall hold the inputs, so that the submitter may leave. */
   copies: number
 }
 
@@ -57,7 +57,7 @@ const requestForm = z.object({
   inputs: z.array(z.string().max(4096)).max(100_000),
   cwd: z.string().max(4096),
   itemsPerShard: z.int().min(1).max(limits.shardItemsMax),
-  copies: z.int().min(1).max(limits.peersMax),
+  copies: z.int().min(0).max(limits.peersMax),
 })
 const requestBytesMax = 64 * 1024 * 1024
 
@@ -103,10 +103,9 @@ export function createJournal(
     keepCopy: (job, piece) => note(keyOf(job, `copy/${piece}`), nothing),
     keepDropped: job => note(keyOf(job, 'dropped'), nothing),
     forget(job, record) {
-      const all = keyOf(job, record ? '' : 'result/')
-      clears.push(all)
-      noted = noted.filter(change => !change.key.startsWith(all))
-      if (!record) note(keyOf(job, 'request'))
+      const gone = (record ? [''] : ['result/', 'copy/inputs', 'copy/files', 'request']).map(rest => keyOf(job, rest))
+      clears.push(...gone)
+      noted = noted.filter(change => !gone.some(key => change.key.startsWith(key)))
     },
     get dirty() {
       return noted.length + clears.length > 0

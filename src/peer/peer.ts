@@ -13,8 +13,11 @@ import { createBlockExchange } from './block-exchange.ts'
 import { createBlockHolds } from './block-holds.ts'
 import type { Control } from './control.ts'
 import { createControl } from './control-local.ts'
+import { createCopies } from './copies.ts'
 import { chooseDevices, type DeviceOptions, describeDevices } from './devices.ts'
 import { createDriver, type Driver } from './driver.ts'
+import { createDrops } from './drops.ts'
+import { createGarbage } from './garbage.ts'
 import { defaultPort, type Home, openHome } from './home.ts'
 import { createJobBook } from './job-book.ts'
 import { createJobKeeper } from './job-keeper.ts'
@@ -22,6 +25,7 @@ import { createJournal } from './journal.ts'
 import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
 import { createProgress } from './progress.ts'
+import { createSpread } from './spread.ts'
 import { createSubmissions } from './submission.ts'
 import { version } from './version.ts'
 
@@ -40,6 +44,10 @@ export interface PeerInit extends DeviceOptions {
   alone?: boolean
   /** Ended jobs and their results are kept this long; default 7 days. */
   retentionMs?: number
+  /** Beyond so many bytes on disk, blocks that no job pins go, the one unused for longest first; default: no bound. */
+  diskBytesMax?: number
+  /** False: it computes nothing, it only submits and holds blocks. Default true. */
+  compute?: boolean
   onWarning?: (message: string) => void
 }
 
@@ -89,10 +97,12 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   }
 
   const home = await openHome(init.data, init.join, !init.alone)
-  const devices = await chooseDevices(init, warn)
+  const devices = init.compute === false ? { workers: 0, webgpu: false } : await chooseDevices(init, warn)
   // First of all, for it also tells whether another peer has this folder.
   const records = await openRecordStore(join(home.folder, 'records'), warn)
-  const store = await openDiskStore(home.blocksFolder, { cacheBytes }).catch(async thrown => {
+  const bytesMax = init.diskBytesMax ?? Number.POSITIVE_INFINITY
+  const pinned = (block: string) => holds.pinned(block)
+  const store = await openDiskStore(home.blocksFolder, { cacheBytes, bytesMax, pinned }).catch(async thrown => {
     await records.close()
     throw thrown
   })
@@ -133,8 +143,24 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const exchange = createBlockExchange(mesh, store)
   const holds = createBlockHolds(store)
   const book = createJobBook(exchange, holds, home.identity)
-  const keeper = createJobKeeper({ self: mesh.self, exchange, holds, book })
   const progress = createProgress({ self: mesh.self, status, peers: () => mesh.peers(), nowMs: () => Date.now() })
+  const view = (job: string) => driver?.view(job)
+  const changed = (job: string) => control.changed(job)
+  const copies = createCopies({ mesh, store, exchange, holds, book, journal, view, bytesMax })
+  const spread = createSpread({ copies, book, exchange, view, changed })
+  const drops = createDrops({ mesh, holds, journal, view, dropped: changed })
+  const connected = (peer: string) => mesh.peers().some(record => record.peer === peer && record.connected)
+  const keeper = createJobKeeper({
+    self: mesh.self,
+    exchange,
+    holds,
+    book,
+    copies,
+    spread,
+    connected,
+    dropped: drops.has,
+  })
+  const keptMs = init.retentionMs ?? retentionMs
   driver = createDriver({
     mesh,
     exchange,
@@ -142,11 +168,12 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     pool,
     holds,
     journal,
-    rememberMs: init.retentionMs ?? retentionMs,
+    rememberMs: keptMs,
     knownRate: rateBefore,
-    changed: job => control.changed(job),
+    changed,
     ended: (job, outcome) => {
       submissions.end(job)
+      spread.end(job)
       // What is not remembered is measured again.
       void rememberRate(home.folder, device, status().itemsPerSecond).catch(() => {})
       void keeper.ended(job, outcome).catch(thrown => warn(`job ${job.slice(0, 8)}: ${String(thrown)}`))
@@ -154,6 +181,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     forgotten: job => {
       book.forget(job)
       progress.forget(job)
+      drops.forget(job)
       void holds.release(job)
     },
     refused: thrown => warn(thrown instanceof Error ? thrown.message : String(thrown)),
@@ -167,13 +195,33 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     holds,
     book,
     journal,
+    spread,
     dispatch: driver.dispatch,
   })
-  const control = createControl({ home, mesh, driver, exchange, book, submissions, progress, pool, status, warnings })
+  const garbage = createGarbage({ store, holds, drops, endedBefore: driver.endedBefore, retentionMs: keptMs })
+  const control = createControl({
+    home,
+    mesh,
+    driver,
+    exchange,
+    holds,
+    drops,
+    garbage,
+    spread,
+    book,
+    submissions,
+    progress,
+    pool,
+    status,
+    warnings,
+  })
 
   const kept = await journal.load()
+  drops.restore(kept)
   for (const job of kept) await keeper.restore(job)
   driver.start(kept)
+  // Now that every remembered job holds what it needs, the rest is nobody's.
+  void garbage.sweep().catch(thrown => warn(thrown instanceof Error ? thrown.message : String(thrown)))
   for (const job of kept) submissions.resume(job)
 
   // Heartbeats carry load and throughput; and addresses that work are remembered for the next start.
@@ -192,6 +240,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       clearInterval(timer)
       offUp()
       submissions.stop()
+      spread.stop()
+      drops.stop()
       await driver.stop()
       control.stop()
       await mesh.stop()

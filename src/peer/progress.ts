@@ -9,7 +9,8 @@ import type { JobSummary } from './control.ts'
 const windowMs = 5000
 
 export interface Progress {
-  summary(view: JobView, workload: string): JobSummary
+  /** All but what this peer keeps of it. */
+  summary(view: JobView, workload: string): Omit<JobSummary, 'keptBytes' | 'copies'>
   forget(job: JobId): void
 }
 

@@ -55,11 +55,19 @@ export async function* readResult(
   }
 }
 
-/** Brings a whole result here, so that it outlives the peers that hold it. Resolves to its blocks. */
-export async function keepResult(exchange: BlockExchange, result: BlockId, holders: PeerKey[]): Promise<BlockId[]> {
+/** Brings a whole result here, so that it outlives the peers that hold it; each block is held before it is fetched. */
+export async function keepResult(
+  exchange: BlockExchange,
+  result: BlockId,
+  holders: PeerKey[],
+  hold: (block: BlockId) => Promise<void>,
+): Promise<void> {
+  await hold(result)
   const root = await readRoot(exchange, result, holders)
-  for (const part of root.parts) await exchange.get(part, holders)
-  return [result, ...root.parts]
+  for (const part of root.parts) {
+    await hold(part)
+    await exchange.get(part, holders)
+  }
 }
 
 /** The blocks of a result whose root is here; asks nobody. */

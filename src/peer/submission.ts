@@ -19,6 +19,7 @@ import type { ClassifyRequest, Submitted } from './control.ts'
 import type { LocalEvent } from './driver.ts'
 import type { JobBook, JobRecord } from './job-book.ts'
 import type { Journal, KeptJob, KeptRequest } from './journal.ts'
+import type { Spread } from './spread.ts'
 
 export interface SubmissionDeps {
   identity: Uint8Array
@@ -28,6 +29,7 @@ export interface SubmissionDeps {
   holds: BlockHolds
   book: JobBook
   journal: Journal
+  spread: Spread
   dispatch: (event: LocalEvent) => void
 }
 
@@ -121,9 +123,11 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
         await deps.book.readSpec(job, deps.self)
         for (const { file } of prepared.spec.models) for (const block of file.blocks) await deps.holds.hold(job, block)
         const items = itemsPerShard(prepared.spec.models.length, prepared.spec.labels.length)
-        deps.journal.keepRequest(job, { inputs: request.inputs, cwd: request.cwd, itemsPerShard: items, copies: 1 })
+        const { cwd, copies = 0 } = request
+        deps.journal.keepRequest(job, { inputs: request.inputs, cwd, itemsPerShard: items, copies })
         deps.dispatch({ type: 'submit', job, priority: 0 })
         start(job, () => inputs, items)
+        deps.spread.inputs(job, copies)
         return {
           job,
           models: prepared.spec.models.map(model => ({ name: model.name, labels: model.classes.length })),
@@ -135,7 +139,9 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
     },
     resume({ job, kept, request }) {
       const record = deps.book.get(job)
-      if (!record || !request || kept.outcome || kept.complete || kept.owner !== deps.self) return
+      if (!record || !request || kept.outcome || kept.owner !== deps.self) return
+      deps.spread.inputs(job, request.copies)
+      if (kept.complete) return
       // Only from the end of the chain that others may know of.
       if (record.manifests.length < kept.known.count) {
         deps.dispatch({ type: 'abort', job, reason: 'the list of its inputs was lost in a restart: submit it again' })

@@ -172,7 +172,7 @@ describe('bad input', { timeout: 120_000 }, () => {
     expect(ran.stdout.split('\n')[1]).toMatch(/^images\/good\.jpg,/)
     expectRefused(
       await peer(['submit', 'classify', 'images', '--model', model, '--detach', '--data', data], { cwd: scratch }),
-      /--detach needs a running peer/,
+      /--detach needs another peer/,
     )
   })
 

@@ -1,30 +1,15 @@
 /** A mesh that is switched off in the middle of a job and on again: the job goes on where it was, and is still listed later. */
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { packageRoot } from '../../src/base/package-root.ts'
-import { drawSamples } from '../../src/cli/demo/draw.ts'
 import { openRecordStore } from '../../src/data/store/record-store.ts'
 import { itemsPerShard } from '../../src/jobs/workloads/classify/spec.ts'
-import type { ClassifyRequest, Control, JobSummary, ResultItem } from '../../src/peer/control.ts'
+import type { ClassifyRequest, ResultItem } from '../../src/peer/control.ts'
 import { createJournal } from '../../src/peer/journal.ts'
-import { type Peer, type PeerInit, startPeer } from '../../src/peer/peer.ts'
 import { until } from '../e2e/mesh-of-processes.ts'
+import { all, end, type SomePeers, somePeers } from './some-peers.ts'
 
 const count = 1600
-
-async function all(items: AsyncIterable<ResultItem>): Promise<ResultItem[]> {
-  const list: ResultItem[] = []
-  for await (const item of items) list.push(item)
-  return list
-}
-
-async function end(control: Control, job: string): Promise<JobSummary> {
-  let last: JobSummary | undefined
-  for await (const summary of control.watch(job)) last = summary
-  return last as JobSummary
-}
 
 const rows = (items: ResultItem[]) => items.filter(item => item.type === 'row')
 
@@ -46,59 +31,34 @@ async function keptResults(folder: string, job: string): Promise<number> {
 }
 
 describe('peers that are switched off and on', { timeout: 90_000 }, () => {
+  let some: SomePeers
   let scratch: string
   let request: ClassifyRequest
   let undisturbed: ResultItem[]
-  const running: Peer[] = []
-
-  const start = async (name: string, init: Partial<PeerInit> = {}) => {
-    const base = { data: join(scratch, name), name, mdns: false, backend: 'wasm' as const, workers: 1 }
-    const peer = await startPeer({ ...base, listen: ['/ip4/127.0.0.1/tcp/0'], ...init })
-    running.push(peer)
-    return peer
-  }
-  const stop = async (...peers: Peer[]) => {
-    for (const peer of peers) {
-      running.splice(running.indexOf(peer), 1)
-      await peer.stop()
-    }
-  }
 
   beforeAll(async () => {
-    scratch = await mkdtemp(join(tmpdir(), 'shardmesh-restart-'))
-    await drawSamples(join(scratch, 'images'), { count, seed: 3 })
-    const models = (await readdir(join(packageRoot, 'demo/models'))).sort().slice(0, 1)
-    request = {
-      workload: 'classify',
-      inputs: ['images'],
-      cwd: scratch,
-      models: models.map(name => join(packageRoot, 'demo/models', name)),
-      merge: 'mean',
-      top: 2,
-    }
-    const alone = await start('alone')
+    some = await somePeers(count)
+    scratch = some.scratch
+    request = some.request
+    const alone = await some.start('alone')
     undisturbed = await all(alone.results((await end(alone, (await alone.submit(request)).job)).job))
     expect(rows(undisturbed)).toHaveLength(count)
-    await stop(alone)
+    await some.stop(alone)
   })
-  afterAll(async () => {
-    await stop(...running)
-    await rm(scratch, { recursive: true, force: true })
-  })
+  afterAll(() => some.end())
 
   test('all of them in the middle: nothing finished is computed again, and the result is the same', async () => {
-    let one = await start('one')
-    const { token } = await one.info()
-    let two = await start('two', { join: token })
+    let one = await some.start('one')
+    let two = await some.start('two')
     await one.waitForPeers(10_000)
     const { job } = await one.submit(request)
     await until(async () => (await one.job(job)).shardsDone >= 4, 'some shards are done')
-    await stop(one, two)
+    await some.stop(one, two)
     const kept = Math.max(await keptResults(one.home.folder, job), await keptResults(two.home.folder, job))
     expect(kept).toBeGreaterThanOrEqual(4)
 
-    one = await start('one')
-    two = await start('two', { join: token.length > 0 ? (await one.info()).token : undefined })
+    one = await some.start('one')
+    two = await some.start('two')
     await until(async () => (await one.job(job)).shardsDone >= 4, 'the job is known again', 20_000)
     const ended = await end(one, job)
     expect(ended).toMatchObject({ phase: 'final', itemsDone: count, itemsTotal: count, errors: 0 })
@@ -111,9 +71,9 @@ describe('peers that are switched off and on', { timeout: 90_000 }, () => {
     )
 
     // Over once more: the job and its result are still there, from either peer.
-    await stop(one, two)
-    one = await start('one')
-    two = await start('two', { join: (await one.info()).token })
+    await some.stop(one, two)
+    one = await some.start('one')
+    two = await some.start('two')
     await one.waitForPeers(10_000)
     for (const peer of [one, two]) {
       expect(await peer.job(job)).toMatchObject({
@@ -124,7 +84,7 @@ describe('peers that are switched off and on', { timeout: 90_000 }, () => {
       })
       expect(rows(await all(peer.results(job)))).toEqual(rows(undisturbed))
     }
-    await stop(one, two)
+    await some.stop(one, two)
   })
 
   test('the submitter while it reads its inputs: it reads on, and each image is in the result once', async () => {
@@ -132,43 +92,43 @@ describe('peers that are switched off and on', { timeout: 90_000 }, () => {
     const inputs = Array.from({ length: 4 }, (_, n) => `more${n}`)
     for (const folder of inputs) await cp(join(scratch, 'images'), join(scratch, folder), { recursive: true })
     const wide = { ...request, inputs }
-    let peer = await start('reader')
+    let peer = await some.start('reader')
     const { job } = await peer.submit(wide)
     await until(async () => (await peer.job(job)).shardsTotal > 0, 'the first shards are cut')
     const before = await peer.job(job)
     expect(before.complete).toBe(false)
-    await stop(peer)
+    await some.stop(peer)
 
-    peer = await start('reader')
+    peer = await some.start('reader')
     const again = await peer.job(job)
     expect(again.itemsTotal).toBeGreaterThan(0)
     await until(async () => (await peer.job(job)).complete, 'the inputs are read', 60_000)
     expect(await peer.job(job)).toMatchObject({ itemsTotal: inputs.length * count })
     await peer.cancel(job)
-    await stop(peer)
-    peer = await start('reader')
+    await some.stop(peer)
+    peer = await some.start('reader')
     expect(await peer.job(job)).toMatchObject({ phase: 'cancelled' })
-    await stop(peer)
+    await some.stop(peer)
   })
 
   test('inputs that changed meanwhile end the job with a reason', async () => {
     await cp(join(scratch, 'images'), join(scratch, 'changing'), { recursive: true })
-    let peer = await start('changer')
+    let peer = await some.start('changer')
     const folders = Array.from({ length: 4 }, (_, n) => `more${n}`)
     const { job } = await peer.submit({ ...request, inputs: ['changing', ...folders] })
     await until(async () => (await peer.job(job)).shardsTotal > 0, 'the first shards are cut')
-    await stop(peer)
+    await some.stop(peer)
     await writeFile(join(scratch, 'changing', '000-new.jpg'), 'new')
-    peer = await start('changer')
+    peer = await some.start('changer')
     const ended = await end(peer, job)
     expect(ended.outcome).toMatchObject({ phase: 'failed', reason: expect.stringMatching(/not the same files/) })
-    await stop(peer)
+    await some.stop(peer)
   })
 
   test('records that are damaged cost their job alone, with a line', async () => {
-    let peer = await start('alone')
+    let peer = await some.start('alone')
     const [job] = await peer.jobs()
-    await stop(peer)
+    await some.stop(peer)
     const records = await openRecordStore(join(scratch, 'alone', 'records'), () => {})
     const other = 'ab'.repeat(32)
     await records.write([
@@ -179,10 +139,10 @@ describe('peers that are switched off and on', { timeout: 90_000 }, () => {
     ])
     await records.close()
     const lines: string[] = []
-    peer = await start('alone', { onWarning: line => lines.push(line) })
+    peer = await some.start('alone', { onWarning: line => lines.push(line) })
     expect((await peer.jobs()).map(one => one.job)).toEqual([job.job])
     expect(rows(await all(peer.results(job.job)))).toEqual(rows(undisturbed))
     expect(lines.filter(line => /is damaged: it is set aside/.test(line))).toHaveLength(3)
-    await stop(peer)
+    await some.stop(peer)
   })
 })

@@ -1,5 +1,6 @@
 /** `peer jobs`: the jobs that this peer has heard of, whoever submitted them. */
 import type { Command } from 'commander'
+import prettyBytes from 'pretty-bytes'
 import { shortId } from '../../base/ids.ts'
 import type { JobSummary } from '../../peer/control.ts'
 import { clock, count, phaseText, rate, table } from '../format.ts'
@@ -7,7 +8,7 @@ import { type CommonOptions, common, withRunningPeer } from '../session.ts'
 
 export function addJobs(peer: Command): void {
   common(peer.command('jobs'))
-    .description('list the jobs of the mesh')
+    .description('list the jobs of the mesh, and what this peer keeps of each on its disk')
     .option('--json', 'machine-readable')
     .action(async (options: CommonOptions & { json?: boolean }) => {
       const jobs = await withRunningPeer(options, client => client.jobs())
@@ -18,7 +19,7 @@ export function addJobs(peer: Command): void {
     })
 }
 
-const head = ['JOB', 'KIND', 'STATE', 'DONE', 'ERRORS', 'RATE', 'TIME', 'OWNER', 'LEADER']
+const head = ['JOB', 'KIND', 'STATE', 'DONE', 'ERRORS', 'RATE', 'TIME', 'KEPT', 'OWNER', 'LEADER']
 
 function row(job: JobSummary): string[] {
   return [
@@ -29,6 +30,7 @@ function row(job: JobSummary): string[] {
     count(job.errors),
     `${rate(job.itemsPerSecond)}/s`,
     clock(job.elapsedMs),
+    prettyBytes(job.keptBytes),
     job.ownerName,
     job.leaderName ?? '-',
   ]

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { shortPeer } from '../../base/ids.ts'
 import { dataFolder } from '../../peer/home.ts'
+import { ageMs, sizeBytes } from '../quantities.ts'
 import { type CommonOptions, common } from '../session.ts'
 
 interface StartOptions extends CommonOptions {
@@ -13,6 +14,8 @@ interface StartOptions extends CommonOptions {
   gpu: boolean
   workers?: number
   mdns: boolean
+  retention?: number
+  cacheSize?: number
 }
 
 export function wholeNumber(text: string): number {
@@ -37,6 +40,12 @@ export function addStart(peer: Command): void {
     .option('--no-gpu', 'the same as --backend wasm')
     .option('--workers <n>', 'CPU workers (default: one a core); 0: WebGPU only', wholeNumber)
     .option('--no-mdns', 'do not look for peers on the local network; use the addresses in tokens alone')
+    .option('--retention <age>', 'how long jobs that are over and their results are kept (default: 7d)', ageMs)
+    .option(
+      '--cache-size <size>',
+      'beyond it blocks that no job pins go, the one unused for longest first, such as 20GB (default: no bound)',
+      sizeBytes,
+    )
     .action(start)
 }
 
@@ -51,6 +60,8 @@ async function start(options: StartOptions): Promise<void> {
     backend: options.gpu ? options.backend : 'wasm',
     workers: options.workers,
     mdns: options.mdns,
+    retentionMs: options.retention,
+    diskBytesMax: options.cacheSize,
     onWarning: line => process.stderr.write(`${pc.yellow('!')} ${line}\n`),
   })
   const api = await serveApi(peer, peer.home.socketPath).catch(async thrown => {

@@ -5,6 +5,8 @@ import { PeerError } from '../../base/errors.ts'
 import { shortId } from '../../base/ids.ts'
 import { type MergeKind, mergeKinds, type ScoreKind, scoreKinds } from '../../jobs/workloads/classify/spec.ts'
 import type { Control, JobSummary, Submitted } from '../../peer/control.ts'
+import { dataFolder, hasMesh } from '../../peer/home.ts'
+import { copiesUsual, nobodyElse, otherCopies, placed, untilSafe } from '../detach.ts'
 import { follow, interruptible, requireFinal } from '../follow.ts'
 import { count, plural, rate } from '../format.ts'
 import { shareLines } from '../live.ts'
@@ -21,6 +23,7 @@ interface ClassifyOptions extends CommonOptions {
   scores?: ScoreKind
   out?: string
   detach?: boolean
+  copies: number
   json?: boolean
 }
 
@@ -48,7 +51,13 @@ export function addSubmit(peer: Command): void {
       ).choices(scoreKinds),
     )
     .option('--out <file>', 'a .csv or .jsonl file (default: CSV on standard output)')
-    .option('--detach', 'do not wait; peer watch and peer results follow it')
+    .option('--detach', 'return once other peers hold the inputs; peer watch and peer results follow the job')
+    .option(
+      '--copies <n>',
+      'with --detach: peers that hold the inputs, this one included if it stays',
+      copies,
+      copiesUsual,
+    )
     .option('--json', 'the summary as JSON on standard output (with --out)')
     .addHelpText(
       'after',
@@ -69,6 +78,12 @@ function weights(text: string): number[] {
   return list
 }
 
+function copies(text: string): number {
+  const wanted = wholeNumber(text)
+  if (wanted < 1) throw new InvalidArgumentError('at least 1 is expected.')
+  return wanted
+}
+
 const say = (line: string) => process.stderr.write(`  ${line}\n`)
 
 async function classify(inputs: string[], options: ClassifyOptions): Promise<void> {
@@ -86,10 +101,10 @@ async function classify(inputs: string[], options: ClassifyOptions): Promise<voi
       top: options.top,
       labels: options.labels,
       scores: options.scores,
+      copies: options.detach ? otherCopies(options.copies, session.temporary) : 0,
     })
     for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)
-    if (options.detach)
-      process.stdout.write(options.json ? `${JSON.stringify(submitted)}\n` : `${shortId(submitted.job)}\n`)
+    if (options.detach) await detach(session, submitted, options, abort.signal)
     else await finish(session, submitted, options, abort.signal)
   } finally {
     await session.close()
@@ -111,15 +126,34 @@ async function openSession(options: ClassifyOptions): Promise<Session> {
   } catch (thrown) {
     if (!isNoPeer(thrown)) throw thrown
   }
-  if (options.detach) {
-    throw new PeerError({
-      code: 'NO_PEER',
-      kind: 'resource',
-      message: '--detach needs a running peer to hand the job to; start one with peer start',
-    })
+  if (options.detach && !(await hasMesh(dataFolder(options.data)))) throw nobodyElse()
+  // A peer that leaves soon takes no shards: it would only have to give them back.
+  const peer = await temporaryPeer(options, line => say(pc.dim(line)), !options.detach)
+  if (options.detach && !(await peer.waitForPeers(0))) {
+    await peer.stop()
+    throw nobodyElse()
   }
-  const peer = await temporaryPeer(options, line => say(pc.dim(line)))
   return { control: peer, temporary: true, close: () => peer.stop() }
+}
+
+async function detach(
+  session: Session,
+  submitted: Submitted,
+  options: ClassifyOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const short = shortId(submitted.job)
+  try {
+    const job = await untilSafe(session.control, submitted.job, session.temporary, signal)
+    if (job.outcome) requireFinal(job)
+    if (job.copies)
+      say(`${placed(job)} ${job.copies.placed === 1 ? 'holds' : 'hold'} the inputs: this machine may leave`)
+  } catch (thrown) {
+    if (session.temporary) await session.control.cancel(submitted.job)
+    throw thrown
+  }
+  say(`fetch the result on any peer: peer results ${short}${options.out ? ` --out ${options.out}` : ''}`)
+  process.stdout.write(options.json ? `${JSON.stringify(submitted)}\n` : `${short}\n`)
 }
 
 async function finish(
