@@ -213,8 +213,8 @@ function toOutput({ name, type, dims, labels, columns }: GraphPort, values: Arra
 }
 
 /** As it came in, with integers that float32 does not hold, and strings that the model does not name. */
-function passedThrough({ type, dims, labels }: GraphPort, tensor: TypedTensor | TextTensor): OutputTensor {
-  if (tensor.type !== 'string') return { type: tensor.type, dims, data: tensor.data.slice() }
+function passedThrough({ type, dims, labels, columns }: GraphPort, tensor: TypedTensor | TextTensor): OutputTensor {
+  if (tensor.type !== 'string') return { type, dims, data: tensor.data.slice(), ...(columns && { columns }) }
   return { ...fromHost(type, dims, placesOf(tensor.data, labels?.names ?? [])), strings: tensor.data.slice() }
 }
 

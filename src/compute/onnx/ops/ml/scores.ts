@@ -26,14 +26,14 @@ export function emitTransform(context: LowerContext, scores: Tensor, transform: 
   return context.graph.emit('softmax', context.op.name, { outer, axis, inner: 1, log: 0 }, [scores], scores.dims)
 }
 
-/** One score a row [rows, 1] as two [rows, 2]: of the first class and of the second. */
+/** One score a row [rows, 1] as two [rows, 2]: of the first class and of the second. LOGISTIC takes it and its opposite. */
 export function emitPair(
   context: LowerContext,
   score: Tensor,
   way: 'complement' | 'opposite',
   transform: PostTransform,
 ): Tensor {
-  if (way === 'complement') {
+  if (way === 'complement' && transform !== 'LOGISTIC') {
     return emitConcat(context, [emitBinary(context, 'sub', floats(context, [1], [1, 1]), score), score], 1)
   }
   const pair = emitConcat(context, [emitUnary(context, score, 'neg'), score], 1)

@@ -187,8 +187,7 @@ function withoutSecond({ context, tables, transform, base }: Part, sums: Columns
     return { decisive: score, scores: emitTransform(context, emitConcat(context, [score, none], 1), transform) }
   }
   if (transform === 'PROBIT') throw unsupported(context, 'transforms one score of two classes by PROBIT')
-  const share = tables.ids.size === 1 && tables.positive && transform !== 'LOGISTIC'
-  const way = share ? 'complement' : 'opposite'
+  const way = tables.ids.size === 1 && tables.positive ? 'complement' : 'opposite'
   return { decisive: score, scores: emitPair(context, score, way, transform) }
 }
 
