@@ -4,6 +4,7 @@ import type { Workload } from './workload.ts'
 
 const table: Record<string, () => Promise<Workload>> = {
   classify: async () => (await import('./classify/workload.ts')).classify,
+  score: async () => (await import('./score/workload.ts')).score,
 }
 
 /** Throws JOB_KIND_UNKNOWN for a workload that this version does not have. */

@@ -1,0 +1,206 @@
+/**
+ * From models and a table's columns to a scoring job's spec: which column goes where, what each model gives, and which of
+ * it is merged. Everything that can be wrong with them is told here, before any work starts.
+ */
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { PeerError } from '../../../base/errors.ts'
+import { createReferenceBackend } from '../../../compute/backends/reference/index.ts'
+import { loadModel, type Model } from '../../../compute/engine/model.ts'
+import { openSession } from '../../../compute/engine/session.ts'
+import { externalFolder } from '../../../compute/onnx/external-data.ts'
+import { inlineExternal } from '../../../compute/onnx/inline-external.ts'
+import type { ModelPort } from '../../../compute/onnx/model.ts'
+import { fromHost, isElementType } from '../../../compute/tensor/element-type.ts'
+import { readModelFolder } from '../../../data/models/model-folder.ts'
+import { writeBlocks } from '../../../data/store/block-list.ts'
+import type { BlockStore } from '../../../data/store/types.ts'
+import { parseScoreSpec, type ScoreMerge, type ScoreModel, type ScoreSpec } from './spec.ts'
+
+export interface PrepareScoreInit {
+  cwd: string
+  models: readonly string[]
+  /** Default: `none` for one model, `mean` for several that can be merged. */
+  merge?: ScoreMerge
+  weights?: readonly number[]
+  /** Columns of the table that may be read, in its order. */
+  features: readonly string[]
+}
+
+export interface PreparedScore {
+  spec: ScoreSpec
+  /** What the user should know. */
+  notes: string[]
+}
+
+/** An output whose elements are scores of classes, or the one value of a regression. */
+interface Mergeable {
+  output: number
+  classes: string[]
+}
+
+/** Throws PeerError of kind `model` or `input`, one line that names the model. */
+export async function prepareScore(init: PrepareScoreInit, store: Pick<BlockStore, 'put'>): Promise<PreparedScore> {
+  if (init.weights && init.weights.length !== init.models.length) {
+    const counts = `${init.weights.length} numbers for ${init.models.length} models`
+    throw wrong('WEIGHTS', `--weights has ${counts}: give one a model`)
+  }
+  const models: ScoreModel[] = []
+  const mergeables: (Mergeable | undefined)[] = []
+  for (const [m, path] of init.models.entries()) {
+    const source = await readModelFolder(resolve(init.cwd, path))
+    const read = await readFile(source.onnxPath)
+    const name = unique(source.name, models)
+    const { bytes, model, inputs, outputs, mergeable } = await named(source.onnxPath, async () => {
+      const bytes = inlineExternal(read, externalFolder(dirname(source.onnxPath)))
+      const model = loadModel(bytes)
+      const inputs = model.inputs.map(port => ({ name: port.name, columns: columnsFor(port, model, init.features) }))
+      return { bytes, model, inputs, ...(await tried(model, inputs)) }
+    })
+    const prefix = init.models.length > 1 ? `${name}_` : ''
+    const plain = model.outputs.length === 1 && init.models.length > 1
+    models.push({
+      name,
+      file: await writeBlocks(store, bytes),
+      inputs,
+      outputs: outputs.map(output => ({
+        name: output.name,
+        columns: columnNames(output, plain ? name : `${prefix}${output.name}`),
+      })),
+      weight: init.weights?.[m] ?? 1,
+    })
+    mergeables.push(mergeable)
+  }
+  if (models.length === 0) throw wrong('MODEL_MISSING', 'name at least one model with --model')
+  return merged(init, models, mergeables)
+}
+
+function columnNames({ kind, elements }: Output, base: string): ScoreModel['outputs'][number]['columns'] {
+  if (elements.length === 1) return [{ name: base, kind }]
+  return elements.map(element => ({ name: `${base}_${element}`, kind }))
+}
+
+function merged(
+  { merge: wanted, features }: PrepareScoreInit,
+  models: ScoreModel[],
+  mergeables: readonly (Mergeable | undefined)[],
+): PreparedScore {
+  const notes: string[] = []
+  const whyNot = unmergeable(models, mergeables)
+  if (wanted !== undefined && wanted !== 'none' && whyNot) throw wrong('MERGE', `--merge ${wanted}: ${whyNot}`)
+  const merge = wanted ?? (models.length > 1 && !whyNot ? 'mean' : 'none')
+  if (wanted === undefined && models.length > 1 && whyNot) notes.push(`the models are not merged: ${whyNot}`)
+  const classes = merge === 'none' ? [] : (mergeables[0]?.classes ?? [])
+  const complete = models.map((model, m) => {
+    const mergeable = mergeables[m]
+    if (merge === 'none' || !mergeable) return model
+    const places = mergeable.classes.map(name => classes.indexOf(name))
+    return { ...model, merged: { output: mergeable.output, classes: places } }
+  })
+  return { spec: parseScoreSpec({ models: complete, features: [...features], merge, classes }), notes }
+}
+
+/** Why these models' decisions cannot be merged, if they cannot. */
+function unmergeable(
+  models: readonly ScoreModel[],
+  mergeables: readonly (Mergeable | undefined)[],
+): string | undefined {
+  const first = mergeables[0]
+  for (const [m, one] of mergeables.entries()) {
+    if (!one) return `${models[m].name} gives no scores`
+    if (new Set(one.classes).size < one.classes.length) return `two classes of ${models[m].name} have one name`
+    const same = one.classes.length === first?.classes.length && one.classes.every(name => first.classes.includes(name))
+    if (!same) return `${models[0].name} and ${models[m].name} do not give the same classes`
+  }
+  return undefined
+}
+
+/** Places of the features that an input takes: all of them, or the one that is called as it is. */
+function columnsFor(port: ModelPort, model: Model, features: readonly string[]): number[] {
+  const wanted = port.dims?.length === 1 ? 1 : port.dims?.[1]
+  const own = features.indexOf(port.name)
+  if (model.inputs.length > 1 || (own >= 0 && wanted === 1)) {
+    if (own < 0) {
+      const asked = model.inputs.map(one => one.name).join(', ')
+      throw wrong('MODEL_COLUMNS', `it takes the columns ${asked}, and the table has no "${port.name}"`)
+    }
+    return [own]
+  }
+  if (port.dims && port.dims.length > 2) {
+    throw wrong('MODEL_COLUMNS', `its input "${port.name}" has ${port.dims.length} dims; rows of a table have 2`)
+  }
+  if (typeof wanted === 'number' && wanted !== features.length) {
+    throw wrong(
+      'MODEL_COLUMNS',
+      `it takes ${wanted} features, and the table has ${features.length} (${features.slice(0, 5).join(', ')}${features.length > 5 ? '…' : ''}); --features names those that it takes`,
+    )
+  }
+  return features.map((_, at) => at)
+}
+
+interface Output {
+  name: string
+  kind: 'number' | 'text'
+  /** What its elements of one row are called. */
+  elements: string[]
+}
+
+/** Runs two rows of zeros, which tells what the outputs are; what is wrong in the model shows here too. */
+async function tried(
+  model: Model,
+  inputs: ScoreModel['inputs'],
+): Promise<{ outputs: Output[]; mergeable: Mergeable | undefined }> {
+  if (model.fixedBatch !== undefined) {
+    throw wrong('MODEL_BATCH', `it takes exactly ${model.fixedBatch} rows at a time: export it with any number of rows`)
+  }
+  const rows = 2
+  const session = openSession(createReferenceBackend(), model)
+  try {
+    const given = inputs.map(({ name, columns }) => {
+      const port = model.inputs.find(one => one.name === name)
+      const type = port && isElementType(port.dtype) ? port.dtype : undefined
+      if (!type) throw wrong('MODEL_COLUMNS', `its input "${name}" takes ${port?.dtype}, and tables hold numbers`)
+      const dims = port?.dims?.length === 1 ? [rows] : [rows, columns.length]
+      return [name, fromHost(type, dims, new Float32Array(rows * columns.length))] as const
+    })
+    const results = await session.run(Object.fromEntries(given))
+    const outputs = model.outputs.map(({ name }): Output => {
+      const { data, dims, strings, columns } = results[name]
+      const width = data.length / rows
+      if (dims[0] !== rows || !Number.isInteger(width) || width < 1)
+        throw wrong('MODEL_OUTPUT', `its output "${name}" has the shape [${dims.join(', ')}] for ${rows} rows`)
+      const elements = columns?.length === width ? [...columns] : Array.from({ length: width }, (_, i) => String(i))
+      return { name, kind: strings ? 'text' : 'number', elements }
+    })
+    return { outputs, mergeable: scoresAmong(model, outputs) }
+  } finally {
+    session.dispose()
+  }
+}
+
+/** Of several outputs the last that holds floats: classifiers give a label first and then their scores. */
+function scoresAmong(model: Model, outputs: readonly Output[]): Mergeable | undefined {
+  const output = outputs.findLastIndex(
+    ({ kind }, o) => kind === 'number' && !['int64', 'int32', 'bool'].includes(model.outputs[o].dtype),
+  )
+  return output < 0 ? undefined : { output, classes: outputs[output].elements }
+}
+
+function unique(name: string, models: readonly ScoreModel[]): string {
+  const taken = new Set(models.map(model => model.name))
+  for (let n = 2, candidate = name; ; candidate = `${name}-${n++}`) if (!taken.has(candidate)) return candidate
+}
+
+/** What goes wrong inside a file is said with the file's name. */
+async function named<T>(file: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (thrown) {
+    if (!(thrown instanceof PeerError)) throw thrown
+    throw new PeerError({ ...thrown.toJSON(), message: `${file}: ${thrown.message}`, cause: thrown })
+  }
+}
+
+function wrong(code: string, message: string): PeerError {
+  return new PeerError({ code, kind: 'model', message })
+}
