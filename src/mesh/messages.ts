@@ -55,6 +55,7 @@ const statusForm = z.object({
   slots: count.max(65_536),
   itemsPerSecond: z.number().min(0).max(1e12),
   load: count,
+  paused: text.optional(),
 })
 
 const announcementForm = z.object({ boot: count, seq: count, status: statusForm, addresses })

@@ -17,6 +17,8 @@ export interface PeerStatus {
   itemsPerSecond: number
   /** Shards queued or running. */
   load: number
+  /** Why it takes no work now, such as a full disk; absent while it does. */
+  paused?: string
 }
 
 /** A peer that is connected, or was lately. */
