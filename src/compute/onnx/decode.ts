@@ -20,13 +20,16 @@ import { decodeTensor, elementTypeName, type ReadExternal } from './tensor-proto
 export interface DecodeOptions {
   /** Reads weights that lie in other files; without it such a model is refused. */
   readExternal?: ReadExternal
+  /** Values that are to be the outputs, any node's; default: what the model says. */
+  outputs?: readonly string[]
 }
 
 /**
  * @param bytes the file; the model's constants may be views of it
  * @throws PeerError MODEL_NOT_ONNX, MODEL_TOO_LARGE, MODEL_EXTERNAL_DATA, MODEL_BAD_SHAPE, MODEL_BAD_GRAPH
  */
-export function decodeModel(bytes: Uint8Array, { readExternal }: DecodeOptions = {}): OnnxModel {
+export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): OnnxModel {
+  const { readExternal } = options
   if (bytes.length > limits.modelBytesMax) {
     const most = limits.modelBytesMax
     throw modelError(
@@ -58,18 +61,33 @@ export function decodeModel(bytes: Uint8Array, { readExternal }: DecodeOptions =
   const inputs = graph.inputs.filter(info => !constants.has(info.name)).map(decodePort)
   const ops = graph.nodes.map((node, i) => decodeOp(node, i, readExternal))
   const known = new Set(['', ...constants.keys(), ...inputs.map(port => port.name)])
+  const outputs = options.outputs ? chosen(graph.outputs, ops, options.outputs) : graph.outputs
   return {
     producer: raw.producerName,
     opsets,
     ops: sortOps(
       ops,
       known,
-      graph.outputs.map(info => info.name),
+      outputs.map(info => info.name),
     ),
     constants,
     inputs,
-    outputs: graph.outputs.map(decodePort),
+    outputs: outputs.map(decodePort),
   }
+}
+
+/** The named values as outputs; what a node inside gives has no stated type or shape. */
+function chosen(stated: readonly RawValueInfo[], ops: readonly OnnxOp[], names: readonly string[]): RawValueInfo[] {
+  return names.map(name => {
+    const known = stated.find(info => info.name === name)
+    if (known) return known
+    if (ops.some(op => op.outputs.includes(name))) return { name, type: null }
+    const last = ops.slice(-8).flatMap(op => op.outputs)
+    throw modelError(
+      'MODEL_NO_OUTPUT',
+      `the model has no value "${name}"; its last ones are ${last.join(', ')}, and any tool that shows a graph names the others`,
+    )
+  })
 }
 
 function notOnnx(reason: string, cause?: unknown): PeerError {

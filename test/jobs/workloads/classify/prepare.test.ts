@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createReferenceBackend } from '../../../../src/compute/backends/reference/index.ts'
 import { createMemoryStore } from '../../../../src/data/store/memory-store.ts'
-import { openImageNetwork } from '../../../../src/jobs/workloads/classify/network.ts'
 import { prepareClassify } from '../../../../src/jobs/workloads/classify/prepare.ts'
+import { openImageNetwork } from '../../../../src/jobs/workloads/image-network.ts'
 import { makeModel } from '../../../compute/onnx/make-model.ts'
 
 /** The mean of each channel as the score of three classes. */

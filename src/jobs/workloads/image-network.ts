@@ -1,21 +1,18 @@
 /** A network of the spec on a lane's backend: prepared pixels in, raw outputs out. */
-import type { Backend } from '../../../compute/backends/types.ts'
-import { loadModel, type Model, type PlanOptions } from '../../../compute/engine/model.ts'
-import { openNetwork } from '../../../compute/engine/network.ts'
-import { scaleAndBias } from '../../../data/images/apply.ts'
-import type { ClassifyModel } from './spec.ts'
+import type { Backend } from '../../compute/backends/types.ts'
+import { loadModel, type Model, type PlanOptions } from '../../compute/engine/model.ts'
+import { openNetwork } from '../../compute/engine/network.ts'
+import { scaleAndBias } from '../../data/images/apply.ts'
+import type { ImageInput } from './image-model.ts'
 
 export interface ImageNetwork {
-  /** `images`: [height, width, channels] bytes each. Resolves to [images, classes], row by row. */
+  /** `images`: [height, width, channels] bytes each. Resolves to the output's rows, one after the other. */
   run(images: readonly Uint8Array[]): Promise<Float32Array>
   close(): void
 }
 
 /** How a network is planned for the images of its spec; what can be wrong shows when it is planned. */
-export function imagePlan(
-  model: Model,
-  { input, preprocess }: Pick<ClassifyModel, 'input' | 'preprocess'>,
-): Omit<PlanOptions, 'batch'> {
+export function imagePlan(model: Model, { input, preprocess }: ImageInput): Omit<PlanOptions, 'batch'> {
   const size =
     input.layout === 'nchw' ? [undefined, undefined, input.height, input.width] : [undefined, input.height, input.width]
   const dims: Record<string, number> = {}
@@ -31,10 +28,10 @@ export function imagePlan(
 export async function openImageNetwork(
   backend: Backend,
   bytes: Uint8Array,
-  spec: ClassifyModel,
+  spec: ImageInput & { output: string },
   batchMax: number,
 ): Promise<ImageNetwork> {
-  const model = loadModel(bytes)
+  const model = loadModel(bytes, { outputs: [spec.output] })
   const network = await openNetwork(backend, model, { batchMax, ...imagePlan(model, spec) })
   const { scale, bias } = scaleAndBias(spec.preprocess)
 
