@@ -4,6 +4,7 @@ import type { Workload } from './workload.ts'
 
 const table: Record<string, () => Promise<Workload>> = {
   classify: async () => (await import('./classify/workload.ts')).classify,
+  embed: async () => (await import('./embed/workload.ts')).embed,
   score: async () => (await import('./score/workload.ts')).score,
 }
 
