@@ -14,10 +14,10 @@ struct Params {
   clipMax: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
 @group(0) @binding(1) var<storage, read> scale: array<f32>;
 @group(0) @binding(2) var<storage, read> shift: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 @group(0) @binding(4) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
@@ -25,6 +25,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let at = id.y * groups.x * LANES + id.x;
   if (at < p.outer * p.channels * p.inner) {
     let c = at / p.inner % p.channels;
-    y[at] = activate(x[at] * scale[c] + shift[c], p.activation, p.clipMin, p.clipMax);
+    y[at] = Y(activate(f32(x[at]) * scale[c] + shift[c], p.activation, p.clipMin, p.clipMax));
   }
 }

@@ -32,9 +32,9 @@ struct Params {
   clipMax: f32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<A>;
+@group(0) @binding(1) var<storage, read> b: array<B>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 @group(0) @binding(3) var<uniform> p: Params;
 
 fn apply(u: f32, v: f32) -> f32 {
@@ -104,8 +104,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     at_b = i0 * p.strideB0 + i1 * p.strideB1 + i2 * p.strideB2 + i3 * p.strideB3 + i4 * p.strideB4 + i5 * p.strideB5;
   }
   if (RARE) {
-    y[at] = activate(apply_rare(a[at_a], b[at_b]), p.activation, p.clipMin, p.clipMax);
+    y[at] = Y(activate(apply_rare(f32(a[at_a]), f32(b[at_b])), p.activation, p.clipMin, p.clipMax));
   } else {
-    y[at] = activate(apply(a[at_a], b[at_b]), p.activation, p.clipMin, p.clipMax);
+    y[at] = Y(activate(apply(f32(a[at_a]), f32(b[at_b])), p.activation, p.clipMin, p.clipMax));
   }
 }

@@ -36,10 +36,10 @@ struct Params {
   clipMax: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
+@group(0) @binding(1) var<storage, read> w: array<W>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 @group(0) @binding(4) var<uniform> p: Params;
 
 // The input's place that reaches `position` of the spread input, or -1.
@@ -79,7 +79,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         var source = (n * p.channels + first_channel) * size + u32((iz * i32(p.height) + iy) * i32(p.width) + ix);
         var weight = (first_channel * group_filters + f % group_filters) * taps + (kz * p.kernelH + ky) * p.kernelW + kx;
         for (var c = 0u; c < group_channels; c++) {
-          sum += x[source] * w[weight];
+          sum += f32(x[source]) * f32(w[weight]);
           source += size;
           weight += group_filters * taps;
         }
@@ -89,5 +89,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (p.hasBias == 1u) {
     sum += bias[f];
   }
-  y[at] = activate(sum, p.activation, p.clipMin, p.clipMax);
+  y[at] = Y(activate(sum, p.activation, p.clipMin, p.clipMax));
 }

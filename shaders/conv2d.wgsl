@@ -37,7 +37,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<X>;
 @group(0) @binding(1) var<storage, read> w: array<W>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<Residual>;
 @group(0) @binding(4) var<storage, read_write> y: array<Y>;
 @group(0) @binding(5) var<uniform> p: Params;
 
@@ -144,7 +144,7 @@ fn finish(m: u32, c: Column, sum: f32) -> f32 {
     value += bias[group_index * group_filters + m];
   }
   if (p.hasResidual == 1u) {
-    value += residual[place(m, c)];
+    value += f32(residual[place(m, c)]);
   }
   return activate(value, p.activation, p.clipMin, p.clipMax);
 }

@@ -3,7 +3,7 @@
 // y[offsetY + sum of i*strideY] = x[offsetX + sum of i*strideX] for all i0..i5 in dim0..dim5; what is not named in y
 // stays as it was.
 // Shapes: x and y of any length; offsets and strides in elements, a negative stride walks backwards.
-// Numerics: bits are kept, NaN payloads and -0 too: elements pass as u32.
+// Numerics: bits are kept, NaN payloads and -0 too: elements pass as u32, unless one side is stored as float16.
 // Source: ONNX operators Transpose, Slice, Concat, Expand.
 
 struct Params {
@@ -29,8 +29,8 @@ struct Params {
   strideY5: i32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
+@group(0) @binding(1) var<storage, read_write> y: array<Y>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
@@ -53,5 +53,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     + i5 * p.strideX5;
   let at_y = i32(p.offsetY) + i0 * p.strideY0 + i1 * p.strideY1 + i2 * p.strideY2 + i3 * p.strideY3 + i4 * p.strideY4
     + i5 * p.strideY5;
-  y[at_y] = x[at_x];
+  y[at_y] = Y(x[at_x]);
 }

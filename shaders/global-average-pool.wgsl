@@ -11,8 +11,8 @@ struct Params {
   area: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
+@group(0) @binding(1) var<storage, read_write> y: array<Y>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 const PLANES = LANES / SHARE;
@@ -31,7 +31,7 @@ fn main(
   let area = select(0u, p.area, plane < p.planes);
   var sum = 0.0;
   for (var i = part; i < area; i += SHARE) {
-    sum += x[plane * p.area + i];
+    sum += f32(x[plane * p.area + i]);
   }
   partial[lane] = sum;
   for (var step = SHARE / 2u; step > 0u; step /= 2u) {
@@ -43,9 +43,9 @@ fn main(
   if (part == 0u && plane < p.planes) {
     if (p.area == 0u) {
       // 0 / 0; a division by a constant zero is the driver's choice.
-      y[plane] = bitcast<f32>(0x7fc00000u | (p.area & 0u));
+      y[plane] = Y(bitcast<f32>(0x7fc00000u | (p.area & 0u)));
     } else {
-      y[plane] = partial[lane] / f32(p.area);
+      y[plane] = Y(partial[lane] / f32(p.area));
     }
   }
 }

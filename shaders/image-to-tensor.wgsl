@@ -15,7 +15,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> pixels: array<u32>;
 @group(0) @binding(1) var<storage, read> scale: array<f32>;
 @group(0) @binding(2) var<storage, read> shift: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 @group(0) @binding(4) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
@@ -29,6 +29,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   for (var c = 0u; c < p.channels; c++) {
     let byte = pixel * p.channels + c;
     let value = f32((pixels[byte / 4u] >> (byte % 4u * 8u)) & 0xffu);
-    y[(n * p.channels + c) * p.area + at] = value * scale[c] + shift[c];
+    y[(n * p.channels + c) * p.area + at] = Y(value * scale[c] + shift[c]);
   }
 }

@@ -15,8 +15,8 @@ struct Params {
   bias: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
+@group(0) @binding(1) var<storage, read_write> y: array<Y>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
@@ -31,8 +31,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let end = min(p.channels, c + p.size / 2u + 1u);
   var squares = 0.0;
   for (var d = c - before; d < end; d++) {
-    let value = x[first + d * p.inner];
+    let value = f32(x[first + d * p.inner]);
     squares += value * value;
   }
-  y[at] = x[at] / exp_f32(p.beta * log_f32(p.bias + p.alpha / f32(p.size) * squares));
+  y[at] = Y(f32(x[at]) / exp_f32(p.beta * log_f32(p.bias + p.alpha / f32(p.size) * squares)));
 }

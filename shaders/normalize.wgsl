@@ -15,10 +15,10 @@ struct Params {
   hasBias: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
 @group(0) @binding(1) var<storage, read> scale: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 @group(0) @binding(4) var<uniform> p: Params;
 
 const ROWS = LANES / SHARE;
@@ -53,23 +53,23 @@ fn main(
   let first = row * p.inner;
   var sum = 0.0;
   for (var i = part; i < count; i += SHARE) {
-    sum += x[first + i];
+    sum += f32(x[first + i]);
   }
   let mean = total(lane, part, sum) / f32(p.inner);
   var squares = 0.0;
   for (var i = part; i < count; i += SHARE) {
-    let difference = x[first + i] - mean;
+    let difference = f32(x[first + i]) - mean;
     squares += difference * difference;
   }
   let deviation = sqrt(total(lane, part, squares) / f32(p.inner) + p.epsilon);
   for (var i = part; i < count; i += SHARE) {
-    var value = (x[first + i] - mean) / deviation;
+    var value = (f32(x[first + i]) - mean) / deviation;
     if (p.hasScale == 1u) {
       value *= scale[i];
     }
     if (p.hasBias == 1u) {
       value += bias[i];
     }
-    y[first + i] = value;
+    y[first + i] = Y(value);
   }
 }

@@ -26,8 +26,8 @@ struct Params {
   kind: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
+@group(0) @binding(1) var<storage, read_write> y: array<Y>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
@@ -55,7 +55,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       if (row < 0 || row >= i32(p.height) || col < 0 || col >= i32(p.width)) {
         continue;
       }
-      let value = x[(plane * p.height + u32(row)) * p.width + u32(col)];
+      let value = f32(x[(plane * p.height + u32(row)) * p.width + u32(col)]);
       if (is_nan(value) || (value > best && !is_nan(best))) {
         best = value;
       }
@@ -63,5 +63,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       inside++;
     }
   }
-  y[at] = select(sum / f32(select(padded, inside, p.kind == 1u)), best, p.kind == 0u);
+  y[at] = Y(select(sum / f32(select(padded, inside, p.kind == 1u)), best, p.kind == 0u));
 }

@@ -14,7 +14,7 @@ struct Params {
   selectLast: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> p: Params;
 
@@ -119,7 +119,7 @@ fn main(
     partial[lane] = starts();
     places[lane] = NOWHERE;
     for (var c = part; c < axis; c += SHARE) {
-      let value = x[first + c * p.inner];
+      let value = f32(x[first + c * p.inner]);
       if (!is_nan(value) && wins(value, c, partial[lane], places[lane])) {
         partial[lane] = value;
         places[lane] = c;
@@ -134,7 +134,7 @@ fn main(
   if (p.op == 9u) {
     var top = bitcast<f32>(0xff800000u | (p.op & 0u));
     for (var c = part; c < axis; c += SHARE) {
-      top = larger(top, x[first + c * p.inner]);
+      top = larger(top, f32(x[first + c * p.inner]));
     }
     partial[lane] = top;
     for (var step = SHARE / 2u; step > 0u; step /= 2u) {
@@ -150,7 +150,7 @@ fn main(
     let finite = (bitcast<u32>(top) & 0x7f800000u) != 0x7f800000u;
     var exponentials = 0.0;
     for (var c = part; c < axis; c += SHARE) {
-      exponentials += exp_f32(x[first + c * p.inner] - top);
+      exponentials += exp_f32(f32(x[first + c * p.inner]) - top);
     }
     partial[lane] = exponentials;
     join(lane, part, false);
@@ -164,7 +164,7 @@ fn main(
   }
   var so_far = starts();
   for (var c = part; c < axis; c += SHARE) {
-    so_far = combine(so_far, term(x[first + c * p.inner]));
+    so_far = combine(so_far, term(f32(x[first + c * p.inner])));
   }
   partial[lane] = so_far;
   join(lane, part, false);

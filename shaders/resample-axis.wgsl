@@ -14,10 +14,10 @@ struct Params {
   fill: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
 @group(0) @binding(1) var<storage, read> indices: array<f32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 @group(0) @binding(4) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
@@ -29,14 +29,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let n = at / p.inner % p.outSize;
   let first = at / (p.inner * p.outSize) * p.size;
   if (indices[n * p.taps] < 0.0) {
-    y[at] = p.fill;
+    y[at] = Y(p.fill);
     return;
   }
   var sum = 0.0;
   for (var t = n * p.taps; t < (n + 1u) * p.taps; t++) {
     if (weights[t] != 0.0) {
-      sum += weights[t] * x[(first + u32(indices[t])) * p.inner + at % p.inner];
+      sum += weights[t] * f32(x[(first + u32(indices[t])) * p.inner + at % p.inner]);
     }
   }
-  y[at] = sum;
+  y[at] = Y(sum);
 }

@@ -14,8 +14,8 @@ struct Params {
   log: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
+@group(0) @binding(1) var<storage, read_write> y: array<Y>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 const LINES = LANES / SHARE;
@@ -36,7 +36,7 @@ fn main(
 
   var best = bitcast<f32>(0xff800000u | (p.log & 0u));
   for (var c = part; c < axis; c += SHARE) {
-    let value = x[first + c * p.inner];
+    let value = f32(x[first + c * p.inner]);
     best = select(best, value, value > best);
   }
   partial[lane] = best;
@@ -54,7 +54,7 @@ fn main(
   // NaN is in none of the comparisons above; it comes back in the sum, and through it into the whole line.
   var sum = 0.0;
   for (var c = part; c < axis; c += SHARE) {
-    sum += exp_f32(x[first + c * p.inner] - best);
+    sum += exp_f32(f32(x[first + c * p.inner]) - best);
   }
   partial[lane] = sum;
   for (var step = SHARE / 2u; step > 0u; step /= 2u) {
@@ -68,7 +68,7 @@ fn main(
 
   for (var c = part; c < axis; c += SHARE) {
     let at = first + c * p.inner;
-    let shifted = x[at] - best;
+    let shifted = f32(x[at]) - best;
     var value = 0.0;
     if (is_nan(sum)) {
       value = sum;
@@ -77,6 +77,6 @@ fn main(
     } else {
       value = exp_f32(shifted) / sum;
     }
-    y[at] = value;
+    y[at] = Y(value);
   }
 }

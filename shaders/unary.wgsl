@@ -14,8 +14,8 @@ struct Params {
   beta: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<X>;
+@group(0) @binding(1) var<storage, read_write> y: array<Y>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 // min(max(v, low), high); NaN passes through.
@@ -103,14 +103,14 @@ fn apply_rare(v: f32) -> f32 {
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * LANES + id.x;
   if (i < p.count) {
-    let v = x[i];
+    let v = f32(x[i]);
     // Drivers differ in what their own functions make of NaN.
     if (is_nan(v) && (p.op < 30u || p.op > 33u)) {
-      y[i] = v;
+      y[i] = Y(v);
     } else if (RARE) {
-      y[i] = apply_rare(v);
+      y[i] = Y(apply_rare(v));
     } else {
-      y[i] = apply(v);
+      y[i] = Y(apply(v));
     }
   }
 }

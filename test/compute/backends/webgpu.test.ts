@@ -60,7 +60,7 @@ describe.skipIf(!available)('the webgpu backend', () => {
     await backend.dispose()
   })
 
-  test('a matrix product has the same bits through workgroup memory and without', async () => {
+  test('a matrix product has the same bits through workgroup memory and without', { timeout: 120_000 }, async () => {
     const [direct, tile] = await Promise.all(layouts.map(sharedBackend))
     const bits = async (backend: WebGpuBackend, one: ReturnType<typeof kernelCases>[number]) => {
       const { out } = await (await backend.compile(one.program, one.weights)).run(one.inputs)

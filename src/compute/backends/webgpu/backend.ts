@@ -10,17 +10,19 @@
  * a core while it waits, and its teardown has crashed.
  */
 import type { PeerError } from '../../../base/errors.ts'
+import type { Program } from '../../engine/program.ts'
 import type { Backend } from '../types.ts'
 import { measureCeilings } from './ceilings.ts'
-import { type AdapterChoice, type AdapterFacts, openGpu } from './device.ts'
+import { type AdapterChoice, type AdapterFacts, openGpu, type Precision } from './device.ts'
 import { compileProgram } from './executable.ts'
+import { planHalves } from './halves.ts'
 import { createWeightStore } from './memory.ts'
 import { createPipelineCache } from './shaders.ts'
 import { type GpuTable, webGpuTable } from './table.ts'
 import { openTileCache } from './tile-cache.ts'
 import { createTuner } from './tuner.ts'
 
-export type { AdapterChoice, AdapterFacts } from './device.ts'
+export type { AdapterChoice, AdapterFacts, Precision } from './device.ts'
 export { type ProbeInit, probeWebGpu, type WebGpuProbe } from './probe.ts'
 
 /** Raised with every change that may change a bit of any kernel's result. */
@@ -42,6 +44,11 @@ const tuningBudgetMs = 10_000
 export interface WebGpuInit {
   /** Default `any`; `hardware` refuses a software adapter, where WASM is faster. */
   adapter?: AdapterChoice
+  /**
+   * Default f32. f16 stores weights and what passes between kernels as float16, which halves memory and its traffic, and sums
+   * in float32: a numeric class of its own, some 1e-3 of a result's size away from f32's.
+   */
+  precision?: Precision
   tuning?: TuningInit
   /** Replaces kernels; a test's canary gives a wrong one. */
   table?: GpuTable
@@ -56,10 +63,11 @@ export interface WebGpuBackend extends Backend {
 
 /**
  * Opens this machine's best adapter. Runs of its executables reject with `DEVICE_LOST` once the device is gone.
- * @throws PeerError WEBGPU_NO_ADAPTER, WEBGPU_SOFTWARE_ADAPTER, WEBGPU_DEVICE_FAILED
+ * @throws PeerError WEBGPU_NO_ADAPTER, WEBGPU_SOFTWARE_ADAPTER, WEBGPU_NO_F16, WEBGPU_DEVICE_FAILED
  */
 export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpuBackend> {
-  const context = await openGpu(init.adapter)
+  const precision = init.precision ?? 'f32'
+  const context = await openGpu(init.adapter, precision)
   const { adapter } = context
   const pipelines = createPipelineCache(context)
   const cache = await openTileCache(`${adapter.name}/${adapter.driver}/${kernelVersion}`, init.tuning?.file)
@@ -67,6 +75,7 @@ export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpu
   const deps = {
     context,
     pipelines,
+    halvesOf: precision === 'f16' ? planHalves : (program: Program) => program.buffers.map(() => false),
     tuner: createTuner({ context, pipelines, cache, budgetMs }),
     weightStore: createWeightStore(context),
     table: init.table ?? webGpuTable(adapter.isFallback ? 'direct' : 'tile'),
@@ -76,7 +85,7 @@ export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpu
     layout: 'planes',
     device: adapter.name,
     // Rounding is the adapter's and its compiler's: a driver may fuse a multiplication with an addition or not.
-    numericClass: `webgpu/${adapter.name}/${adapter.driver}/f32/${kernelVersion}`,
+    numericClass: `webgpu/${adapter.name}/${adapter.driver}/${precision}/${kernelVersion}`,
     adapter,
     lost: context.whenLost,
     compile: (program, weights) => compileProgram(deps, program, weights),

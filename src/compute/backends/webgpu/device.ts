@@ -19,6 +19,9 @@ export type AdapterChoice =
   /** Hardware only: on a software adapter our WASM kernels are faster. */
   | 'hardware'
 
+/** How weights and what passes between kernels are stored; sums are float32's in either. */
+export type Precision = 'f32' | 'f16'
+
 /** What a person and the tuner need to know of an adapter. */
 export interface AdapterFacts {
   /** For people: `NVIDIA RTX 4070`. */
@@ -29,6 +32,8 @@ export interface AdapterFacts {
   driver: string
   /** True for an adapter that computes on the CPU. */
   isFallback: boolean
+  /** Whether it can store float16. */
+  hasHalf: boolean
 }
 
 /** An open device. `close` ends it; afterwards every call rejects with `DEVICE_LOST`. */
@@ -59,9 +64,9 @@ const featuresWelcome = ['timestamp-query'] as const satisfies GPUFeatureName[]
 
 /**
  * Opens the best adapter's device. Throws PeerError: `WEBGPU_NO_ADAPTER`, `WEBGPU_SOFTWARE_ADAPTER`,
- * `WEBGPU_DEVICE_FAILED`.
+ * `WEBGPU_NO_F16`, `WEBGPU_DEVICE_FAILED`.
  */
-export async function openGpu(choice: AdapterChoice = 'any'): Promise<GpuContext> {
+export async function openGpu(choice: AdapterChoice = 'any', precision: Precision = 'f32'): Promise<GpuContext> {
   const adapter = await requestAdapter()
   const facts = adapterFacts(adapter)
   if (choice === 'hardware' && facts.isFallback) {
@@ -73,9 +78,14 @@ export async function openGpu(choice: AdapterChoice = 'any'): Promise<GpuContext
       details: { adapter: facts.name },
     })
   }
+  if (precision === 'f16' && !facts.hasHalf) {
+    const message = `${facts.name} cannot store half precision; leave out --precision f16, or use a newer GPU or driver`
+    throw gpuError('WEBGPU_NO_F16', message, undefined, { adapter: facts.name })
+  }
   let device: GPUDevice
   try {
-    const requiredFeatures = featuresWelcome.filter(feature => adapter.features.has(feature))
+    const requiredFeatures: GPUFeatureName[] = featuresWelcome.filter(feature => adapter.features.has(feature))
+    if (precision === 'f16') requiredFeatures.push('shader-f16')
     device = await adapter.requestDevice({
       label: 'shardmesh',
       requiredLimits: wantedLimits(adapter),
@@ -90,6 +100,9 @@ export async function openGpu(choice: AdapterChoice = 'any'): Promise<GpuContext
 // One instance for the life of the process: collecting it while a device lives has crashed Dawn.
 let instance: GPU | undefined
 
+/** Dawn hides float16 on NVIDIA unless it is asked for; it concerns devices that ask for the feature, no others. */
+const instanceFlags = ['enable-dawn-features=vulkan_enable_f16_on_nvidia']
+
 async function requestAdapter(): Promise<GPUAdapter> {
   let adapter: GPUAdapter | null
   try {
@@ -98,7 +111,7 @@ async function requestAdapter(): Promise<GPUAdapter> {
       Object.assign(globalThis, globals)
       // Some Vulkan drivers refuse to start without one, as in services and containers.
       process.env.XDG_RUNTIME_DIR ??= tmpdir()
-      instance = create([])
+      instance = create(instanceFlags)
     }
     adapter = await instance.requestAdapter({ powerPreference: 'high-performance' })
   } catch (thrown) {
@@ -118,6 +131,7 @@ function adapterFacts(adapter: GPUAdapter): AdapterFacts {
     architecture,
     driver: description,
     isFallback: isFallbackAdapter,
+    hasHalf: adapter.features.has('shader-f16'),
   }
 }
 

@@ -23,11 +23,12 @@ import {
   createStagingPool,
   packParams,
   type StagingLayout,
+  slotBytes,
   stagingLayout,
   upload,
   type WeightStore,
 } from './memory.ts'
-import type { PipelineCache } from './shaders.ts'
+import { type PipelineCache, withHalves } from './shaders.ts'
 import type { Call, GpuTable, Implementation } from './table.ts'
 import type { TunableStep, Tuner } from './tuner.ts'
 
@@ -38,6 +39,8 @@ export interface ExecutableDeps {
   weightStore: WeightStore
   table: GpuTable
   tuner: Tuner
+  /** For each of a program's buffers whether it is stored as float16. */
+  halvesOf: (program: Program) => boolean[]
 }
 
 interface Dispatch {
@@ -64,26 +67,25 @@ export async function compileProgram(
 ): Promise<Executable> {
   checkProgram(program, weights)
   const { context, weightStore } = deps
+  const halves = deps.halvesOf(program)
   const planned = program.steps
-    .map(step => planStep(deps.table, step))
+    .map(step => planStep(deps.table, step, halves))
     .filter(step => !step.call.workgroups.includes(0))
-  const acquired: Weight[] = []
+  const acquired: [weight: Weight, half: boolean][] = []
   const owned: GPUBuffer[] = []
   const free = () => {
-    for (const weight of acquired.splice(0)) weightStore.release(weight)
+    for (const weight of acquired.splice(0)) weightStore.release(...weight)
     for (const buffer of owned.splice(0)) buffer.destroy()
   }
   try {
     const { buffers, steps } = await context.guard("a program's memory", () => {
-      const weightBuffers = weights.map(weight => {
-        const buffer = weightStore.acquire(weight)
-        acquired.push(weight)
-        return buffer
+      const slots = createSlots(context, slotBytes(program, halves), owned)
+      const all = program.buffers.map((buffer, index) => {
+        if (buffer.kind !== 'weight') return slots[buffer.slot]
+        const stored = weightStore.acquire(weights[buffer.weight], halves[index])
+        acquired.push([weights[buffer.weight], halves[index]])
+        return stored
       })
-      const slots = createSlots(context, program, owned)
-      const all = program.buffers.map(buffer =>
-        buffer.kind === 'weight' ? weightBuffers[buffer.weight] : slots[buffer.slot],
-      )
       return { buffers: all, steps: bindSteps(context, planned, all, owned) }
     })
     const calls = await deps.tuner.choose(steps)
@@ -102,7 +104,7 @@ export async function compileProgram(
   }
 }
 
-function planStep<K extends KernelName>(table: GpuTable, step: StepOf<K>): PlannedStep {
+function planStep<K extends KernelName>(table: GpuTable, step: StepOf<K>, halves: readonly boolean[]): PlannedStep {
   const implementation: Implementation<K> | Unsupported = table[step.kernel]
   const call = 'unsupported' in implementation ? implementation : implementation(step.params)
   if ('unsupported' in call) {
@@ -114,16 +116,25 @@ function planStep<K extends KernelName>(table: GpuTable, step: StepOf<K>): Plann
     })
   }
   const { inputs, output } = step
+  const half = [...inputs.map(input => input !== null && halves[input]), halves[output]]
+  const stored = (one: Call): Call => ({ ...one, variant: withHalves(one.variant, half) })
   const { shader, operands } = call.variant
-  // What changes how long it takes: the shape, and how the operands are read.
-  const key = `${shader} ${Object.values(step.params).join(' ')} ${operands.map(({ four }) => (four ? 4 : 1)).join('')}`
+  // What changes how long it takes: the shape, and how the operands are stored and read.
+  const key = `${shader} ${Object.values(step.params).join(' ')} ${operands.map(({ four }, place) => `${four ? 4 : 1}${half[place] ? 'h' : ''}`).join('')}`
   const cost = stepCost(step).flops
-  return { call, key, cost, params: packParams(step.kernel, step.params), inputs, output }
+  return {
+    call: { ...stored(call), others: call.others?.map(stored) },
+    key,
+    cost,
+    params: packParams(step.kernel, step.params),
+    inputs,
+    output,
+  }
 }
 
-function createSlots(context: GpuContext, program: Program, owned: GPUBuffer[]): GPUBuffer[] {
+function createSlots(context: GpuContext, slots: readonly number[], owned: GPUBuffer[]): GPUBuffer[] {
   const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage
-  return program.slots.map(bytes => {
+  return slots.map(bytes => {
     const buffer = allocate(context, 'a tensor', bytes, STORAGE | COPY_SRC | COPY_DST)
     owned.push(buffer)
     return buffer

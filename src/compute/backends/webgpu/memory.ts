@@ -5,7 +5,7 @@
  * Invariant: nothing is allocated while a batch runs, once as many batches as may be under way have run.
  */
 import { limits } from '../../../base/limits.ts'
-import { bufferBytes, type Program, type Weight } from '../../engine/program.ts'
+import { bufferAlignment, bufferBytes, type Program, type ProgramBuffer, type Weight } from '../../engine/program.ts'
 import { type KernelName, type KernelParams, kernels } from '../../kernels/index.ts'
 import { dtypeOf, type KernelArray } from '../../tensor/dtype.ts'
 import { type GpuContext, gpuError } from './device.ts'
@@ -20,8 +20,26 @@ export function allocate({ device, adapter }: GpuContext, label: string, bytes: 
   return device.createBuffer({ label, size: bytes, usage })
 }
 
+/** Bytes of a buffer in the device's memory, where it may be stored as float16. */
+export function storedBytes(buffer: Pick<ProgramBuffer, 'dtype' | 'elements'>, half: boolean): number {
+  return bufferBytes(half ? { dtype: 'float32', elements: Math.ceil(buffer.elements / 2) } : buffer)
+}
+
+/**
+ * Bytes of each of a program's slots.
+ * @param halves for each buffer whether it is stored as float16
+ */
+export function slotBytes({ slots, buffers }: Program, halves: readonly boolean[]): readonly number[] {
+  if (!halves.includes(true)) return slots
+  const bytes = slots.map(() => bufferAlignment)
+  for (const [index, buffer] of buffers.entries()) {
+    if (buffer.slot >= 0) bytes[buffer.slot] = Math.max(bytes[buffer.slot], storedBytes(buffer, halves[index]))
+  }
+  return bytes
+}
+
 /** Writes all of `data`, with zeros up to a multiple of four bytes as the queue demands. */
-export function upload(device: GPUDevice, buffer: GPUBuffer, data: KernelArray): void {
+export function upload(device: GPUDevice, buffer: GPUBuffer, data: KernelArray | Float16Array<ArrayBuffer>): void {
   const whole = data.byteLength - (data.byteLength % 4)
   if (whole > 0) device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, whole)
   if (whole < data.byteLength) {
@@ -33,32 +51,37 @@ export function upload(device: GPUDevice, buffer: GPUBuffer, data: KernelArray):
 
 /** Weights by key; equal ones of two programs are one buffer, freed with the last user. */
 export interface WeightStore {
-  acquire(weight: Weight): GPUBuffer
-  release(weight: Weight): void
+  /** @param half stored as float16; default false. `release` takes the same. */
+  acquire(weight: Weight, half?: boolean): GPUBuffer
+  release(weight: Weight, half?: boolean): void
 }
+
+/** The key of what is stored of a weight: another for each precision. */
+const storedKey = ({ key }: Weight, half: boolean) => (half ? `${key}/f16` : key)
 
 export function createWeightStore(context: GpuContext): WeightStore {
   const held = new Map<string, { buffer: GPUBuffer; users: number }>()
   return {
-    acquire(weight) {
-      let entry = held.get(weight.key)
+    acquire(weight, half = false) {
+      let entry = held.get(storedKey(weight, half))
       if (entry === undefined) {
         const { STORAGE, COPY_DST } = GPUBufferUsage
-        const bytes = bufferBytes({ dtype: dtypeOf(weight.data), elements: weight.data.length })
+        const { data } = weight
+        const bytes = storedBytes({ dtype: dtypeOf(data), elements: data.length }, half)
         entry = { buffer: allocate(context, 'a weight', bytes, STORAGE | COPY_DST), users: 0 }
-        upload(context.device, entry.buffer, weight.data)
-        held.set(weight.key, entry)
+        upload(context.device, entry.buffer, half ? new Float16Array(data) : data)
+        held.set(storedKey(weight, half), entry)
       }
       entry.users++
       return entry.buffer
     },
-    release(weight) {
-      const entry = held.get(weight.key)
+    release(weight, half = false) {
+      const entry = held.get(storedKey(weight, half))
       if (entry === undefined) return
       entry.users--
       if (entry.users > 0) return
       entry.buffer.destroy()
-      held.delete(weight.key)
+      held.delete(storedKey(weight, half))
     },
   }
 }

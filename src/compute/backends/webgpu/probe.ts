@@ -19,6 +19,8 @@ export interface WebGpuProbe {
   driver?: string
   /** True where the adapter computes on the CPU: prefer WASM unless WebGPU was asked for. */
   isFallback?: boolean
+  /** True where it can store half precision. */
+  hasHalf?: boolean
   /** Why it is not available, one line. */
   reason?: string
   /** What to do about it, one line. */
@@ -85,8 +87,8 @@ function watch(child: ChildProcess, timeoutMs: number): Promise<ChildEnd> {
 function judge(end: ChildEnd, timeoutMs: number): WebGpuProbe {
   // An answer counts even if the driver's teardown crashed after it.
   if (end.message?.ok) {
-    const { name, vendor, driver, isFallback } = end.message.adapter
-    return { available: true, adapter: name, vendor, driver, isFallback }
+    const { name, vendor, driver, isFallback, hasHalf } = end.message.adapter
+    return { available: true, adapter: name, vendor, driver, isFallback, hasHalf }
   }
   if (end.message) return { available: false, ...explain(end.message, end.stderr) }
   if (end.timedOut) {

@@ -17,7 +17,11 @@ export interface Operand {
   access: 'read' | 'write'
   /** Bound as an array of vectors of four elements. Default false. */
   four?: boolean
+  /** What its elements are in memory; the kernels compute in float32. `u32` is for bits that pass. Default f32. */
+  element?: ElementKind
 }
+
+export type ElementKind = 'f32' | 'f16' | 'u32'
 
 /** Functions that several shaders share, in `shaders/common/`, put in front of the kernel's own file. */
 export type Common =
@@ -68,22 +72,31 @@ function readShader(name: string): string {
  * What an operand's elements are, under its name with a capital, and four of them: `alias A = f32;`, `alias A4 = vec4f;`.
  * `vec4f(A4(a[i]))` is four floats whatever they are, of one element four times.
  */
-function aliases({ name, four }: Operand): string {
+function aliases({ name, four, element = 'f32' }: Operand): string {
   const alias = name[0].toUpperCase() + name.slice(1)
-  return `alias ${alias}4 = vec4<f32>; alias ${alias} = ${four ? `${alias}4` : 'f32'};`
+  return `alias ${alias}4 = vec4<${element}>; alias ${alias} = ${four ? `${alias}4` : element};`
 }
 
-/** The variant's WGSL, as it is handed to Dawn: constants, the operands' types, common functions, the kernel. */
+/** The variant's WGSL, as it is handed to Dawn: what it enables, constants, the operands' types, common functions, the kernel. */
 export function variantSource({ shader, common, constants, operands }: Variant): string {
   const lines = Object.entries(constants).map(
     ([name, value]) => `const ${name} = ${typeof value === 'boolean' ? value : `${value}u`};`,
   )
+  const enabled = operands.some(({ element }) => element === 'f16') ? ['enable f16;'] : []
   return [
+    ...enabled,
     ...lines,
     ...operands.map(aliases),
     ...common.map(name => readShader(`common/${name}`)),
     readShader(shader),
   ].join('\n')
+}
+
+/** The same variant, with operands at these places stored as float16. */
+export function withHalves(variant: Variant, halves: readonly boolean[]): Variant {
+  if (!halves.includes(true)) return variant
+  const element = (half: boolean): ElementKind => (half ? 'f16' : 'f32')
+  return { ...variant, operands: variant.operands.map((one, place) => ({ ...one, element: element(halves[place]) })) }
 }
 
 export function createPipelineCache(context: GpuContext): PipelineCache {

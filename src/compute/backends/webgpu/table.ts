@@ -20,6 +20,12 @@ function elementwise(shader: KernelName, common: readonly Common[], count: numbe
   return { variant: variantOf(shader, common, { LANES: lanes, ...more }), workgroups: spread(count, lanes) }
 }
 
+/** Elements pass as they are, NaN payloads too. */
+function bits({ variant, workgroups }: Call): Call {
+  const operands = variant.operands.map(operand => ({ ...operand, element: 'u32' as const }))
+  return { variant: { ...variant, operands }, workgroups }
+}
+
 /** Sums along lines of `length`: one lane a line for short ones, else a part of a workgroup or a whole one. */
 function lineSums(shader: KernelName, common: readonly Common[], lines: number, length: number): Call {
   const share = length <= 16 ? 1 : length <= 256 ? 16 : lanes
@@ -64,7 +70,7 @@ export function webGpuTable(layout: MatrixLayout): GpuTable {
     },
     conv2d: p => convolutionCall(layout, p),
     'conv2d-channels-last': otherLayout,
-    copy: p => elementwise('copy', [], walked(p)),
+    copy: p => bits(elementwise('copy', [], walked(p))),
     cumsum: p => elementwise('cumsum', [], p.outer * p.inner),
     gather: p => elementwise('gather', ['math', 'indices'], p.outer * p.count * p.inner),
     'gather-elements': p => elementwise('gather-elements', ['math', 'indices'], indexed(p)),
