@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { errorsFileOf, openPredictionsWriter, type PredictionRow } from '../../../src/data/writers/predictions.ts'
+import { errorsFileOf } from '../../../src/data/writers/draft.ts'
+import { openPredictionsWriter, type PredictionRow } from '../../../src/data/writers/predictions.ts'
 
 let root: string
 beforeEach(async () => {
