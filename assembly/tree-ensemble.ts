@@ -5,15 +5,15 @@
  *         (packTreeNodes): threshold, feature, no, yes. Params: src/compute/kernels/tree-ensemble.ts.
  * Scratch: keys [groups][features, twice that with missing][8], then sums [8 * groups][targets].
  * Numerics: comparisons are exact, on keys: integers in the order of the floats. Sums in the order of the trees from 0.
- * Source: eight rows walk a tree together, without branches, so that their loads overlap (the idea of VPred: Asadi, Lin and
- *         de Vries, "Runtime optimizations for tree-based machine learning models", 2014). A key is compared in one step,
- *         and NaN has two: above all thresholds, and, in the second half of a row's keys, below them.
+ * Source: eight rows walk a tree together (the last few rows: eight trees at once), without branches, so that their loads
+ *         overlap: the idea of VPred (Asadi, Lin and de Vries, "Runtime optimizations for tree-based machine learning
+ *         models", 2014). NaN has two keys: above all thresholds, and, in the second half of a row's keys, below them.
  */
 
 const AGGREGATE_SUM: u32 = 0
 const AGGREGATE_MIN: u32 = 1
 
-/** Rows that walk together. */
+/** Rows that walk a tree together, or trees that a row walks at once. */
 const LANES: u32 = 8
 
 /** Bytes of keys that are walked with one tree after the other: half of what a first-level cache holds, and more. */
@@ -44,11 +44,11 @@ function writeKeys(x: usize, features: u32, keys: usize, none: i32): void {
   for (; f < features; f++) v128.store_lane<i32>(keys + (f << 5), keysOf(v128.load32_splat(x + (f << 2)), none), 0)
 }
 
-/** One step of one row: from `node` to the child that the row's key chooses. */
+/** One step: from `node` to the child that a key chooses, which lies at `keys` and so many bytes after its feature. */
 // @ts-ignore: decorator
 @inline
-function child(nodes: usize, node: usize, keys: usize): usize {
-  const yes = <u32>(load<i32>(keys + load<u32>(node, 4)) <= load<i32>(node))
+function child(nodes: usize, node: usize, key: i32): usize {
+  const yes = <u32>(key <= load<i32>(node))
   return nodes + load<u32>(node + (yes << 2), 8)
 }
 
@@ -71,6 +71,14 @@ function take(leaves: usize, leaf: usize, sums: usize, aggregate: u32): void {
   for (at += 4; count > 0; count--, at += 8) join(sums + (<u32>load<f32>(at) << 2), load<f32>(at, 4), aggregate)
 }
 
+/** A leaf into one row's targets. */
+// @ts-ignore: decorator
+@inline
+function takeLeaf(leaves: usize, leaf: usize, sums: usize, aggregate: u32, single: u32): void {
+  if (single) join(sums, load<f32>(leaf, 12), aggregate)
+  else take(leaves, leaf, sums, aggregate)
+}
+
 /** Eight rows through one tree. */
 function walk(
   nodes: usize, root: usize, depth: u32, leaves: usize, keys: usize, sums: usize, stride: u32, aggregate: u32, single: u32,
@@ -78,35 +86,64 @@ function walk(
   let n0 = root, n1 = root, n2 = root, n3 = root, n4 = root, n5 = root, n6 = root, n7 = root
   for (let d: u32 = 0; d < depth; d++) {
     const m0 = n0, m1 = n1, m2 = n2, m3 = n3, m4 = n4, m5 = n5, m6 = n6, m7 = n7
-    n0 = child(nodes, n0, keys)
-    n1 = child(nodes, n1, keys + 4)
-    n2 = child(nodes, n2, keys + 8)
-    n3 = child(nodes, n3, keys + 12)
-    n4 = child(nodes, n4, keys + 16)
-    n5 = child(nodes, n5, keys + 20)
-    n6 = child(nodes, n6, keys + 24)
-    n7 = child(nodes, n7, keys + 28)
+    n0 = child(nodes, n0, load<i32>(keys + load<u32>(n0, 4)))
+    n1 = child(nodes, n1, load<i32>(keys + load<u32>(n1, 4), 4))
+    n2 = child(nodes, n2, load<i32>(keys + load<u32>(n2, 4), 8))
+    n3 = child(nodes, n3, load<i32>(keys + load<u32>(n3, 4), 12))
+    n4 = child(nodes, n4, load<i32>(keys + load<u32>(n4, 4), 16))
+    n5 = child(nodes, n5, load<i32>(keys + load<u32>(n5, 4), 20))
+    n6 = child(nodes, n6, load<i32>(keys + load<u32>(n6, 4), 24))
+    n7 = child(nodes, n7, load<i32>(keys + load<u32>(n7, 4), 28))
     // A leaf leads to itself: deep trees end where all rows have arrived.
     if ((d & 3) == 3 && !((m0 ^ n0) | (m1 ^ n1) | (m2 ^ n2) | (m3 ^ n3) | (m4 ^ n4) | (m5 ^ n5) | (m6 ^ n6) | (m7 ^ n7))) break
   }
-  if (single) {
-    join(sums, load<f32>(n0, 12), aggregate)
-    join(sums + 4, load<f32>(n1, 12), aggregate)
-    join(sums + 8, load<f32>(n2, 12), aggregate)
-    join(sums + 12, load<f32>(n3, 12), aggregate)
-    join(sums + 16, load<f32>(n4, 12), aggregate)
-    join(sums + 20, load<f32>(n5, 12), aggregate)
-    join(sums + 24, load<f32>(n6, 12), aggregate)
-    join(sums + 28, load<f32>(n7, 12), aggregate)
-  } else {
-    take(leaves, n0, sums, aggregate)
-    take(leaves, n1, sums + stride, aggregate)
-    take(leaves, n2, sums + 2 * stride, aggregate)
-    take(leaves, n3, sums + 3 * stride, aggregate)
-    take(leaves, n4, sums + 4 * stride, aggregate)
-    take(leaves, n5, sums + 5 * stride, aggregate)
-    take(leaves, n6, sums + 6 * stride, aggregate)
-    take(leaves, n7, sums + 7 * stride, aggregate)
+  takeLeaf(leaves, n0, sums, aggregate, single)
+  takeLeaf(leaves, n1, sums + stride, aggregate, single)
+  takeLeaf(leaves, n2, sums + 2 * stride, aggregate, single)
+  takeLeaf(leaves, n3, sums + 3 * stride, aggregate, single)
+  takeLeaf(leaves, n4, sums + 4 * stride, aggregate, single)
+  takeLeaf(leaves, n5, sums + 5 * stride, aggregate, single)
+  takeLeaf(leaves, n6, sums + 6 * stride, aggregate, single)
+  takeLeaf(leaves, n7, sums + 7 * stride, aggregate, single)
+}
+
+/** The root of a tree; beyond the last tree the last one's. */
+// @ts-ignore: decorator
+@inline
+function rootOf(nodes: usize, trees: usize, tree: u32, treeCount: u32): usize {
+  return nodes + (<u32>load<f32>(trees + (min(tree, treeCount - 1) << 3)) << 4)
+}
+
+/** One row through all trees, eight at once; their leaves are taken in the order of the trees. */
+function walkAlone(
+  nodes: usize, trees: usize, treeCount: u32, depth: u32, leaves: usize, keys: usize, sums: usize, aggregate: u32, single: u32,
+): void {
+  for (let tree: u32 = 0; tree < treeCount; tree += LANES) {
+    let n0 = rootOf(nodes, trees, tree, treeCount), n1 = rootOf(nodes, trees, tree + 1, treeCount)
+    let n2 = rootOf(nodes, trees, tree + 2, treeCount), n3 = rootOf(nodes, trees, tree + 3, treeCount)
+    let n4 = rootOf(nodes, trees, tree + 4, treeCount), n5 = rootOf(nodes, trees, tree + 5, treeCount)
+    let n6 = rootOf(nodes, trees, tree + 6, treeCount), n7 = rootOf(nodes, trees, tree + 7, treeCount)
+    for (let d: u32 = 0; d < depth; d++) {
+      const m0 = n0, m1 = n1, m2 = n2, m3 = n3, m4 = n4, m5 = n5, m6 = n6, m7 = n7
+      n0 = child(nodes, n0, load<i32>(keys + load<u32>(n0, 4)))
+      n1 = child(nodes, n1, load<i32>(keys + load<u32>(n1, 4)))
+      n2 = child(nodes, n2, load<i32>(keys + load<u32>(n2, 4)))
+      n3 = child(nodes, n3, load<i32>(keys + load<u32>(n3, 4)))
+      n4 = child(nodes, n4, load<i32>(keys + load<u32>(n4, 4)))
+      n5 = child(nodes, n5, load<i32>(keys + load<u32>(n5, 4)))
+      n6 = child(nodes, n6, load<i32>(keys + load<u32>(n6, 4)))
+      n7 = child(nodes, n7, load<i32>(keys + load<u32>(n7, 4)))
+      if ((d & 3) == 3 && !((m0 ^ n0) | (m1 ^ n1) | (m2 ^ n2) | (m3 ^ n3) | (m4 ^ n4) | (m5 ^ n5) | (m6 ^ n6) | (m7 ^ n7))) break
+    }
+    const count = treeCount - tree
+    takeLeaf(leaves, n0, sums, aggregate, single)
+    if (count > 1) takeLeaf(leaves, n1, sums, aggregate, single)
+    if (count > 2) takeLeaf(leaves, n2, sums, aggregate, single)
+    if (count > 3) takeLeaf(leaves, n3, sums, aggregate, single)
+    if (count > 4) takeLeaf(leaves, n4, sums, aggregate, single)
+    if (count > 5) takeLeaf(leaves, n5, sums, aggregate, single)
+    if (count > 6) takeLeaf(leaves, n6, sums, aggregate, single)
+    if (count > 7) takeLeaf(leaves, n7, sums, aggregate, single)
   }
 }
 
@@ -130,12 +167,19 @@ export function treeEnsemble(
       if (missing) writeKeys(from, features, keys + (features << 5), i32.MIN_VALUE)
     }
     for (let i: u32 = 0; i < used * LANES * targets; i++) store<f32>(sums + (i << 2), nothing)
+    // Rows that are not eight go one by one.
+    const alone: u32 = treeCount >= LANES ? count % LANES : 0
+    const together = alone ? used - 1 : used
     for (let tree: u32 = 0; tree < treeCount; tree++) {
-      const root = nodes + (<u32>load<f32>(trees + (tree << 3)) << 4)
+      const root = rootOf(nodes, trees, tree, treeCount)
       const steps = <u32>load<f32>(trees + (tree << 3), 4)
-      for (let group: u32 = 0; group < used; group++) {
+      for (let group: u32 = 0; group < together; group++) {
         walk(nodes, root, steps, leaves, scratch + group * groupBytes, sums + group * LANES * stride, stride, aggregate, single)
       }
+    }
+    for (let row = together * LANES; row < together * LANES + alone; row++) {
+      const keys = scratch + together * groupBytes + ((row % LANES) << 2)
+      walkAlone(nodes, trees, treeCount, depth, leaves, keys, sums + row * stride, aggregate, single)
     }
     const to = y + first * stride
     for (let i: u32 = 0; i < count * targets; i++) {
