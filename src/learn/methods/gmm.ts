@@ -15,14 +15,17 @@ import { type Method, programKey, type Setting, type Update } from '../method.ts
 import { badOption, type OptionsOf } from '../options.ts'
 import { toMethod, transformInputs } from '../transform.ts'
 import { densityInputs, densityProgram } from './gmm-density.ts'
+import { type Densities, expectedLikelihood } from './gmm-gain.ts'
 import { kmeans } from './kmeans.ts'
 
 export type Mixture = Setting<OptionsOf<'gmm'>>
 
 /** Lloyd's rounds before the first of the mixture's own. */
 const lloydRoundsMax = 20
-/** Rounds without a better likelihood after which there is none to come. */
+/** Gains fall from round to round, until they are what float32 rounds a round's sums by: after so many without a fall. */
 const staleMax = 15
+/** A log-likelihood's change below this share of it is what float32 rounds by. */
+const likelihoodNoise = 1e-6
 /** The arrays of the k-means that finds the first means. */
 const prefix = 'init.'
 
@@ -33,11 +36,11 @@ export const gmm: Method<OptionsOf<'gmm'>> = {
     means: setting.options.k * setting.summary.features,
     covariances: covarianceLength(setting),
     likelihood: 1,
-    /** The best log-likelihood so far, and the rounds since it was reached. */
-    best: 1,
+    /** What the last round gained, see gmm-gain.ts. */
+    gain: 1,
+    /** The least gain so far, and the rounds since. */
+    least: 1,
     stale: 1,
-    /** Rounds in a row that changed it less than the tolerance. */
-    calm: 1,
     /** Rounds of k-means left to do, at most; 0: the mixture's own rounds. */
     starting: 1,
     ...(setting.options.init === 'kmeans' && prefixed(kmeans.parameterLayout(clustering(setting)))),
@@ -141,9 +144,9 @@ function start(setting: Mixture): Arrays {
     means,
     covariances: sphericalCovariances(covariance, k, d, 1),
     likelihood: Float64Array.of(Number.NEGATIVE_INFINITY),
-    best: Float64Array.of(Number.NEGATIVE_INFINITY),
+    gain: Float64Array.of(Number.POSITIVE_INFINITY),
+    least: Float64Array.of(Number.POSITIVE_INFINITY),
     stale: new Float64Array(1),
-    calm: new Float64Array(1),
     starting: Float64Array.of(init === 'kmeans' ? lloydRoundsMax : 0),
     ...(init === 'kmeans' && prefixed(kmeans.start(clustering(setting)))),
   }
@@ -228,20 +231,24 @@ function maximisation(setting: Mixture, parameters: Arrays, merged: Arrays): Upd
   const weights = counts.map(count => count / total)
   const { means, covariances } = moments(setting, parameters, merged, counts)
   const change = Math.abs(likelihood - parameters.likelihood[0])
-  // A change may be small by chance where the tolerance is below what float32 rounds a likelihood by.
-  const calm = change < options.tolerance ? parameters.calm[0] + 1 : 0
-  const calmMin = options.tolerance < 1e-6 * Math.max(1, Math.abs(likelihood)) ? 3 : 1
-  // Rounding in float32 moves a likelihood for ever by more than a fine tolerance: then a best that stays ends it.
-  const better = likelihood > parameters.best[0] + options.tolerance
-  const stale = better ? 0 : parameters.stale[0] + 1
-  const best = better ? likelihood : parameters.best[0]
+  const expected = (densities: Densities) => expectedLikelihood(setting, densities, merged, parameters.means)
+  const gain = Math.abs(
+    expected({ weights, means, covariances }) -
+      expected({ weights: parameters.weights, means: parameters.means, covariances: parameters.covariances }),
+  )
+  // A round shortens the way by r, and so the gain by r squared.
+  const rate = Math.min(1, Math.sqrt(gain / Math.max(parameters.gain[0], Number.MIN_VALUE)))
+  const falls = gain < parameters.least[0]
+  const stale = falls ? 0 : parameters.stale[0] + 1
+  const changeMax = Math.max(options.tolerance, likelihoodNoise * Math.max(1, Math.abs(likelihood)))
   return {
     arrays: {
-      ...{ ...parameters, weights, means, covariances, likelihood: Float64Array.of(likelihood) },
-      ...{ best: Float64Array.of(best), stale: Float64Array.of(stale), calm: Float64Array.of(calm) },
+      ...{ ...parameters, weights, means, covariances },
+      ...{ likelihood: Float64Array.of(likelihood), gain: Float64Array.of(gain) },
+      ...{ least: Float64Array.of(Math.min(gain, parameters.least[0])), stale: Float64Array.of(stale) },
     },
     objective: likelihood,
-    done: calm >= calmMin || stale >= staleMax,
+    done: change < changeMax && (gain * (1 + rate) < options.tolerance || stale >= staleMax),
   }
 }
 

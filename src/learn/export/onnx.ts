@@ -1,0 +1,187 @@
+/**
+ * A trained model as an ONNX file of plain operators: features in, as the table had them; label, probabilities or the like out.
+ *
+ * Inputs: `features` [rows, features]. Outputs: kmeans `label`, `distances`; gmm `label`, `probabilities`, `log_likelihood`;
+ * softmax `label`, `probabilities`; svm `label`, `scores`; linear `prediction`; pca `components`. A label is the class itself
+ * where all classes are whole numbers, else its place in the list of classes, which the model card holds.
+ */
+import { assert } from '../../base/errors.ts'
+import {
+  type AttributeValueInit,
+  type EncodedModel,
+  type EncodedPort,
+  type EncodedTensor,
+  encodeModel,
+} from '../../compute/onnx/encode.ts'
+import type { Setting, TrainedModel } from '../method.ts'
+import { precisionFactor } from '../methods/gmm-density.ts'
+import type { ModelCard } from './model-card.ts'
+
+/** 13 and later take axes of some reductions as inputs; 17 is before others do, and known to runtimes for years. */
+const opset = 17
+
+/** Under this name the card lies in the file's metadata. */
+export const cardKey = 'shardmesh.model-card'
+
+type ModelOf<K extends TrainedModel['kind']> = Extract<TrainedModel, { kind: K }>
+
+/** The file's bytes; the same model and card give the same ones. */
+export function exportOnnx(model: TrainedModel, setting: Setting, card: ModelCard): Uint8Array {
+  const graph = createGraph(setting)
+  if (model.kind === 'kmeans') kmeansOps(graph, model)
+  else if (model.kind === 'gmm') mixtureOps(graph, model)
+  else if (model.kind === 'pca') componentOps(graph, model)
+  else linearOps(graph, model, setting)
+  return encodeModel({ ...graph.parts, metadata: { [cardKey]: JSON.stringify(card) } })
+}
+
+interface Graph {
+  parts: EncodedModel
+  features: number
+  /** The features as the method saw them. */
+  x: string
+  op(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, AttributeValueInit>>): string
+  constant(name: string, dims: readonly number[], values: ArrayLike<number>): string
+  int64(name: string, values: readonly number[]): string
+  /** Gives a tensor its name in the file. */
+  output(port: EncodedPort, from: string): void
+}
+
+function createGraph({ options, summary, transform }: Setting): Graph {
+  const constants: Record<string, EncodedTensor> = {}
+  const outputs: EncodedPort[] = []
+  const ops: EncodedModel['ops'][number][] = []
+  const d = summary.features
+  const graph: Graph = {
+    parts: {
+      ...{ opset, name: options.method, constants, outputs, ops },
+      inputs: [{ name: 'features', type: 'float32', dims: ['rows', d] }],
+    },
+    features: d,
+    x: 'features',
+    op(type, inputs, attributes) {
+      const result = `t${ops.length}`
+      ops.push({ type, inputs, outputs: [result], ...(attributes && { attributes }) })
+      return result
+    },
+    constant(name, dims, values) {
+      constants[name] = { dims, data: Float32Array.from(values) }
+      return name
+    },
+    int64(name, values) {
+      constants[name] = { dims: [values.length], data: BigInt64Array.from(values, BigInt) }
+      return name
+    },
+    output(port, from) {
+      outputs.push(port)
+      ops.push({ type: 'Identity', inputs: [from], outputs: [port.name] })
+    },
+  }
+  if (transform.shift) graph.x = graph.op('Sub', [graph.x, graph.constant('shift', [d], transform.shift)])
+  if (transform.scale) graph.x = graph.op('Mul', [graph.x, graph.constant('scale', [d], transform.scale)])
+  return graph
+}
+
+const floats = (name: string, ...dims: (number | string)[]): EncodedPort => ({ name, type: 'float32', dims })
+const labels: EncodedPort = { name: 'label', type: 'int64', dims: ['rows'] }
+
+function transposed(values: Float64Array, rows: number, columns: number): Float64Array {
+  return values.map((_, at) => values[(at % rows) * columns + Math.floor(at / rows)])
+}
+
+/** |x - c|² by x·c, as the method chose: argmax of x·c - |c|²/2. */
+function kmeansOps(graph: Graph, { k, centers }: ModelOf<'kmeans'>): void {
+  const d = graph.features
+  const halves = Float64Array.from({ length: k }, (_, c) => {
+    const center = centers.subarray(c * d, (c + 1) * d).map(Math.fround)
+    return -center.reduce((sum, value) => sum + value * value, 0) / 2
+  })
+  const turned = graph.constant('centers', [d, k], transposed(centers, k, d))
+  const scores = graph.op('Gemm', [graph.x, turned, graph.constant('halves', [k], halves)])
+  graph.output(labels, graph.op('ArgMax', [scores], { axis: 1, keepdims: 0 }))
+  const squares = graph.op('ReduceSumSquare', [graph.x], { axes: [1], keepdims: 1 })
+  const twice = graph.op('Mul', [scores, graph.constant('two', [], [2])])
+  const distance = graph.op('Relu', [graph.op('Sub', [squares, twice])])
+  graph.output(floats('distances', 'rows', k), graph.op('Sqrt', [distance]))
+}
+
+function mixtureOps(graph: Graph, model: ModelOf<'gmm'>): void {
+  const { k, covariance } = model
+  const { distances, determinants } = covariance === 'full' ? fullDistances(graph, model) : plainDistances(graph, model)
+  const constants = determinants.map(
+    (determinant, c) => Math.log(model.weights[c]) - (graph.features / 2) * Math.log(2 * Math.PI) + determinant,
+  )
+  const halves = graph.op('Mul', [distances, graph.constant('half', [], [-0.5])])
+  const logs = graph.op('Add', [halves, graph.constant('constants', [k], constants)])
+  graph.output(labels, graph.op('ArgMax', [logs], { axis: 1, keepdims: 0 }))
+  graph.output(floats('probabilities', 'rows', k), graph.op('Softmax', [logs], { axis: 1 }))
+  const likelihood = graph.op('ReduceLogSumExp', [logs], { axes: [1], keepdims: 0 })
+  graph.output(floats('log_likelihood', 'rows'), likelihood)
+}
+
+/** [rows, k] by a factor for each component. */
+function fullDistances(graph: Graph, { k, means, covariances }: ModelOf<'gmm'>) {
+  const d = graph.features
+  const factors = new Float64Array(k * d * d)
+  const determinants: number[] = []
+  for (let c = 0; c < k; c++) {
+    const { factor, logDeterminant } = precisionFactor(covariances.subarray(c * d * d, (c + 1) * d * d), d)
+    factors.set(factor, c * d * d)
+    determinants.push(logDeterminant)
+  }
+  const all = graph.op('Unsqueeze', [graph.x, graph.int64('axis0', [0])])
+  const off = graph.op('Sub', [all, graph.constant('means', [k, 1, d], means)])
+  const z = graph.op('MatMul', [off, graph.constant('factors', [k, d, d], factors)])
+  const squares = graph.op('ReduceSumSquare', [z], { axes: [2], keepdims: 0 })
+  return { distances: graph.op('Transpose', [squares], { perm: [1, 0] }), determinants }
+}
+
+/** [rows, k] by features that are independent, after one factor for all where there is one. */
+function plainDistances(graph: Graph, { k, covariance, means, covariances }: ModelOf<'gmm'>) {
+  const d = graph.features
+  let [x, points] = [graph.x, means]
+  let determinants = new Array<number>(k).fill(0)
+  if (covariance === 'tied') {
+    const { factor, logDeterminant } = precisionFactor(covariances, d)
+    x = graph.op('MatMul', [x, graph.constant('factor', [d, d], factor)])
+    points = Float64Array.from({ length: k * d }, (_, at) => {
+      let sum = 0
+      for (let i = 0; i < d; i++) sum += means[Math.floor(at / d) * d + i] * factor[i * d + (at % d)]
+      return sum
+    })
+    determinants = determinants.map(() => logDeterminant)
+  }
+  const all = graph.op('Unsqueeze', [x, graph.int64('axis1', [1])])
+  let off = graph.op('Sub', [all, graph.constant('means', [1, k, d], points)])
+  if (covariance !== 'tied') {
+    const variance = (c: number, i: number) => (covariance === 'diag' ? covariances[c * d + i] : covariances[c])
+    const inverse = Float64Array.from({ length: k * d }, (_, at) => 1 / Math.sqrt(variance(Math.floor(at / d), at % d)))
+    determinants = determinants.map((_, c) => {
+      const logs = inverse.subarray(c * d, (c + 1) * d).map(Math.log)
+      return logs.reduce((sum, value) => sum + value, 0)
+    })
+    off = graph.op('Mul', [off, graph.constant('inverse', [1, k, d], inverse)])
+  }
+  return { distances: graph.op('ReduceSumSquare', [off], { axes: [2], keepdims: 0 }), determinants }
+}
+
+function linearOps(graph: Graph, model: ModelOf<'softmax' | 'svm' | 'linear'>, { summary }: Setting): void {
+  const d = graph.features
+  const { outputs } = model
+  const weights = graph.constant('weights', [d, outputs], transposed(model.weights, outputs, d))
+  const scores = graph.op('Gemm', [graph.x, weights, graph.constant('bias', [outputs], model.bias)])
+  if (model.kind === 'linear') return graph.output(floats('prediction', 'rows', 1), scores)
+  assert(summary.label.kind === 'class', 'a classifier has classes')
+  const place = graph.op('ArgMax', [scores], { axis: 1, keepdims: 0 })
+  const classes = summary.label.names.map(Number)
+  const whole = summary.label.names.every((name, i) => name.trim() !== '' && Number.isSafeInteger(classes[i]))
+  graph.output(labels, whole ? graph.op('Gather', [graph.int64('classes', classes), place], { axis: 0 }) : place)
+  if (model.kind === 'svm') return graph.output(floats('scores', 'rows', outputs), scores)
+  graph.output(floats('probabilities', 'rows', outputs), graph.op('Softmax', [scores], { axis: 1 }))
+}
+
+function componentOps(graph: Graph, { components, directions }: ModelOf<'pca'>): void {
+  const d = graph.features
+  const turned = graph.constant('directions', [d, components], transposed(directions, components, d))
+  graph.output(floats('components', 'rows', components), graph.op('MatMul', [graph.x, turned]))
+}
