@@ -30,6 +30,8 @@ export interface PeerView {
   slots: number
   itemsPerSecond: number
   load: number
+  /** Why it takes no work now, such as a full disk; absent while it does. */
+  paused?: string
   connected: boolean
   lastHeardMs: number
   addresses: string[]

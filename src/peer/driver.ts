@@ -38,8 +38,10 @@ export interface DriverDeps {
   ended: (job: JobId, outcome: JobOutcome) => void
   /** The job is forgotten: nothing of it is wanted any more. */
   forgotten: (job: JobId) => void
-  /** The disk refuses what must be remembered: this peer stands still until it does not. */
+  /** The disk refuses what must be remembered. */
   refused: (thrown: unknown) => void
+  /** Runs what needs room on the disk, again once there is some. */
+  patiently: <T>(work: () => Promise<T>) => Promise<T>
   warning: (message: string) => void
 }
 
@@ -50,6 +52,11 @@ export interface Driver {
   /** Takes up what was kept before a restart, then listens to the mesh. Call it once, first. */
   start(kept: readonly KeptJob[]): void
   dispatch(event: LocalEvent): void
+  /**
+   * While paused this peer stands still, so that others take what it leads and computes: no time passes for it, and it
+   * neither asks nor answers. It still hears how jobs end, and frees what they held.
+   */
+  pause(paused: boolean): void
   /** What this peer itself can do; it leads and computes as well. */
   setSelf(status: { itemsPerSecond: number; slots: number }): void
   view(job: JobId): JobView | undefined
@@ -71,6 +78,9 @@ export function createDriver(deps: DriverDeps): Driver {
   const inbox: LocalEvent[] = []
   let draining = false
   let stopped = false
+  let paused = false
+  /** What happened here while it was paused. */
+  const missed: LocalEvent[] = []
   const offs: (() => void)[] = []
   let timer: NodeJS.Timeout | undefined
 
@@ -93,12 +103,14 @@ export function createDriver(deps: DriverDeps): Driver {
       dispatch({ type: 'ran', job, result: { shard, block, errors }, items, elapsedMs }),
     failed: (job, shard, error) =>
       dispatch({ type: 'run-failed', job, shard, reason: error.message, retryable: error.retry !== 'never' }),
+    patiently: deps.patiently,
   })
 
   const merging = createMergeRunner({
     book,
     exchange,
-    sink: job => deps.holds.storeFor(job),
+    sink: job => ({ put: bytes => deps.patiently(() => deps.holds.storeFor(job).put(bytes)) }),
+    patiently: deps.patiently,
     merged: (job, ballot, result) => dispatch({ type: 'merged', job, ballot, result }),
     failed: (job, ballot, reason) => dispatch({ type: 'merge-failed', job, ballot, reason }),
     lost: (job, shard) => dispatch({ type: 'result-lost', job, shard }),
@@ -113,6 +125,10 @@ export function createDriver(deps: DriverDeps): Driver {
 
   function dispatch(event: LocalEvent): void {
     if (stopped) return
+    if (paused && !endsJob(event)) {
+      if (isOwn(event)) missed.push(event)
+      return
+    }
     inbox.push(event)
     if (draining) return
     draining = true
@@ -198,7 +214,7 @@ export function createDriver(deps: DriverDeps): Driver {
 
   function listen(): void {
     mesh.serve(jobProtocol, async (from, body) => {
-      if (queue.stalled) throw standstill()
+      if (paused) throw standstill()
       const { messages, blocks } = decodeEnvelope(body)
       for (const message of messages) {
         if (message.type !== 'results') continue
@@ -224,9 +240,7 @@ export function createDriver(deps: DriverDeps): Driver {
     offs.push(mesh.on('up', up))
     offs.push(mesh.on('down', peer => dispatch({ type: 'peer-down', peer })))
     for (const record of mesh.peers()) up(record)
-    timer = setInterval(() => {
-      if (!queue.stalled) dispatch({ type: 'tick' })
-    }, tickMs)
+    timer = setInterval(() => dispatch({ type: 'tick' }), tickMs)
   }
 
   function up({ peer, status, connected }: PeerRecord): void {
@@ -254,6 +268,16 @@ export function createDriver(deps: DriverDeps): Driver {
       listen()
     },
     dispatch,
+    pause(now) {
+      if (now === paused) return
+      paused = now
+      if (paused) return
+      const connected = mesh.peers().filter(record => record.connected)
+      const live = new Set([mesh.self, ...connected.map(record => record.peer)])
+      for (const peer of [...state.peers.keys()]) if (!live.has(peer)) dispatch({ type: 'peer-down', peer })
+      for (const record of connected) up(record)
+      for (const event of missed.splice(0)) dispatch(event)
+    },
     setSelf: ({ itemsPerSecond, slots }) => dispatch({ type: 'peer-up', peer: mesh.self, itemsPerSecond, slots }),
     view: job => view(state, job, Date.now()),
     views: () => views(state, Date.now()),
@@ -272,6 +296,17 @@ export function createDriver(deps: DriverDeps): Driver {
       await queue.stop()
     },
   }
+}
+
+/** What a paused peer hears all the same. */
+function endsJob(event: LocalEvent): boolean {
+  if (event.type === 'cancel' || event.type === 'restore') return true
+  return event.type === 'message' && event.message.type === 'digest' && event.message.outcome !== undefined
+}
+
+/** What comes from this peer itself and would not come again. */
+function isOwn({ type }: LocalEvent): boolean {
+  return type !== 'tick' && type !== 'message' && type !== 'peer-up' && type !== 'peer-down'
 }
 
 function standstill(): PeerError {

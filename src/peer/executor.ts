@@ -21,6 +21,8 @@ export interface ExecutorDeps {
   failed: (job: JobId, shard: number, error: PeerError) => void
   /** Who may hold a job's blocks, the best first. */
   holders: (job: JobId) => PeerKey[]
+  /** Runs what needs room on the disk, again once there is some. */
+  patiently: <T>(work: () => Promise<T>) => Promise<T>
   /** Items a second that these lanes did in an earlier run, or 0. */
   knownRate: number
 }
@@ -83,7 +85,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   async function fetchFor(job: JobId, id: BlockId, holders: PeerKey[]): Promise<Uint8Array> {
     // Others have it too: it may make room for something else once it was read.
     await deps.holds.use(job, id)
-    return deps.exchange.get(id, holders)
+    return deps.patiently(() => deps.exchange.get(id, holders))
   }
 
   async function compute(pending: Pending): Promise<void> {
@@ -105,7 +107,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     if (pending.aborted) return
     const output = await deps.pool.run(pending.job, () => job, blocks)
     if (pending.aborted) return
-    const block = await deps.holds.storeFor(pending.job).put(output.bytes)
+    const block = await deps.patiently(() => deps.holds.storeFor(pending.job).put(output.bytes))
+    if (pending.aborted) return
     throughput.done(output.items)
     deps.ran(pending.job, pending.shard, block, output.items, output.errors, output.elapsedMs)
   }

@@ -15,6 +15,8 @@ export interface MergeDeps {
   exchange: BlockExchange
   /** Where the merged result of a job goes. */
   sink: (job: JobId) => MergeSink
+  /** Runs what needs room on the disk, again once there is some. */
+  patiently: <T>(work: () => Promise<T>) => Promise<T>
   merged: (job: JobId, ballot: Ballot, result: BlockId) => void
   failed: (job: JobId, ballot: Ballot, reason: string) => void
   /** The block is nowhere: the shard must be computed again, and comes once more. */
@@ -63,7 +65,7 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
       merge.early.delete(merge.next)
       let block: Uint8Array
       try {
-        block = await deps.exchange.get(ready.result.block, ready.holders)
+        block = await deps.patiently(() => deps.exchange.get(ready.result.block, ready.holders))
       } catch {
         if (!merge.dropped) deps.lost(job, merge.next)
         return

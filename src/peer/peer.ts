@@ -5,8 +5,9 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
-import { openDiskStore } from '../data/store/disk-store.ts'
+import { type DiskStoreInit, openDiskStore } from '../data/store/disk-store.ts'
 import { openRecordStore } from '../data/store/record-store.ts'
+import type { BlockStore } from '../data/store/types.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import { createBlockExchange } from './block-exchange.ts'
@@ -15,6 +16,7 @@ import type { Control } from './control.ts'
 import { createControl } from './control-local.ts'
 import { createCopies } from './copies.ts'
 import { chooseDevices, type DeviceOptions, describeDevices } from './devices.ts'
+import { type DiskRoom, openDiskRoom } from './disk-room.ts'
 import { createDriver, type Driver } from './driver.ts'
 import { createDrops } from './drops.ts'
 import { createGarbage } from './garbage.ts'
@@ -48,6 +50,8 @@ export interface PeerInit extends DeviceOptions {
   diskBytesMax?: number
   /** False: it computes nothing, it only submits and holds blocks. Default true. */
   compute?: boolean
+  /** How a block's file is written; tests give one that fails as a full disk does. */
+  writeBlock?: DiskStoreInit['write']
   onWarning?: (message: string) => void
 }
 
@@ -102,10 +106,20 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const records = await openRecordStore(join(home.folder, 'records'), warn)
   const bytesMax = init.diskBytesMax ?? Number.POSITIVE_INFINITY
   const pinned = (block: string) => holds.pinned(block)
-  const store = await openDiskStore(home.blocksFolder, { cacheBytes, bytesMax, pinned }).catch(async thrown => {
+  const blocks = { cacheBytes, bytesMax, pinned, write: init.writeBlock }
+  const disk = await openDiskStore(home.blocksFolder, blocks).catch(async thrown => {
     await records.close()
     throw thrown
   })
+  const room = await openDiskRoom({
+    folder: home.folder,
+    onChange: paused => {
+      warn(paused === undefined ? 'there is room on the disk again: this peer goes on' : `paused: ${paused}`)
+      driver?.pause(paused !== undefined)
+      refresh()
+    },
+  })
+  const store = withRoom(disk, room)
   const journal = createJournal(records, block => store.has(block), warn)
   const pool = await startPool({ ...devices, onWarning: warn, onChange: () => refresh() })
 
@@ -119,6 +133,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     ...describeDevices(pool.lanes()),
     itemsPerSecond: driver?.executor.itemsPerSecond() ?? rateBefore,
     load: pool.load(),
+    ...(room.paused === undefined ? {} : { slots: 0, paused: 'its disk is full' }),
   })
 
   let mesh: Mesh | undefined
@@ -184,7 +199,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       drops.forget(job)
       void holds.release(job)
     },
-    refused: thrown => warn(thrown instanceof Error ? thrown.message : String(thrown)),
+    refused: room.refused,
+    patiently: room.patiently,
     warning: warn,
   })
   const submissions = createSubmissions({
@@ -196,6 +212,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     book,
     journal,
     spread,
+    patiently: room.patiently,
     dispatch: driver.dispatch,
   })
   const garbage = createGarbage({ store, holds, drops, endedBefore: driver.endedBefore, retentionMs: keptMs })
@@ -242,6 +259,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       submissions.stop()
       spread.stop()
       drops.stop()
+      await room.stop()
       await driver.stop()
       control.stop()
       await mesh.stop()
@@ -249,6 +267,21 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       await keeper.settled()
       await journal.close()
       await store.close()
+    },
+  }
+}
+
+/** The store, whose refusals pause the peer. */
+function withRoom(store: BlockStore, room: DiskRoom): BlockStore {
+  return {
+    ...store,
+    async put(...block) {
+      try {
+        return await store.put(...block)
+      } catch (thrown) {
+        room.refused(thrown)
+        throw thrown
+      }
     },
   }
 }

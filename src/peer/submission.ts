@@ -30,6 +30,8 @@ export interface SubmissionDeps {
   book: JobBook
   journal: Journal
   spread: Spread
+  /** Runs what needs room on the disk, again once there is some. */
+  patiently: <T>(work: () => Promise<T>) => Promise<T>
   dispatch: (event: LocalEvent) => void
 }
 
@@ -57,10 +59,11 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       const shards = batch
       batch = []
       sentMs = performance.now()
-      const { index, block } = await deps.book.append(job, shards)
+      const { index, block } = await deps.patiently(() => deps.book.append(job, shards))
       deps.dispatch({ type: 'manifest', job, index, block, shards: shards.map(shard => ({ items: shard.items })) })
     }
-    for await (const shard of cutShards(inputs, deps.holds.storeFor(job), { itemsPerShard: items })) {
+    const store = { put: (bytes: Uint8Array) => deps.patiently(() => deps.holds.storeFor(job).put(bytes)) }
+    for await (const shard of cutShards(inputs, store, { itemsPerShard: items })) {
       if (signal.aborted) return
       batch.push(shard)
       if (batch.length >= manifestShardsMax || performance.now() - sentMs > manifestMs) await flush()

@@ -46,6 +46,7 @@ function setUp() {
     book,
     exchange,
     sink: () => exchange,
+    patiently: work => work(),
     merged: (_job, _ballot, result) => told.push(`merged ${result}`),
     failed: (_job, _ballot, reason) => told.push(`failed ${reason}`),
     lost: (_job, lost) => told.push(`lost ${lost}`),

@@ -22,7 +22,7 @@ function row(peer: PeerView): string[] {
   return [
     peer.self ? pc.bold(`${peer.name} (this)`) : peer.name,
     shortPeer(peer.peer),
-    peer.device,
+    peer.paused === undefined ? peer.device : pc.red(`paused: ${peer.paused}`),
     peer.itemsPerSecond > 0 ? rate(peer.itemsPerSecond) : '-',
     String(peer.load),
     peer.self
