@@ -1,23 +1,34 @@
 /**
- * What this peer says of itself, and when: an announcement every second, and at once when its status changed
- * in more than load and throughput. Each has a greater number than the one before.
+ * What this peer says of itself, and when: an announcement every second, more slowly in a large mesh, and at once when
+ * its status changed in more than load and throughput. Each has a greater number than the one before.
  */
 import { type Announcement, addressesMax, encodeAnnouncement } from './messages.ts'
 import type { PeerStatus } from './types.ts'
 
-const heartbeatMs = 1_000
+const heartbeatMsMin = 1_000
+const heartbeatMsMax = 10_000
+/** Every heartbeat costs every peer a signature to check, some 0.2 ms: 16 a second, however many peers there are. */
+const heartbeatMsPeer = 60
 /** Announcements that do not wait for the heartbeat are at least this far apart. */
 const announceMsMin = 100
 
 export interface Heart {
   announce(): Announcement
+  /** Beats now, or as soon as the last beat is not too near. */
+  beat(): void
   setStatus(status: PeerStatus): void
   /** Begins to beat. `publish` may fail: a heartbeat is a hint, the next one follows. */
   start(publish: (bytes: Uint8Array) => Promise<void>): void
   stop(): void
 }
 
-export function createHeart(first: PeerStatus, addresses: () => string[]): Heart {
+export interface HeartDeps {
+  addresses: () => string[]
+  /** Members that this peer hears, and how many of them over a connection of their own. */
+  reach: () => { members: number; neighbours: number }
+}
+
+export function createHeart(first: PeerStatus, { addresses, reach }: HeartDeps): Heart {
   const boot = Date.now()
   let status = first
   let seq = 0
@@ -26,31 +37,54 @@ export function createHeart(first: PeerStatus, addresses: () => string[]): Heart
   let soon: NodeJS.Timeout | undefined
 
   function announce(): Announcement {
-    return { boot, seq: seq++, status, addresses: addresses().slice(0, addressesMax) }
+    return {
+      boot,
+      seq: seq++,
+      everyMs: everyMs(),
+      degree: reach().neighbours,
+      status,
+      addresses: addresses().slice(0, addressesMax),
+    }
+  }
+
+  function everyMs(): number {
+    return Math.min(heartbeatMsMax, Math.max(heartbeatMsMin, heartbeatMsPeer * reach().members))
   }
 
   function beat(): void {
     publish?.(encodeAnnouncement(announce())).catch(() => {})
   }
 
+  function beatOn(): void {
+    beating = setTimeout(() => {
+      beat()
+      beatOn()
+    }, everyMs())
+  }
+
+  function beatSoon(): void {
+    if (!beating) return
+    soon ??= setTimeout(() => {
+      soon = undefined
+      beat()
+    }, announceMsMin)
+  }
+
   return {
     announce,
+    beat: beatSoon,
     setStatus(next) {
       const changed = changedMuch(status, next)
       status = next
-      if (!changed || !beating) return
-      soon ??= setTimeout(() => {
-        soon = undefined
-        beat()
-      }, announceMsMin)
+      if (changed) beatSoon()
     },
     start(publishWith) {
       publish = publishWith
-      beating = setInterval(beat, heartbeatMs)
+      beatOn()
     },
     stop() {
       publish = undefined
-      clearInterval(beating)
+      clearTimeout(beating)
       clearTimeout(soon)
       beating = undefined
     },

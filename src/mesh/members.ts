@@ -1,24 +1,29 @@
 /**
  * Drives membership: feeds connections, heartbeats and time into the pure reducer, and does what it says:
- * dial, greet, hang up, report. Holds the one copy of the membership's state.
+ * dial, greet, ping, let go, hang up, report. Holds the one copy of the membership's state.
  */
 import { peerIdFromString } from '@libp2p/peer-id'
 import { PeerError } from '../base/errors.ts'
 import { type PeerKey, shortPeer } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
+import { hash32 } from '../base/prng.ts'
 import { waysTo } from './addresses.ts'
 import { dial } from './dial.ts'
 import type { Emitter } from './events.ts'
 import type { Join } from './join.ts'
+import { emptyMembership, reduceMembership } from './membership.ts'
+import type { Member, MembershipConfig, MembershipEffect, MembershipEvent } from './membership-state.ts'
 import {
-  emptyMembership,
-  type Member,
-  type MembershipConfig,
-  type MembershipEffect,
-  type MembershipEvent,
-  reduceMembership,
-} from './membership.ts'
-import { type Acquaintance, type Announcement, decodeHello, encodeHello, helloProtocol, knownMax } from './messages.ts'
+  type Announcement,
+  aliveProtocol,
+  decodeHello,
+  encodeHello,
+  encodeReport,
+  helloProtocol,
+  partProtocol,
+  type Report,
+  reportTopic,
+} from './messages.ts'
 import type { Node } from './node.ts'
 import type { Requests } from './requests/requests.ts'
 import type { PeerRecord } from './types.ts'
@@ -29,8 +34,12 @@ export interface MembersDeps {
   requests: Requests
   emitter: Emitter
   join: Join
+  degreeMax?: number
   /** This peer's own, newest. */
   announce: () => Announcement
+  /** Announces this peer now. */
+  beat: () => void
+  publish: (topic: string, bytes: Uint8Array) => Promise<void>
 }
 
 /** `MembershipEvent` without its time, which the driver adds. */
@@ -40,49 +49,76 @@ export interface Members {
   happened(event: MemberEvent): void
   /** Bytes came from `peer`; cheap enough for every message. */
   heard(peer: PeerKey): void
+  /** A request of the program's goes to `peer`, or came from it; as cheap. */
+  used(peer: PeerKey): void
   get(peer: PeerKey): Member | undefined
   records(): PeerRecord[]
-  up(): PeerKey[]
-  /** What this peer says when greeted or greeting. */
-  hello(): Uint8Array
+  neighbours(): PeerKey[]
+  reach(): { members: number; neighbours: number }
+  /** What this peer says when it greets `to`, or is greeted by it. */
+  hello(to: PeerKey): Uint8Array
   /** Takes in what `from` said when greeted or greeting. Throws PeerError `BAD_HELLO`. */
   helloFrom(from: PeerKey, bytes: Uint8Array): void
+  /** Takes in what another peer gossips of `report.peer`. */
+  reported(report: Report): void
   stop(): void
 }
 
 export const tickMs = 250
+const degreeMaxDefault = 12
 
-export function membershipConfig(self: PeerKey): MembershipConfig {
+export function membershipConfig(self: PeerKey, degreeMax = degreeMaxDefault): MembershipConfig {
   return {
     self,
-    silentMs: 5_000,
+    silentMs: 2_000,
+    pingMs: 500,
     hangUpMs: 15_000,
     helloMs: 1_000,
+    farBeats: 4,
+    rumourMs: 500,
     redialMinMs: 500,
     redialMaxMs: 30_000,
     staggerMs: 1_000,
+    strangerMs: 5_000,
     forgetMs: 600_000,
     forgetLeftMs: 60_000,
-    // Full mesh: gossip and elections stay simple up to some 32 peers.
-    degreeMax: 64,
+    degreeMax,
+    idleMs: 10_000,
+    probesMax: 4,
     peersMax: limits.peersMax,
   }
 }
 
 /** A record is shown this long after its peer was last heard. */
 const latelyMs = 60_000
-/** `heard` is passed on at most this often for each peer. */
-const heardEveryMs = 500
+/** A sign of a peer is passed on at most this often. */
+const signEveryMs = 100
 /** A peer that only others named is not worth a line before it failed this often. */
 const failuresWarned = 3
+/** Named to a peer that is greeted: enough to find neighbours; the others follow by gossip. */
+const namedMax = 64
+/** A report that others made within this time is not made again. */
+const reportEveryMs = 2_000
+const reportsRemembered = 1024
+const partMs = 5_000
+/** Wall clock beyond this over the process's own clock: the machine slept. */
+const sleptMs = 3_000
+const nothing = new Uint8Array(0)
 
 export function createMembers(deps: MembersDeps): Members {
-  const { self, node, emitter } = deps
-  const config = membershipConfig(self)
-  const heardMs = new Map<PeerKey, number>()
+  const { self, node, emitter, requests } = deps
+  const config = membershipConfig(self, deps.degreeMax)
+  const signs = { heard: new Map<PeerKey, number>(), used: new Map<PeerKey, number>() }
+  const reports = new Map<string, number>()
   let state = emptyMembership(nowMs())
   let stopped = false
-  const timer = setInterval(() => happened({ type: 'tick' }), tickMs)
+  let aheadMs = Date.now() - nowMs()
+  const timer = setInterval(() => {
+    const before = aheadMs
+    aheadMs = Date.now() - nowMs()
+    if (aheadMs - before > sleptMs) happened({ type: 'woke' })
+    happened({ type: 'tick' })
+  }, tickMs)
 
   function happened(event: MemberEvent): void {
     if (stopped) return
@@ -92,22 +128,41 @@ export function createMembers(deps: MembersDeps): Members {
   }
 
   function perform(effect: MembershipEffect): void {
-    const { peer } = effect
-    if (effect.type === 'dial') connect(peer, effect.addresses)
-    if (effect.type === 'greet') greet(peer)
-    if (effect.type === 'down') emitter.emit('down', peer)
-    if (effect.type === 'hang-up') {
-      for (const connection of node.getConnections(peerIdFromString(peer))) connection.abort(new Error('silent'))
+    switch (effect.type) {
+      case 'dial':
+        return connect(effect.peer, effect.addresses)
+      case 'greet':
+        return greet(effect.peer)
+      case 'ping':
+        // Its answer is heard as every byte is; silence speaks for itself.
+        return void requests
+          .request(effect.peer, aliveProtocol, nothing, { timeoutMs: config.silentMs })
+          .catch(() => {})
+      case 'up': {
+        const member = state.members.get(effect.peer)
+        return member && emitter.emit('up', recordOf(member))
+      }
+      case 'down':
+        return emitter.emit('down', effect.peer)
+      case 'hang-up':
+        for (const connection of connections(effect.peer)) connection.abort(new Error('silent'))
+        return
+      case 'part':
+        return part(effect.peer)
+      case 'report':
+        return report(effect)
+      case 'beat':
+        return deps.beat()
     }
-    const member = state.members.get(peer)
-    if (effect.type === 'up' && member) emitter.emit('up', recordOf(member))
   }
+
+  const connections = (peer: PeerKey) => node.getConnections(peerIdFromString(peer))
 
   function connect(peer: PeerKey, addresses: string[]): void {
     dial(node, waysTo(peer, addresses)).then(
       // The connection's own event told the reducer; if it is gone again, the dial came to nothing.
       () => {
-        if (node.getConnections(peerIdFromString(peer)).length === 0) happened({ type: 'dial-failed', peer })
+        if (connections(peer).length === 0) happened({ type: 'dial-failed', peer })
       },
       thrown => {
         const error = PeerError.from(thrown, { code: 'PEER_UNREACHABLE', kind: 'transport' })
@@ -120,7 +175,7 @@ export function createMembers(deps: MembersDeps): Members {
   }
 
   function greet(peer: PeerKey): void {
-    deps.requests.request(peer, helloProtocol, hello(), { timeoutMs: config.silentMs }).then(
+    requests.request(peer, helloProtocol, hello(peer), { timeoutMs: config.silentMs }).then(
       reply => {
         try {
           helloFrom(peer, reply)
@@ -133,18 +188,46 @@ export function createMembers(deps: MembersDeps): Members {
     )
   }
 
-  function hello(): Uint8Array {
-    const known: Acquaintance[] = []
-    for (const { peer, connected, left, addresses } of state.members.values()) {
-      if (connected && !left && addresses.length > 0 && known.length < knownMax) known.push({ peer, addresses })
-    }
-    return encodeHello({ announcement: deps.announce(), known })
+  function part(peer: PeerKey): void {
+    requests.request(peer, partProtocol, nothing, { timeoutMs: partMs }).then(
+      // Its long-lived streams would wait for each other to end.
+      () => {
+        for (const connection of connections(peer)) connection.abort(new Error('not needed'))
+      },
+      () => happened({ type: 'kept', peer }),
+    )
+  }
+
+  function report({ peer, boot, left }: Report): void {
+    const now = nowMs()
+    const key = `${peer} ${boot} ${left}`
+    if (now - (reports.get(key) ?? Number.NEGATIVE_INFINITY) < reportEveryMs) return
+    remember(key, now)
+    deps.publish(reportTopic, encodeReport({ peer, boot, left })).catch(() => {}) // its heartbeats end all the same
+  }
+
+  function remember(key: string, now: number): void {
+    if (reports.size >= reportsRemembered) reports.clear()
+    reports.set(key, now)
+  }
+
+  function hello(to: PeerKey): Uint8Array {
+    const known = [...state.members.values()].filter(
+      member => member.up && member.addresses.length > 0 && member.peer !== to,
+    )
+    // Each peer is named others, so that the mesh is mixed well.
+    const order = (peer: PeerKey) => hash32(`${to} ${peer}`)
+    const named = known.length > namedMax ? known.sort((a, b) => order(a.peer) - order(b.peer)) : known
+    return encodeHello({
+      announcement: deps.announce(),
+      known: named.slice(0, namedMax).map(({ peer, addresses }) => ({ peer, addresses })),
+    })
   }
 
   function helloFrom(from: PeerKey, bytes: Uint8Array): void {
     const said = decodeHello(bytes)
     if (!said) throw badHello(from)
-    happened({ type: 'announced', peer: from, announcement: said.announcement })
+    happened({ type: 'announced', peer: from, announcement: said.announcement, direct: true })
     for (const { peer, addresses } of said.known) {
       if (peer !== self) happened({ type: 'found', peer, addresses, seed: false })
     }
@@ -153,26 +236,48 @@ export function createMembers(deps: MembersDeps): Members {
   function recordOf({ peer, announcement, addresses, connected, up, heardMs: lastMs }: Member): PeerRecord {
     if (!announcement) throw new Error('broken invariant: a member is shown once it said who it is')
     const { status } = announcement
-    return { peer, status, addresses, connected: up, neighbour: connected, lastHeardMs: Math.max(0, nowMs() - lastMs) }
+    const lastHeardMs = Math.max(0, nowMs() - lastMs)
+    return { peer, status, addresses, connected: up, neighbour: connected, lastHeardMs }
   }
+
+  /** Passes a sign of `peer` on, unless one of the same kind was lately. */
+  function sign(type: 'heard' | 'used', peer: PeerKey): void {
+    const now = nowMs()
+    const last = signs[type]
+    if (now - (last.get(peer) ?? Number.NEGATIVE_INFINITY) < signEveryMs) return
+    if (last.size > limits.peersMax) last.clear()
+    last.set(peer, now)
+    happened({ type, peer })
+  }
+
+  const members = () => [...state.members.values()]
 
   return {
     happened,
-    heard(peer) {
-      const now = nowMs()
-      if (now - (heardMs.get(peer) ?? 0) < heardEveryMs) return
-      if (heardMs.size > limits.peersMax) heardMs.clear()
-      heardMs.set(peer, now)
-      happened({ type: 'heard', peer })
-    },
+    heard: peer => sign('heard', peer),
+    used: peer => sign('used', peer),
     get: peer => state.members.get(peer),
     records() {
       const shown = (member: Member) => member.up || (!member.left && nowMs() - member.heardMs < latelyMs)
-      return [...state.members.values()].filter(member => member.announcement && shown(member)).map(recordOf)
+      return members()
+        .filter(member => member.announcement && shown(member))
+        .map(recordOf)
     },
-    up: () => [...state.members.values()].filter(member => member.up).map(member => member.peer),
+    neighbours: () => members().flatMap(member => (member.connected && !member.left ? [member.peer] : [])),
+    reach() {
+      let [up, neighbours] = [0, 0]
+      for (const member of state.members.values()) {
+        if (member.up) up++
+        if (member.connected) neighbours++
+      }
+      return { members: up, neighbours }
+    },
     hello,
     helloFrom,
+    reported(news) {
+      remember(`${news.peer} ${news.boot} ${news.left}`, nowMs())
+      happened({ type: 'reported', ...news })
+    },
     stop() {
       stopped = true
       clearInterval(timer)

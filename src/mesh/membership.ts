@@ -2,92 +2,28 @@
  * Membership as a pure function: what happens (a connection, a heartbeat, a tick) makes a new state and a list
  * of what to do (dial, greet, report). No clock, randomness or network here: time comes with each event.
  *
- * A member is *up* while it is connected, has said who it is and was heard within `silentMs`. Whoever is known
- * and not connected is dialled, later and later, until it is found or forgotten. Every pair of peers connects
- * for now; `degreeMax` is where a bounded degree begins.
+ * Nobody connects to everybody: a peer seeks some *neighbours* and lets go of what is beyond `degreeMax`; of the others,
+ * who are *far*, it hears by gossip. A member is *up* while it has said who it is and is heard: a neighbour over its own
+ * connection, within `silentMs`; a far one by its gossiped heartbeats. Whoever sees a connection break, or a neighbour
+ * fall silent, gossips a report, so that all know at once; who was reported and lives says so.
+ *
+ * Who is not up is dialled, later and later, until it is found or forgotten: so two halves of a mesh find together again.
  */
-
 import type { PeerKey } from '../base/ids.ts'
 import { hash32 } from '../base/prng.ts'
+import {
+  firstDial,
+  isParting,
+  type Member,
+  type MemberStep,
+  type MembershipConfig,
+  type MembershipEvent,
+  type MembershipState,
+  type MembershipStep,
+  settle,
+} from './membership-state.ts'
+import { tick } from './membership-tick.ts'
 import type { Announcement } from './messages.ts'
-
-/** Every knob, with its trade-off. */
-export interface MembershipConfig {
-  self: PeerKey
-  /** A connected peer that is silent for this long is down. Five heartbeats: a stall of a few seconds passes. */
-  silentMs: number
-  /** Its connection is then given up after this long, so that it can be dialled anew. */
-  hangUpMs: number
-  /** A connected peer that has not said who it is, is greeted this often. */
-  helloMs: number
-  /** The first redial; each failure doubles it, up to `redialMaxMs`. */
-  redialMinMs: number
-  redialMaxMs: number
-  /** Of two peers that learn of each other, the one with the greater key waits this long: one dial suffices. */
-  staggerMs: number
-  /** A peer that was not reached for this long is forgotten, unless a token named it. */
-  forgetMs: number
-  /** The same for a peer that said goodbye. */
-  forgetLeftMs: number
-  /** Connections that are sought. Others are accepted. */
-  degreeMax: number
-  /** Members kept in mind. */
-  peersMax: number
-}
-
-export interface Member {
-  peer: PeerKey
-  /** Where it may be dialled: what it says itself, else what others or the token said. */
-  addresses: string[]
-  /** From the join token: dialled for ever. */
-  seed: boolean
-  connected: boolean
-  up: boolean
-  /** It said goodbye, and was not heard since. */
-  left: boolean
-  announcement?: Announcement
-  heardMs: number
-  helloMs: number
-  dialling: boolean
-  failures: number
-  nextDialMs: number
-  /** Since when it is not connected. */
-  goneMs: number
-}
-
-export interface MembershipState {
-  members: ReadonlyMap<PeerKey, Member>
-  /** When the last tick was: a late one means that this peer stalled, not the others. */
-  tickMs: number
-}
-
-export type MembershipEvent = { nowMs: number } & (
-  | { type: 'tick' }
-  /** Someone says that `peer` is there: the token (`seed`), mDNS, another peer. */
-  | { type: 'found'; peer: PeerKey; addresses: string[]; seed: boolean }
-  | { type: 'connected'; peer: PeerKey }
-  /** Its last connection closed. */
-  | { type: 'disconnected'; peer: PeerKey }
-  /** Bytes came from it over its own connection. */
-  | { type: 'heard'; peer: PeerKey }
-  /** It said this of itself, directly or by gossip. */
-  | { type: 'announced'; peer: PeerKey; announcement: Announcement }
-  | { type: 'left'; peer: PeerKey }
-  | { type: 'dial-failed'; peer: PeerKey }
-)
-
-export type MembershipEffect =
-  | { type: 'dial'; peer: PeerKey; addresses: string[] }
-  /** Exchange announcements and acquaintances. */
-  | { type: 'greet'; peer: PeerKey }
-  | { type: 'up'; peer: PeerKey }
-  | { type: 'down'; peer: PeerKey }
-  | { type: 'hang-up'; peer: PeerKey }
-
-export interface MembershipStep {
-  state: MembershipState
-  effects: MembershipEffect[]
-}
 
 export function emptyMembership(nowMs: number): MembershipState {
   return { members: new Map(), tickMs: nowMs }
@@ -100,20 +36,34 @@ export function reduceMembership(
   event: MembershipEvent,
 ): MembershipStep {
   if (event.type === 'tick') return tick(config, state, event.nowMs)
-  if (event.peer === config.self) return { state, effects: [] }
+  if (event.type === 'woke') return woke(state, event.nowMs)
+  if (event.peer === config.self) return aboutSelf(config, state, event)
   const known = state.members.get(event.peer)
-  if (!known && state.members.size >= config.peersMax) return { state, effects: [] }
+  const begins = event.type === 'found' || event.type === 'connected' || event.type === 'announced'
+  if (!known && (state.members.size >= config.peersMax || !begins)) return { state, effects: [] }
   const before = known ?? stranger(event.peer, event.nowMs)
   const { member, effects } = step(config, before, event)
   if (member === known || (!known && member === before)) return { state, effects }
   return { state: { ...state, members: new Map(state.members).set(member.peer, member) }, effects }
 }
 
-type PeerEvent = Exclude<MembershipEvent, { type: 'tick' }>
+type PeerEvent = Exclude<MembershipEvent, { type: 'tick' | 'woke' }>
 
-interface MemberStep {
-  member: Member
-  effects: MembershipEffect[]
+/** Who is called lost says that it lives, once the others no longer take its word for an old one. */
+function aboutSelf(config: MembershipConfig, state: MembershipState, event: PeerEvent): MembershipStep {
+  if (event.type !== 'reported' || state.refuteMs !== undefined) return { state, effects: [] }
+  return { state: { ...state, refuteMs: event.nowMs + 1.2 * config.rumourMs }, effects: [] }
+}
+
+/** This machine slept: whether a connection outlived that is asked, and not waited for. */
+function woke(state: MembershipState, nowMs: number): MembershipStep {
+  const members = new Map<PeerKey, Member>()
+  for (const member of state.members.values()) {
+    const { connected, far } = member
+    const heardMs = connected || far ? nowMs : member.heardMs
+    members.set(member.peer, { ...member, heardMs, pingMs: 0, doubted: connected, nextDialMs: nowMs })
+  }
+  return { state: { ...state, members, tickMs: nowMs }, effects: [] }
 }
 
 function step(config: MembershipConfig, member: Member, event: PeerEvent): MemberStep {
@@ -122,28 +72,27 @@ function step(config: MembershipConfig, member: Member, event: PeerEvent): Membe
     case 'found':
       return { member: found(config, member, event.addresses, event.seed, nowMs), effects: [] }
     case 'connected':
-      return {
-        member: {
-          ...member,
-          connected: true,
-          left: false,
-          // Who had said goodbye and is back leads a new life, and has yet to say which.
-          announcement: member.left ? undefined : member.announcement,
-          dialling: false,
-          failures: 0,
-          heardMs: nowMs,
-          helloMs: nowMs,
-        },
-        effects: [{ type: 'greet', peer }],
-      }
+      return connected(member, nowMs)
     case 'disconnected':
-      return settle({ ...member, connected: false, goneMs: nowMs, nextDialMs: firstDial(config, peer, nowMs) })
+      return disconnected(config, member, nowMs)
     case 'heard':
-      return settle({ ...member, heardMs: Math.max(member.heardMs, nowMs) })
+      return settle({ ...member, heardMs: Math.max(member.heardMs, nowMs), hung: false, doubted: false })
+    case 'used':
+      return { member: { ...member, usedMs: nowMs }, effects: [] }
     case 'announced':
-      return announced(config, member, event.announcement, nowMs)
-    case 'left':
-      return settle({ ...member, left: true })
+      return announced(config, member, event.announcement, event.direct, nowMs)
+    case 'left': {
+      const { member: next, effects } = settle({ ...member, left: true, far: false })
+      return { member: next, effects: [...effects, ...report(member, true)] }
+    }
+    case 'parted':
+      return { member: { ...member, partedMs: nowMs }, effects: [] }
+    case 'kept':
+      return { member: { ...member, partedMs: undefined, usedMs: nowMs }, effects: [] }
+    case 'reported':
+      return reported(member, event.boot, event.left, nowMs)
+    case 'called':
+      return called(member)
     case 'dial-failed': {
       const failures = member.failures + 1
       return {
@@ -154,17 +103,69 @@ function step(config: MembershipConfig, member: Member, event: PeerEvent): Membe
   }
 }
 
-/** Brings `up` in line with the rest, and reports it when it changed. */
-function settle(member: Member): MemberStep {
-  const up = member.connected && !member.left && member.announcement !== undefined
-  if (up === member.up) return { member, effects: [] }
-  return { member: { ...member, up }, effects: [{ type: up ? 'up' : 'down', peer: member.peer }] }
+function connected(member: Member, nowMs: number): MemberStep {
+  const next: Member = {
+    ...member,
+    connected: true,
+    far: false,
+    hung: false,
+    doubted: false,
+    partedMs: undefined,
+    left: false,
+    // Who had said goodbye and is back leads a new life, and has yet to say which.
+    announcement: member.left ? undefined : member.announcement,
+    dialling: false,
+    failures: 0,
+    connectedMs: nowMs,
+    heardMs: nowMs,
+    helloMs: nowMs,
+    pingMs: nowMs,
+  }
+  return { member: next, effects: [{ type: 'greet', peer: member.peer }] }
+}
+
+/** A connection that one side let go of is no failure: the peer lives on, far. Any other is one, and is reported. */
+function disconnected(config: MembershipConfig, member: Member, nowMs: number): MemberStep {
+  const { peer } = member
+  const away: Member = {
+    ...member,
+    connected: false,
+    hung: false,
+    doubted: false,
+    partedMs: undefined,
+    goneMs: nowMs,
+    nextDialMs: firstDial(config, peer, nowMs),
+  }
+  if (isParting(member, nowMs)) return settle({ ...away, far: member.up, heardMs: nowMs })
+  const lost = settle({ ...away, lostMs: nowMs })
+  const news = member.connected && !member.left && !member.hung
+  return { member: lost.member, effects: [...lost.effects, ...(news ? report(member, false) : [])] }
+}
+
+/** What others are to know of `member`'s end: nothing of one that never said who it was, and nothing twice. */
+function report(member: Member, left: boolean): MemberStep['effects'] {
+  if (!member.announcement || member.left || !member.connected) return []
+  return [{ type: 'report', peer: member.peer, boot: member.announcement.boot, left }]
+}
+
+/** A neighbour of `member` lost it; whoever has a connection to it knows better. */
+function reported(member: Member, boot: number, left: boolean, nowMs: number): MemberStep {
+  const old = member.announcement
+  if (member.connected || (old && old.boot > boot)) return { member, effects: [] }
+  return settle({ ...member, far: false, left: member.left || left, lostMs: nowMs, goneMs: nowMs })
+}
+
+/** A far peer cannot reach this one, and asks to be dialled. */
+function called(member: Member): MemberStep {
+  const { peer, addresses } = member
+  if (member.connected || member.dialling || addresses.length === 0) return { member, effects: [] }
+  return { member: { ...member, dialling: true }, effects: [{ type: 'dial', peer, addresses }] }
 }
 
 function found(config: MembershipConfig, member: Member, addresses: string[], seed: boolean, nowMs: number): Member {
   const added = addresses.some(address => !member.addresses.includes(address))
-  // While it is connected, what a peer says of itself stands above what others say of it.
-  const told = member.connected && member.addresses.length > 0
+  // While it is up, what a peer says of itself stands above what others say of it.
+  const told = (member.connected || member.far) && member.addresses.length > 0
   if ((!added || told) && member.seed === (member.seed || seed)) return member
   return {
     ...member,
@@ -176,74 +177,37 @@ function found(config: MembershipConfig, member: Member, addresses: string[], se
   }
 }
 
-function announced(config: MembershipConfig, member: Member, news: Announcement, nowMs: number): MemberStep {
+/** `direct`: over its own connection; else by gossip, which tells of a neighbour's status alone, not that it is heard. */
+function announced(
+  config: MembershipConfig,
+  member: Member,
+  news: Announcement,
+  direct: boolean,
+  nowMs: number,
+): MemberStep {
   const old = member.announcement
-  if (old && !isNewer(news, old)) return settle({ ...member, heardMs: Math.max(member.heardMs, nowMs) })
+  // Right after a connection broke, its last heartbeats are still on their way round.
+  const stale = member.lostMs !== undefined && nowMs - member.lostMs < config.rumourMs && old?.boot === news.boot
+  const alive = direct || (!member.connected && !stale)
+  const heard = alive ? { heardMs: Math.max(member.heardMs, nowMs), hung: false, doubted: false } : {}
+  if (old && !isNewer(news, old)) return settle({ ...member, ...(direct ? heard : {}) })
   // A goodbye is undone by a new life only: its last heartbeats may still be on their way round.
   const left = member.left && old !== undefined && news.boot === old.boot
   const firstTime = member.addresses.length === 0 && !member.connected
-  const next: Member = {
+  const settled = settle({
     ...member,
+    ...heard,
     left,
+    far: !member.connected && (member.far || (alive && !direct)) && !left,
     announcement: news,
     addresses: news.addresses.length > 0 ? news.addresses : member.addresses,
-    heardMs: nowMs,
     nextDialMs: firstTime ? firstDial(config, member.peer, nowMs) : member.nextDialMs,
-  }
-  const settled = settle(next)
+  })
   const changed = !old || JSON.stringify(old.status) !== JSON.stringify(news.status)
   if (settled.member.up && changed && settled.effects.length === 0) {
     return { member: settled.member, effects: [{ type: 'up', peer: member.peer }] }
   }
   return settled
-}
-
-function tick(config: MembershipConfig, state: MembershipState, nowMs: number): MembershipStep {
-  // While this peer stalled it heard nobody; the others get that time back.
-  const stalledMs = Math.max(0, nowMs - state.tickMs - config.helloMs)
-  const members = new Map<PeerKey, Member>()
-  const effects: MembershipEffect[] = []
-  let sought = 0
-  for (const member of state.members.values()) if (member.connected || member.dialling) sought++
-  for (const known of state.members.values()) {
-    const excused = stalledMs === 0 ? known : { ...known, heardMs: Math.min(nowMs, known.heardMs + stalledMs) }
-    const { member, effects: more } = excused.connected
-      ? tickConnected(config, excused, nowMs)
-      : tickAway(excused, nowMs, sought < config.degreeMax)
-    effects.push(...more)
-    if (member.dialling && !known.dialling) sought++
-    if (!isForgotten(config, member, nowMs)) members.set(member.peer, member)
-  }
-  return { state: { members, tickMs: nowMs }, effects }
-}
-
-function tickConnected(config: MembershipConfig, member: Member, nowMs: number): MemberStep {
-  const { peer } = member
-  const silentMs = nowMs - member.heardMs
-  const effects: MembershipEffect[] = []
-  let next = member
-  if (member.up && silentMs >= config.silentMs) {
-    next = { ...next, up: false }
-    effects.push({ type: 'down', peer })
-  }
-  if (silentMs >= config.hangUpMs) effects.push({ type: 'hang-up', peer })
-  else if (!member.announcement && nowMs - member.helloMs >= config.helloMs) {
-    next = { ...next, helloMs: nowMs }
-    effects.push({ type: 'greet', peer })
-  }
-  return { member: next, effects }
-}
-
-function tickAway(member: Member, nowMs: number, wanted: boolean): MemberStep {
-  const due = !member.dialling && member.addresses.length > 0 && nowMs >= member.nextDialMs
-  if (!due || (member.left && !member.seed) || (!wanted && !member.seed)) return { member, effects: [] }
-  const { peer, addresses } = member
-  return { member: { ...member, dialling: true }, effects: [{ type: 'dial', peer, addresses }] }
-}
-
-function isForgotten(config: MembershipConfig, member: Member, nowMs: number): boolean {
-  if (member.connected || member.dialling || member.seed) return false
-  return nowMs - member.goneMs >= (member.left ? config.forgetLeftMs : config.forgetMs)
 }
 
 function stranger(peer: PeerKey, nowMs: number): Member {
@@ -252,25 +216,20 @@ function stranger(peer: PeerKey, nowMs: number): Member {
     addresses: [],
     seed: false,
     connected: false,
+    far: false,
+    hung: false,
+    doubted: false,
     up: false,
     left: false,
     heardMs: nowMs,
     helloMs: nowMs,
+    pingMs: nowMs,
+    connectedMs: nowMs,
     dialling: false,
     failures: 0,
     nextDialMs: nowMs,
     goneMs: nowMs,
   }
-}
-
-function firstDial(config: MembershipConfig, peer: PeerKey, nowMs: number): number {
-  return nowMs + (config.self < peer ? 0 : config.staggerMs)
-}
-
-/** Doubles with each failure; up to a quarter more by the pair's hash, so that redials do not come in step. */
-function backoff(config: MembershipConfig, peer: PeerKey, failures: number): number {
-  const plain = Math.min(config.redialMaxMs, config.redialMinMs * 2 ** Math.min(failures - 1, 20))
-  return plain * (1 + (hash32(`${config.self} ${peer} ${failures}`) % 256) / 1024)
 }
 
 function isNewer(news: Announcement, old: Announcement): boolean {
@@ -282,4 +241,10 @@ const addressesKept = 16
 
 function merge(first: string[], second: string[]): string[] {
   return [...new Set([...first, ...second])].slice(0, addressesKept)
+}
+
+/** Doubles with each failure; up to a quarter more by the pair's hash, so that redials do not come in step. */
+function backoff(config: MembershipConfig, peer: PeerKey, failures: number): number {
+  const plain = Math.min(config.redialMaxMs, config.redialMinMs * 2 ** Math.min(failures - 1, 20))
+  return plain * (1 + (hash32(`${config.self} ${peer} ${failures}`) % 256) / 1024)
 }

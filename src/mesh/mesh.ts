@@ -8,21 +8,31 @@
  * const reply = await mesh.request(peer, '/shardmesh/block/1', body)
  * ```
  */
-import type { PeerId, Stream } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
-import { PeerError } from '../base/errors.ts'
-import { type PeerKey, shortPeer } from '../base/ids.ts'
-import { asMultiaddrs, checkAddress, peerOf, waysTo } from './addresses.ts'
+import type { PeerId } from '@libp2p/interface'
+import type { PeerKey } from '../base/ids.ts'
+import { asMultiaddrs, checkAddress, peerOf } from './addresses.ts'
 import { dial } from './dial.ts'
 import { createEmitter, type Emitter } from './events.ts'
 import { createGossip, type Gossip } from './gossip.ts'
 import { createHeart, type Heart } from './heart.ts'
-import { isPeerKey, peerKeyOf } from './identity.ts'
+import { peerKeyOf } from './identity.ts'
 import { createJoin, dialUntilFound, type Join } from './join.ts'
 import { createMembers, type Members, membershipConfig } from './members.ts'
-import { byeProtocol, checkStatus, decodeAnnouncement, heartbeatTopic, helloProtocol } from './messages.ts'
+import {
+  aliveProtocol,
+  byeProtocol,
+  callTopic,
+  checkStatus,
+  decodeAnnouncement,
+  decodeCall,
+  decodeReport,
+  heartbeatTopic,
+  helloProtocol,
+  partProtocol,
+  reportTopic,
+} from './messages.ts'
 import { createNode, type Node, startNode } from './node.ts'
-import type { Pipe } from './requests/pipe.ts'
+import { openPipe } from './reach.ts'
 import { createRequests, type Requests } from './requests/requests.ts'
 import { streamPipe } from './stream-pipe.ts'
 import type { Mesh, MeshInit } from './types.ts'
@@ -33,7 +43,6 @@ const streamProtocol = '/shardmesh/requests/1'
 const streamsMax = 4
 const byeMs = 300
 const stopMsMax = 1_500
-const openMsMax = 10_000
 const nothing = new Uint8Array(0)
 
 /**
@@ -57,9 +66,11 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     discovered: ({ id, multiaddrs }) =>
       members?.happened({ type: 'found', peer: id.toString(), addresses: multiaddrs.map(String), seed: false }),
   })
+  const gossip = createGossip(node, emitter.warn)
+  const way = { node, members: () => members, publish: gossip.publish, protocol: streamProtocol }
   const requests = createRequests({
     self,
-    open: peer => openPipe(node, peer, members),
+    open: peer => openPipe(way, peer),
     heard: peer => members?.heard(peer),
   })
   await node.handle(
@@ -67,9 +78,24 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     (stream, connection) => requests.accept(connection.remotePeer.toString(), streamPipe(stream)),
     { maxInboundStreams: streamsMax, maxOutboundStreams: streamsMax },
   )
-  const heart = createHeart(status, () => ownAddresses(node))
+  const heart = createHeart(status, {
+    addresses: () => ownAddresses(node),
+    reach: () => members?.reach() ?? { members: 0, neighbours: 0 },
+  })
   const join = createJoin([...seeds.named.keys(), ...seeds.blind])
-  members = createMembers({ self, node, requests, emitter, join, announce: heart.announce })
+  const { announce, beat } = heart
+  const { publish } = gossip
+  members = createMembers({
+    self,
+    node,
+    requests,
+    emitter,
+    join,
+    degreeMax: init.degreeMax,
+    announce,
+    beat,
+    publish,
+  })
   try {
     const parts: Parts = {
       self,
@@ -79,7 +105,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
       members,
       join,
       heart,
-      gossip: createGossip(node, emitter.warn),
+      gossip,
     }
     wire(parts)
     await startNode(node, listen)
@@ -132,7 +158,12 @@ function wire({ node, requests, members, join }: Parts): void {
   })
   requests.serve(helloProtocol, async (from, body) => {
     members.helloFrom(from, body)
-    return members.hello()
+    return members.hello(from)
+  })
+  requests.serve(aliveProtocol, async () => nothing)
+  requests.serve(partProtocol, async from => {
+    members.happened({ type: 'parted', peer: from })
+    return nothing
   })
   requests.serve(byeProtocol, async from => {
     members.happened({ type: 'left', peer: from })
@@ -147,7 +178,14 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
   const stopping = new AbortController()
   gossip.subscribe(heartbeatTopic, (from, bytes) => {
     const announcement = decodeAnnouncement(bytes)
-    if (announcement) members.happened({ type: 'announced', peer: from, announcement })
+    if (announcement) members.happened({ type: 'announced', peer: from, announcement, direct: false })
+  })
+  gossip.subscribe(reportTopic, (_from, bytes) => {
+    const report = decodeReport(bytes)
+    if (report) members.reported(report)
+  })
+  gossip.subscribe(callTopic, (from, bytes) => {
+    if (decodeCall(bytes) === self) members.happened({ type: 'called', peer: from })
   })
   heart.start(bytes => gossip.publish(heartbeatTopic, bytes))
   for (const [peer, addresses] of seeds.named) members.happened({ type: 'found', peer, addresses, seed: true })
@@ -176,8 +214,15 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
     on: (event, handler) => emitter.on(event, handler),
     publish: (topic, bytes) => gossip.publish(topic, bytes),
     subscribe: (topic, handler) => gossip.subscribe(topic, handler),
-    request: (peer, protocol, body, options) => requests.request(peer, protocol, body, options),
-    serve: (protocol, handler) => requests.serve(protocol, handler),
+    request(peer, protocol, body, options) {
+      members.used(peer)
+      return requests.request(peer, protocol, body, options)
+    },
+    serve: (protocol, handler) =>
+      requests.serve(protocol, (from, body, signal) => {
+        members.used(from)
+        return handler(from, body, signal)
+      }),
     stop() {
       stopping.abort()
       stopped ??= stop(parts)
@@ -188,7 +233,7 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
 
 async function stop({ node, requests, members, heart }: Parts): Promise<void> {
   heart.stop()
-  const goodbyes = members.up().map(peer => requests.request(peer, byeProtocol, nothing, { timeoutMs: byeMs }))
+  const goodbyes = members.neighbours().map(peer => requests.request(peer, byeProtocol, nothing, { timeoutMs: byeMs }))
   await Promise.allSettled(goodbyes)
   members.stop()
   requests.stop()
@@ -199,39 +244,6 @@ async function stop({ node, requests, members, heart }: Parts): Promise<void> {
   // A neighbour that hangs must not keep this process; what is left then ends with it.
   await Promise.race([node.stop(), tooLong])
   clearTimeout(timer)
-}
-
-/** A stream to `peer`, dialling it first where it is known and not connected. Throws PeerError. */
-async function openPipe(node: Node, peer: PeerKey, members: Members | undefined): Promise<Pipe> {
-  if (!isPeerKey(peer)) throw unreachable(peer)
-  const signal = AbortSignal.timeout(openMsMax)
-  const id = peerIdFromString(peer)
-  let connection = node.getConnections(id).find(candidate => candidate.status === 'open')
-  if (!connection) {
-    const member = members?.get(peer)
-    if (!member || member.left || member.addresses.length === 0) throw unreachable(peer)
-    await dial(node, waysTo(peer, member.addresses), signal)
-    connection = node.getConnections(id).find(candidate => candidate.status === 'open')
-    if (!connection) throw unreachable(peer)
-  }
-  let stream: Stream
-  try {
-    stream = await connection.newStream(streamProtocol, { signal })
-  } catch (cause) {
-    throw unreachable(peer, cause)
-  }
-  return streamPipe(stream)
-}
-
-function unreachable(peer: PeerKey, cause?: unknown): PeerError {
-  return new PeerError({
-    code: 'PEER_UNREACHABLE',
-    kind: 'transport',
-    message: `${shortPeer(peer)} is not connected: ask another peer, or again once it is back`,
-    retry: 'elsewhere',
-    details: { peer },
-    cause,
-  })
 }
 
 function ownAddresses(node: Node): string[] {

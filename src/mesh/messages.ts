@@ -14,6 +14,14 @@ export const heartbeatTopic = 'shardmesh/heartbeat/1'
 export const helloProtocol = '/shardmesh/hello/1'
 /** The sender leaves on purpose: it is not to be looked for. */
 export const byeProtocol = '/shardmesh/bye/1'
+/** The sender closes this connection, which it does not need, and lives on. */
+export const partProtocol = '/shardmesh/part/1'
+/** A sign of life, asked for and given. */
+export const aliveProtocol = '/shardmesh/alive/1'
+/** A neighbour ended, or left. */
+export const reportTopic = 'shardmesh/lost/1'
+/** Its sender asks one peer to dial it. */
+export const callTopic = 'shardmesh/call/1'
 
 /** What a peer says of itself. Of two, the one with the greater (boot, seq) is newer. */
 export interface Announcement {
@@ -21,9 +29,20 @@ export interface Announcement {
   boot: number
   /** Grows with every announcement of one life. */
   seq: number
+  /** The pace of its heartbeats: slower in a large mesh, where failures are found by neighbours. */
+  everyMs: number
+  /** Its connections. */
+  degree: number
   status: PeerStatus
   /** Multiaddrs with the peer's id; none: it only dials. */
   addresses: string[]
+}
+
+/** The life of `peer` that began at `boot` ended; `left`: on purpose. */
+export interface Report {
+  peer: PeerKey
+  boot: number
+  left: boolean
 }
 
 export interface Acquaintance {
@@ -33,7 +52,7 @@ export interface Acquaintance {
 
 export interface Hello {
   announcement: Announcement
-  /** Peers that the sender is connected to. */
+  /** Peers that the sender hears; some of them, where there are many. */
   known: Acquaintance[]
 }
 
@@ -58,11 +77,22 @@ const statusForm = z.object({
   paused: text.optional(),
 })
 
-const announcementForm = z.object({ boot: count, seq: count, status: statusForm, addresses })
+const announcementForm = z.object({
+  boot: count,
+  seq: count,
+  everyMs: z.number().int().min(100).max(60_000),
+  degree: count.max(65_536),
+  status: statusForm,
+  addresses,
+})
+
+const peerForm = z.string().refine(isPeerKey)
+const reportForm = z.object({ peer: peerForm, boot: count, left: z.boolean() })
+const callForm = z.object({ to: peerForm })
 
 const helloForm = z.object({
   announcement: announcementForm,
-  known: z.array(z.object({ peer: z.string().refine(isPeerKey), addresses })).max(knownMax),
+  known: z.array(z.object({ peer: peerForm, addresses })).max(knownMax),
 })
 
 /** Throws PeerError `BAD_STATUS` for one that others would drop: too long a name, a negative load. */
@@ -93,6 +123,24 @@ export function encodeHello(hello: Hello): Uint8Array {
 /** Undefined for whatever is not a hello. */
 export function decodeHello(bytes: Uint8Array): Hello | undefined {
   return bytes.byteLength > helloBytesMax ? undefined : parse(helloForm, bytes)
+}
+
+export function encodeReport(report: Report): Uint8Array {
+  return encode(report)
+}
+
+/** Undefined for whatever is not a report. */
+export function decodeReport(bytes: Uint8Array): Report | undefined {
+  return parse(reportForm, bytes)
+}
+
+export function encodeCall(to: PeerKey): Uint8Array {
+  return encode({ to })
+}
+
+/** Who is asked to dial; undefined for whatever is not a call. */
+export function decodeCall(bytes: Uint8Array): PeerKey | undefined {
+  return parse(callForm, bytes)?.to
 }
 
 function parse<T>(form: z.ZodType<T>, bytes: Uint8Array): T | undefined {

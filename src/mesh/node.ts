@@ -62,8 +62,9 @@ export function createNode(init: NodeInit): Promise<Node> {
       // Five a second by default, and all peers of one machine or router count as one host.
       inboundConnectionThreshold: 64,
       maxIncomingPendingConnections: 64,
-      dialTimeout: 8_000,
-      addressDialTimeout: 4_000,
+      dialTimeout: 12_000,
+      // A machine that is busy takes seconds over a handshake.
+      addressDialTimeout: 8_000,
       // Membership redials.
       reconnectRetries: 0,
       connectionCloseTimeout: 300,

@@ -46,6 +46,8 @@ export interface MeshInit {
   dial: string[]
   /** Find peers of the same mesh on the local network. */
   mdns: boolean
+  /** Connections kept while idle, some two thirds of which are sought; the others are heard by gossip. Default 12. */
+  degreeMax?: number
 }
 
 /** What each event's handler is given. */

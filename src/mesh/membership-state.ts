@@ -1,0 +1,157 @@
+/** The vocabulary of membership: its knobs, what is kept of a member, what may happen, what is then to be done. */
+import type { PeerKey } from '../base/ids.ts'
+import type { Announcement } from './messages.ts'
+
+/** Every knob, with its trade-off. */
+export interface MembershipConfig {
+  self: PeerKey
+  /** A neighbour that is silent for this long is down. Four pings: one that is busy for a second is not. */
+  silentMs: number
+  /** A neighbour that was not heard for this long is asked for a sign of life, this often. */
+  pingMs: number
+  /** A hung neighbour's connection is given up after this long, so that it can be dialled anew. */
+  hangUpMs: number
+  /** A connected peer that has not said who it is, is greeted this often. */
+  helloMs: number
+  /** A far member is down after as many heartbeats of its own pace were missed, and a second more. */
+  farBeats: number
+  /** What is gossiped of a peer within this time after its connection broke was said before. Longer than gossip takes. */
+  rumourMs: number
+  /** The first redial; each failure doubles it, up to `redialMaxMs`. */
+  redialMinMs: number
+  redialMaxMs: number
+  /** Of two peers that learn of each other, the one with the greater key waits this long: one dial suffices. */
+  staggerMs: number
+  /** A peer that others named and nobody hears is dialled after this long, even by who has neighbours enough. */
+  strangerMs: number
+  /** A peer that was not reached for this long is forgotten, unless a token named it. */
+  forgetMs: number
+  /** The same for a peer that said goodbye. */
+  forgetLeftMs: number
+  /**
+   * Connections that a peer keeps when they are idle; two thirds of it are sought, and nobody with less than a third
+   * is let go of. Gossip needs some six; more finds failures sooner, and each costs 11 ms to make and a ping to keep.
+   */
+  degreeMax: number
+  /** A connection that carried a request so lately is in use, and kept beyond the degree. */
+  idleMs: number
+  /** Dials at a time of those that are not up, beside those of neighbours that are sought. */
+  probesMax: number
+  /** Members kept in mind. */
+  peersMax: number
+}
+
+export interface Member {
+  peer: PeerKey
+  /** Where it may be dialled: what it says itself, else what others or the token said. */
+  addresses: string[]
+  /** From the join token: dialled for ever. */
+  seed: boolean
+  connected: boolean
+  /** Not connected, and heard by gossip. */
+  far: boolean
+  /** Connected, and silent for too long. */
+  hung: boolean
+  /** Connected before this machine slept, and not heard since. */
+  doubted: boolean
+  /** When one side said that it lets go of the connection. */
+  partedMs?: number
+  up: boolean
+  /** It said goodbye, and was not heard since. */
+  left: boolean
+  announcement?: Announcement
+  heardMs: number
+  helloMs: number
+  /** When it was last asked for a sign of life. */
+  pingMs: number
+  connectedMs: number
+  /** When the connection last carried a request. */
+  usedMs?: number
+  /** When its connection, or a neighbour's to it, broke. */
+  lostMs?: number
+  dialling: boolean
+  failures: number
+  nextDialMs: number
+  /** Since when it is not connected. */
+  goneMs: number
+}
+
+export interface MembershipState {
+  members: ReadonlyMap<PeerKey, Member>
+  /** When the last tick was: a late one means that this peer stalled, not the others. */
+  tickMs: number
+  /** When this peer, which was reported lost, says that it lives. */
+  refuteMs?: number
+}
+
+export type MembershipEvent = { nowMs: number } & (
+  | { type: 'tick' }
+  /** The machine slept, and its clock stood still meanwhile. */
+  | { type: 'woke' }
+  /** Someone says that `peer` is there: the token (`seed`), mDNS, another peer. */
+  | { type: 'found'; peer: PeerKey; addresses: string[]; seed: boolean }
+  | { type: 'connected'; peer: PeerKey }
+  /** Its last connection closed. */
+  | { type: 'disconnected'; peer: PeerKey }
+  /** Bytes came from it over its own connection. */
+  | { type: 'heard'; peer: PeerKey }
+  /** The connection carried a request, either way. */
+  | { type: 'used'; peer: PeerKey }
+  /** It said this of itself, directly or by gossip. */
+  | { type: 'announced'; peer: PeerKey; announcement: Announcement; direct: boolean }
+  | { type: 'left'; peer: PeerKey }
+  /** It closes its connection to this peer, and lives on. */
+  | { type: 'parted'; peer: PeerKey }
+  /** It could not be told that this peer closes the connection, which stays. */
+  | { type: 'kept'; peer: PeerKey }
+  /** A neighbour of `peer` gossips that the life which began at `boot` ended, or left. */
+  | { type: 'reported'; peer: PeerKey; boot: number; left: boolean }
+  /** It asks to be dialled. */
+  | { type: 'called'; peer: PeerKey }
+  | { type: 'dial-failed'; peer: PeerKey }
+)
+
+export type MembershipEffect =
+  | { type: 'dial'; peer: PeerKey; addresses: string[] }
+  /** Exchange announcements and acquaintances. */
+  | { type: 'greet'; peer: PeerKey }
+  /** Ask for a sign of life. */
+  | { type: 'ping'; peer: PeerKey }
+  | { type: 'up'; peer: PeerKey }
+  | { type: 'down'; peer: PeerKey }
+  | { type: 'hang-up'; peer: PeerKey }
+  /** Tell it that the connection is not needed, and close it. */
+  | { type: 'part'; peer: PeerKey }
+  /** Gossip that it ended. */
+  | { type: 'report'; peer: PeerKey; boot: number; left: boolean }
+  /** Announce this peer now. */
+  | { type: 'beat' }
+
+export interface MembershipStep {
+  state: MembershipState
+  effects: MembershipEffect[]
+}
+
+export interface MemberStep {
+  member: Member
+  effects: MembershipEffect[]
+}
+
+/** Brings `up` in line with the rest, and reports it when it changed. */
+export function settle(member: Member): MemberStep {
+  const heard = member.connected ? !member.hung : member.far
+  const up = heard && !member.left && member.announcement !== undefined
+  if (up === member.up) return { member, effects: [] }
+  return { member: { ...member, up }, effects: [{ type: up ? 'up' : 'down', peer: member.peer }] }
+}
+
+/** One side lets go of the connection, which closes within this time or stays. */
+const partMsMax = 10_000
+
+export function isParting(member: Member, nowMs: number): boolean {
+  return member.partedMs !== undefined && nowMs - member.partedMs < partMsMax
+}
+
+export function firstDial(config: MembershipConfig, peer: PeerKey, nowMs: number): number {
+  return nowMs + (config.self < peer ? 0 : config.staggerMs)
+}

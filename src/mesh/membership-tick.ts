@@ -1,0 +1,145 @@
+/**
+ * What time does to a membership: who fell silent, who is to be asked, dialled, let go of or forgotten. Invariant: a
+ * tick excuses the silence that this peer's own stall made, and never brings the sought connections above the degree.
+ */
+import type { PeerKey } from '../base/ids.ts'
+import { hash32 } from '../base/prng.ts'
+import {
+  isParting,
+  type Member,
+  type MemberStep,
+  type MembershipConfig,
+  type MembershipEffect,
+  type MembershipState,
+  type MembershipStep,
+  settle,
+} from './membership-state.ts'
+
+export function tick(config: MembershipConfig, state: MembershipState, nowMs: number): MembershipStep {
+  // While this peer stalled it heard nobody; the others get that time back.
+  const stalledMs = Math.max(0, nowMs - state.tickMs - config.pingMs)
+  const members = new Map<PeerKey, Member>()
+  const effects: MembershipEffect[] = []
+  for (const known of state.members.values()) {
+    // After a long stall what they said meanwhile is about to be read.
+    const leastMs = stalledMs >= config.silentMs && !known.hung ? nowMs - config.silentMs / 2 : 0
+    const heardMs = Math.max(leastMs, Math.min(nowMs, known.heardMs + stalledMs))
+    const excused = stalledMs === 0 ? known : { ...known, heardMs }
+    const { member, effects: more } = excused.connected
+      ? tickNeighbour(config, excused, nowMs)
+      : tickAway(config, excused, nowMs)
+    effects.push(...more)
+    if (!isForgotten(config, member, nowMs)) members.set(member.peer, member)
+  }
+  for (const member of toDial(config, members, nowMs)) {
+    members.set(member.peer, { ...member, dialling: true })
+    effects.push({ type: 'dial', peer: member.peer, addresses: member.addresses })
+  }
+  for (const member of toPart(config, members, nowMs)) {
+    members.set(member.peer, { ...member, partedMs: nowMs })
+    effects.push({ type: 'part', peer: member.peer })
+  }
+  const refute = state.refuteMs !== undefined && nowMs >= state.refuteMs
+  if (refute) effects.push({ type: 'beat' })
+  return { state: { members, tickMs: nowMs, ...(refute ? {} : { refuteMs: state.refuteMs }) }, effects }
+}
+
+function tickNeighbour(config: MembershipConfig, member: Member, nowMs: number): MemberStep {
+  const { peer } = member
+  const silentMs = nowMs - member.heardMs
+  const effects: MembershipEffect[] = []
+  let next = member
+  if (silentMs >= config.silentMs && !member.hung) {
+    const settled = settle({ ...next, hung: true })
+    next = settled.member
+    effects.push(...settled.effects)
+    const { announcement } = member
+    if (member.up && announcement) effects.push({ type: 'report', peer, boot: announcement.boot, left: false })
+  }
+  if (silentMs >= (member.doubted ? config.silentMs : config.hangUpMs)) {
+    return { member: next, effects: [...effects, { type: 'hang-up', peer }] }
+  }
+  if (!member.announcement && nowMs - member.helloMs >= config.helloMs) {
+    next = { ...next, helloMs: nowMs }
+    effects.push({ type: 'greet', peer })
+  } else if (member.announcement && silentMs >= config.pingMs && nowMs - member.pingMs >= config.pingMs) {
+    next = { ...next, pingMs: nowMs }
+    effects.push({ type: 'ping', peer })
+  }
+  return { member: next, effects }
+}
+
+function tickAway(config: MembershipConfig, member: Member, nowMs: number): MemberStep {
+  const everyMs = member.announcement?.everyMs ?? 0
+  if (!member.far || nowMs - member.heardMs < config.farBeats * everyMs + 1_000) return { member, effects: [] }
+  return settle({ ...member, far: false, goneMs: nowMs })
+}
+
+/** Neighbours that are sought, in an order of this peer's own, so that the mesh is mixed well; and whom nobody hears. */
+function toDial(config: MembershipConfig, members: ReadonlyMap<PeerKey, Member>, nowMs: number): Member[] {
+  const all = [...members.values()]
+  const ready = all.filter(
+    member =>
+      !member.connected &&
+      !member.dialling &&
+      member.addresses.length > 0 &&
+      nowMs >= member.nextDialMs &&
+      (!member.left || member.seed),
+  )
+  if (ready.length === 0) return []
+  const busy = all.filter(member => member.connected || member.dialling).length
+  const lost = ready.filter(member => !member.far && (member.seed || isLost(config, member, nowMs)))
+  const probing = all.filter(member => member.dialling && !member.far).length
+  const probes = bySeed(lost).slice(0, Math.max(0, config.probesMax - probing))
+  const wanted = Math.max(0, degreeWanted(config) - busy - probes.length)
+  if (wanted === 0) return probes
+  const order = (member: Member) => hash32(`${config.self} ${member.peer}`)
+  const full = (member: Member) => ((member.announcement?.degree ?? 0) >= config.degreeMax ? 1 : 0)
+  const sought = ready
+    .filter(member => !probes.includes(member))
+    .sort((a, b) => full(a) - full(b) || order(a) - order(b))
+    .slice(0, wanted)
+  return [...probes, ...sought]
+}
+
+/** It was up once, or was named long enough ago that gossip would have told of it. */
+function isLost(config: MembershipConfig, member: Member, nowMs: number): boolean {
+  return member.announcement !== undefined || nowMs - member.goneMs >= config.strangerMs
+}
+
+function bySeed(members: Member[]): Member[] {
+  return members.toSorted((a, b) => Number(b.seed) - Number(a.seed) || a.nextDialMs - b.nextDialMs)
+}
+
+export function degreeWanted({ degreeMax }: MembershipConfig): number {
+  return Math.ceil((2 * degreeMax) / 3)
+}
+
+/** A connection so young may be about to be used. */
+const settleMs = 2_000
+/** In one tick: both sides may let go of each other's neighbours at once. */
+const partsMax = 4
+
+/** Beyond the degree: idle neighbours that have enough others, those with the most first. */
+function toPart(config: MembershipConfig, members: ReadonlyMap<PeerKey, Member>, nowMs: number): Member[] {
+  const connected = [...members.values()].filter(member => member.connected && !isParting(member, nowMs))
+  const excess = connected.length - config.degreeMax
+  if (excess <= 0) return []
+  const least = Math.ceil(config.degreeMax / 3)
+  const degree = (member: Member) => member.announcement?.degree ?? 0
+  const order = (member: Member) => hash32(`${config.self} ${member.peer}`)
+  return connected
+    .filter(
+      member =>
+        degree(member) > least &&
+        nowMs - member.connectedMs >= settleMs &&
+        (member.usedMs === undefined || nowMs - member.usedMs >= config.idleMs),
+    )
+    .sort((a, b) => degree(b) - degree(a) || order(b) - order(a))
+    .slice(0, Math.min(excess, partsMax))
+}
+
+function isForgotten(config: MembershipConfig, member: Member, nowMs: number): boolean {
+  if (member.connected || member.far || member.dialling || member.seed) return false
+  return nowMs - member.goneMs >= (member.left ? config.forgetLeftMs : config.forgetMs)
+}
