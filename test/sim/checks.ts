@@ -2,10 +2,12 @@
  * The protocol's promises, held against what peers say and do. Most are judged from outside, without a look into a peer's
  * state; `checkBooks` counts its books again in the simplest way. A broken promise throws `PromiseBroken`, which names it.
  */
-import type { BlockId, JobId, PeerKey } from '../../src/base/ids.ts'
+import { type BlockId, blockId, type JobId, type PeerKey } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { roundOf, sameRound } from '../../src/jobs/core/rounds.ts'
 import type { Job, State } from '../../src/jobs/core/state.ts'
-import type { Ballot, Effect, JobOutcome, JobView } from '../../src/jobs/core/types.ts'
+import type { Ballot, Effect, JobOutcome, JobView, RoundHead } from '../../src/jobs/core/types.ts'
+import type { Serial } from './toy.ts'
 
 export class PromiseBroken extends Error {
   override readonly name = 'PromiseBroken'
@@ -47,6 +49,7 @@ export function jobOfEffect(effect: Effect): JobId {
 
 interface Merging {
   ballot: Ballot
+  round: RoundHead
   next: number
   lost: Set<number>
 }
@@ -58,7 +61,12 @@ export function watchPeer(peer: PeerKey) {
   let merging: Merging | undefined
 
   function merge(effect: Effect & { type: 'merge-shard' }): void {
-    if (!merging || lower(merging.ballot, effect.ballot)) merging = { ballot: effect.ballot, next: 0, lost: new Set() }
+    const round = roundOf(effect)
+    const same = merging && !lower(merging.ballot, effect.ballot)
+    if (!merging || !same || merging.round.round < round.round) {
+      merging = { ballot: effect.ballot, round, next: 0, lost: new Set() }
+    }
+    promise(sameRound(merging.round, round), `rounds only go up under one ballot: ${peer} merges in ${round.round}`)
     const { shard } = effect.result
     if (merging.lost.delete(shard)) return
     promise(shard === merging.next, `merge-shard comes in shard order: ${peer} got ${shard}, not ${merging.next}`)
@@ -66,9 +74,9 @@ export function watchPeer(peer: PeerKey) {
   }
 
   return {
-    lost(shard: number): void {
+    lost(shard: number, round: RoundHead): void {
       // Word of an older merge's loss may come late: what this merge has not had yet, it has not lost.
-      if (merging && shard < merging.next) merging.lost.add(shard)
+      if (merging && sameRound(merging.round, round) && shard < merging.next) merging.lost.add(shard)
     },
     effect(effect: Effect): void {
       const ballot = actsUnder(effect)
@@ -96,14 +104,16 @@ export function watchPeer(peer: PeerKey) {
 
 export type PeerWatch = ReturnType<typeof watchPeer>
 
-/** A merge was finished from these blocks. */
-export function checkMerge(parts: readonly BlockId[], serial: readonly BlockId[]): void {
+/** The merge of a round was finished from these blocks. */
+export function checkMerge(round: RoundHead, parts: readonly Uint8Array[], { rounds }: Serial): void {
+  const serial = rounds[round.round]
+  promise(serial && sameRound(serial.head, round), `the parameters equal the serial run's in round ${round.round}`)
   promise(
-    parts.length === serial.length,
-    `every shard is merged exactly once: ${parts.length} parts of ${serial.length}`,
+    parts.length === serial.parts.length,
+    `every shard is merged exactly once: ${parts.length} parts of ${serial.parts.length}`,
   )
   parts.forEach((part, shard) => {
-    promise(part === serial[shard], `the merge equals the serial run at shard ${shard}`)
+    promise(blockId(part) === serial.parts[shard], `the merge equals the serial run at shard ${shard}`)
   })
 }
 

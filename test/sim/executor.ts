@@ -1,25 +1,14 @@
 /**
- * A fake of what a peer does besides talking. Computing a shard takes time on a lane and gives a block that is a hash of
- * the shard; merging concatenates. Both obey the same effects as the real ones.
+ * A fake of what a peer does besides talking: computing shards on lanes, which takes time, and merging what they give. Both
+ * obey the same effects as the real ones.
  */
-import { type BlockId, blockId, type JobId, type PeerKey } from '../../src/base/ids.ts'
-import type { Ballot, ShardResult } from '../../src/jobs/core/types.ts'
+import type { BlockId, JobId, PeerKey } from '../../src/base/ids.ts'
+import type { Ballot, RoundHead, ShardResult } from '../../src/jobs/core/types.ts'
 
-const utf8 = new TextEncoder()
-
-/** What computing a shard gives, on whatever peer. */
-export function resultBytes(job: string, shard: number): Uint8Array {
-  return utf8.encode(`result of shard ${shard} of ${job}`)
-}
-
-/** What merging these blocks in this order gives. */
-export function mergedId(parts: readonly BlockId[]): BlockId {
-  return blockId(utf8.encode(parts.join('\n')))
-}
-
-interface Work {
+export interface Work {
   job: JobId
   shard: number
+  round?: RoundHead
 }
 
 export interface LanesInit {
@@ -55,9 +44,10 @@ export function createLanes({ lanes, elapsedMs, after, done }: LanesInit) {
   }
 
   return {
-    run(job: JobId, shard: number): void {
-      if (waiting.some(is(job, shard)) || [...running].some(is(job, shard))) return
-      waiting.push({ job, shard })
+    run(work: Work): void {
+      const known = is(work.job, work.shard)
+      if (waiting.some(known) || [...running].some(known)) return
+      waiting.push(work)
       start()
     },
     abandon: (job: JobId, shard: number) => drop(is(job, shard)),
@@ -66,26 +56,28 @@ export function createLanes({ lanes, elapsedMs, after, done }: LanesInit) {
 }
 
 export interface MergerInit {
-  /** The block can be had here, or from one of the holders. */
-  has: (block: BlockId, holders: readonly PeerKey[]) => boolean
-  lost: (shard: number) => void
-  merged: (ballot: Ballot, parts: BlockId[]) => void
+  /** The block, if it can be had here or from one of the holders. */
+  get: (block: BlockId, holders: readonly PeerKey[]) => Uint8Array | undefined
+  lost: (shard: number, round: RoundHead) => void
+  merged: (ballot: Ballot, round: RoundHead, parts: Uint8Array[]) => void
 }
 
 interface Merge {
   ballot: Ballot
-  parts: BlockId[]
+  round: RoundHead
+  parts: Uint8Array[]
   early: Map<number, { result: ShardResult; holders: PeerKey[] }>
   shards?: number
 }
 
-/** One merge at a time; a newer ballot begins again. */
-export function createMerger({ has, lost, merged }: MergerInit) {
+/** One merge at a time; a newer ballot or another round begins again. */
+export function createMerger({ get, lost, merged }: MergerInit) {
   let merge: Merge | undefined
 
-  function current(ballot: Ballot): Merge {
-    if (merge?.ballot.counter !== ballot.counter || merge.ballot.peer !== ballot.peer) {
-      merge = { ballot, parts: [], early: new Map() }
+  function current(ballot: Ballot, round: RoundHead): Merge {
+    const same = merge?.ballot.counter === ballot.counter && merge.ballot.peer === ballot.peer
+    if (!merge || !same || merge.round.round !== round.round || merge.round.params !== round.params) {
+      merge = { ballot, round, parts: [], early: new Map() }
     }
     return merge
   }
@@ -93,20 +85,21 @@ export function createMerger({ has, lost, merged }: MergerInit) {
   function proceed(one: Merge): void {
     for (let next = one.early.get(one.parts.length); next; next = one.early.get(one.parts.length)) {
       one.early.delete(one.parts.length)
-      if (!has(next.result.block, next.holders)) return lost(one.parts.length)
-      one.parts.push(next.result.block)
+      const bytes = get(next.result.block, next.holders)
+      if (!bytes) return lost(one.parts.length, one.round)
+      one.parts.push(bytes)
     }
-    if (one.shards === one.parts.length) merged(one.ballot, one.parts)
+    if (one.shards === one.parts.length) merged(one.ballot, one.round, one.parts)
   }
 
   return {
-    shard(ballot: Ballot, result: ShardResult, holders: PeerKey[]): void {
-      const one = current(ballot)
+    shard(ballot: Ballot, round: RoundHead, result: ShardResult, holders: PeerKey[]): void {
+      const one = current(ballot, round)
       one.early.set(result.shard, { result, holders })
       proceed(one)
     },
-    end(ballot: Ballot, shards: number): void {
-      const one = current(ballot)
+    end(ballot: Ballot, round: RoundHead, shards: number): void {
+      const one = current(ballot, round)
       one.shards = shards
       proceed(one)
     },

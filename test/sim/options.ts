@@ -46,6 +46,8 @@ export interface SimJobOptions {
   /** Manifest blocks into which the shards are cut, and the pause of the owner's reader after each. */
   manifests: number
   readMs: number
+  /** 1: computed once. More: that many rounds of gradient descent (toy.ts). */
+  rounds: number
 }
 
 export interface SimOptions {
@@ -86,6 +88,7 @@ const calmJob: SimJobOptions = {
   itemsPerShard: 8,
   manifests: 3,
   readMs: 100,
+  rounds: 1,
 }
 
 /** A quiet world: no fault at all, one job. */
@@ -153,15 +156,22 @@ export function stormy(seed: number, count?: number): SimOptions {
 function stormyJobs(random: Prng, peers: number): SimJobOptions[] {
   const between = (low: number, high: number) => low + random.int(high - low + 1)
   const count = random.next() < 0.6 ? 1 : 2 + random.int(2)
-  return Array.from({ length: count }, (_, index) => ({
-    owner: index === 0 ? 0 : random.int(peers),
-    atMs: index === 0 ? 50 : between(50, 5000),
-    priority: random.next() < 0.7 ? 0 : between(1, 3),
-    shards: random.pick(count === 1 ? [0, 1, 2, 7, 60, 90, 150, 150] : [1, 7, 30, 60, 60]),
-    itemsPerShard: between(1, 16),
-    manifests: between(1, 6),
-    readMs: random.pick([0, between(0, 300), between(0, 1500)]),
-  }))
+  return Array.from({ length: count }, (_, index) => {
+    const rounds = random.next() < 0.7 ? 1 : between(2, 12)
+    return {
+      owner: index === 0 ? 0 : random.int(peers),
+      atMs: index === 0 ? 50 : between(50, 5000),
+      priority: random.next() < 0.7 ? 0 : between(1, 3),
+      shards:
+        rounds > 1
+          ? random.pick([1, 2, 5, 12, 20])
+          : random.pick(count === 1 ? [0, 1, 2, 7, 60, 90, 150, 150] : [1, 7, 30, 60, 60]),
+      itemsPerShard: between(1, 16),
+      manifests: between(1, 6),
+      readMs: random.pick([0, between(0, 300), between(0, 1500)]),
+      rounds,
+    }
+  })
 }
 
 function stormyActs(random: Prng, peers: number, jobs: number, lastMs: number): Act[] {

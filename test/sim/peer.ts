@@ -3,13 +3,15 @@
  * mind; its disk may go over to the next one.
  */
 import { type BlockId, blockId, type JobId, type PeerKey } from '../../src/base/ids.ts'
+import { firstRound, inRound, roundOf } from '../../src/jobs/core/rounds.ts'
 import { initialState, type State } from '../../src/jobs/core/state.ts'
-import type { CoreConfig, Effect, Event, ShardResult } from '../../src/jobs/core/types.ts'
+import type { CoreConfig, Effect, Event, RoundHead, ShardResult } from '../../src/jobs/core/types.ts'
 import { decodeKept, decodeKeptResult, encodeKept, encodeKeptResult } from '../../src/jobs/wire/kept.ts'
-import { checkMerge, jobOfEffect, type PeerWatch, PromiseBroken, watchPeer } from './checks.ts'
-import { createLanes, createMerger, mergedId, resultBytes, type SimMerger } from './executor.ts'
+import { checkMerge, jobOfEffect, type PeerWatch, PromiseBroken, promise, watchPeer } from './checks.ts'
+import { createLanes, createMerger, type SimMerger } from './executor.ts'
 import type { Network } from './network.ts'
 import type { Reduce, SimJobOptions, SimPeerOptions } from './options.ts'
+import type { Serial, Toy } from './toy.ts'
 
 type WithoutTime<E> = E extends { nowMs: number } ? Omit<E, 'nowMs'> : never
 export type SimEvent = WithoutTime<Event>
@@ -19,16 +21,16 @@ export interface SimJob {
   id: JobId
   options: SimJobOptions
   owner: PeerKey
-  serial: readonly BlockId[]
-  result: BlockId
+  toy: Toy
+  serial: Serial
   chain: { block: BlockId; shards: { items: number }[] }[]
   submitted: boolean
   inputsEnded: boolean
   /** The owner died without its disk, or before all inputs were read: less is promised then. */
   ownerLost: boolean
   cancelled: boolean
-  /** How often each shard's computation was made to fail. */
-  failures: Map<number, number>
+  /** How often each shard's computation was made to fail, by round and shard. */
+  failures: Map<string, number>
 }
 
 export interface World {
@@ -105,17 +107,30 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
     lanes: Math.max(1, options.lanes),
     elapsedMs: work => options.itemMs * world.job(work.job).options.itemsPerShard,
     after: (delayMs, run) => world.after(delayMs, () => peer.act(run)),
-    done({ job, shard }, elapsedMs) {
+    done({ job, shard, round = firstRound }, elapsedMs) {
       const one = world.job(job)
       if (world.faulty() && world.random() < world.rates.runFail) {
-        one.failures.set(shard, (one.failures.get(shard) ?? 0) + 1)
-        return peer.dispatch({ type: 'run-failed', job, shard, reason: 'bad luck', retryable: true })
+        const key = `${round.round} ${shard}`
+        one.failures.set(key, (one.failures.get(key) ?? 0) + 1)
+        return peer.dispatch({
+          type: 'run-failed',
+          job,
+          shard,
+          reason: 'bad luck',
+          retryable: true,
+          ...inRound(round),
+        })
       }
-      const bytes = resultBytes(job, shard)
+      const params = paramsOf(round)
+      promise(
+        round.params === undefined || params !== undefined,
+        `who computes has the parameters: ${name} round ${round.round}`,
+      )
+      const bytes = one.toy.shard(shard, params)
       const block = blockId(bytes)
       disk.blocks.set(block, bytes)
       const result = { shard, block, errors: 0 }
-      peer.dispatch({ type: 'ran', job, result, items: one.options.itemsPerShard, elapsedMs })
+      peer.dispatch({ type: 'ran', job, result, items: one.options.itemsPerShard, elapsedMs, ...inRound(round) })
     },
   })
 
@@ -128,25 +143,34 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
     return watch
   }
 
+  const paramsOf = (round: RoundHead) => (round.params === undefined ? undefined : disk.blocks.get(round.params))
+
   function mergerOf(job: JobId): SimMerger {
     let merger = mergers.get(job)
     if (!merger) {
       merger = createMerger({
-        has(block, holders) {
-          if (world.faulty() && world.random() < world.rates.blockLoss) return false
-          return disk.blocks.has(block) || holders.some(one => network.reach(peer, one)?.disk.blocks.has(block))
+        get(block, holders) {
+          if (world.faulty() && world.random() < world.rates.blockLoss) return undefined
+          const there = [peer, ...holders.map(one => network.reach(peer, one))].find(one => one?.disk.blocks.has(block))
+          return there?.disk.blocks.get(block)
         },
-        lost: shard =>
+        lost: (shard, round) =>
           world.after(network.delayMs(), () =>
             peer.act(() => {
-              watchOf(job).lost(shard)
-              peer.dispatch({ type: 'result-lost', job, shard })
+              watchOf(job).lost(shard, round)
+              peer.dispatch({ type: 'result-lost', job, shard, ...inRound(round) })
             }),
           ),
-        merged: (ballot, parts) => {
-          checkMerge(parts, world.job(job).serial)
-          const result = mergedId(parts)
-          world.after(5, () => peer.act(() => peer.dispatch({ type: 'merged', job, ballot, result })))
+        merged: (ballot, round, parts) => {
+          const one = world.job(job)
+          checkMerge(round, parts, one.serial)
+          const { bytes, done } = one.toy.merge(round.round, paramsOf(round), parts)
+          const block = blockId(bytes)
+          disk.blocks.set(block, bytes)
+          const event: SimEvent = done
+            ? { type: 'merged', job, ballot, result: block }
+            : { type: 'round-merged', job, ballot, params: block, ...inRound(round) }
+          world.after(5, () => peer.act(() => peer.dispatch(event)))
         },
       })
       mergers.set(job, merger)
@@ -166,6 +190,9 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
         disk.results.delete(effect.job)
         if (effect.record) disk.kept.delete(effect.job)
         return
+      case 'forget-results':
+        disk.results.delete(effect.job)
+        return
       case 'send':
         return network.send(peer, effect.to, effect.message)
       case 'gossip':
@@ -173,15 +200,17 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
       case 'fetch-spec':
       case 'fetch-manifest':
         return fetch(effect)
+      case 'fetch-params':
+        return fetchParams(effect)
       case 'run':
         if (options.lanes === 0) throw new PromiseBroken(`who has no lanes gets no shard: ${name} got ${effect.shard}`)
-        return lanes.run(effect.job, effect.shard)
+        return lanes.run(effect)
       case 'abandon':
         return lanes.abandon(effect.job, effect.shard)
       case 'merge-shard':
-        return mergerOf(effect.job).shard(effect.ballot, effect.result, effect.holders)
+        return mergerOf(effect.job).shard(effect.ballot, roundOf(effect), effect.result, effect.holders)
       case 'merge-end':
-        return mergerOf(effect.job).end(effect.ballot, effect.shards)
+        return mergerOf(effect.job).end(effect.ballot, roundOf(effect), effect.shards)
       case 'merge-drop':
         return mergerOf(effect.job).drop()
       case 'ended':
@@ -207,6 +236,17 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
         if (read < count) return peer.dispatch({ type: 'fetch-failed', job, what: 'manifest' })
         disk.manifests.set(job, Math.max(disk.manifests.get(job) ?? 0, count))
         tellManifests(job, effect.known.count, count)
+      }),
+    )
+  }
+
+  function fetchParams({ job, round, from }: Effect & { type: 'fetch-params' }): void {
+    world.after(2 * network.delayMs(), () =>
+      peer.act(() => {
+        const block = round.params ?? ''
+        const bytes = disk.blocks.get(block) ?? network.reach(peer, from)?.disk.blocks.get(block)
+        if (bytes) disk.blocks.set(block, bytes)
+        peer.dispatch({ type: bytes ? 'params' : 'params-failed', job, round })
       }),
     )
   }

@@ -9,10 +9,10 @@ import { reduce, view } from '../../src/jobs/core/reduce.ts'
 import type { Effect, Event, JobOutcome } from '../../src/jobs/core/types.ts'
 import { checkBooks, checkEnding } from './checks.ts'
 import { createClock } from './clock.ts'
-import { mergedId, resultBytes } from './executor.ts'
 import { createNetwork, names, type Traffic } from './network.ts'
 import type { Act, SimJobOptions, SimOptions } from './options.ts'
 import { createPeer, type Disk, emptyDisk, type SimJob, type SimPeer, type World } from './peer.ts'
+import { runSerially, toyOf } from './toy.ts'
 import { describeEffect, describeEvent } from './transcript.ts'
 
 /** A moment that no protocol time is near to. */
@@ -246,7 +246,7 @@ export function simulate(options: SimOptions, transcript?: string[], watcher?: W
     if (job.cancelled) allowed.push('cancelled')
     if (mayFail(job)) allowed.push('failed')
     const ownerThere = lives[job.options.owner] !== undefined && !job.ownerLost
-    checkEnding(endings, { result: job.result, phases: allowed, mustKnow: ownerThere ? [job.owner] : [] })
+    checkEnding(endings, { result: job.serial.result, phases: allowed, mustKnow: ownerThere ? [job.owner] : [] })
   }
   return {
     tookMs: endedMs - startMs,
@@ -259,13 +259,13 @@ export function simulate(options: SimOptions, transcript?: string[], watcher?: W
 
 function newSimJob(seed: number, index: number, options: SimJobOptions): SimJob {
   const id = blockId(utf8.encode(`job ${index} of seed ${seed}`))
-  const serial = Array.from({ length: options.shards }, (_, shard) => blockId(resultBytes(id, shard)))
+  const toy = toyOf(id, options)
   return {
     id,
     options,
     owner: names[options.owner],
-    serial,
-    result: mergedId(serial),
+    toy,
+    serial: runSerially(toy, options.shards),
     chain: [],
     submitted: false,
     inputsEnded: false,

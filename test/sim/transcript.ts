@@ -1,8 +1,12 @@
 /** A simulation as text that can be read aloud: one line for what happens to a peer, indented ones for what it does. */
 import type { JobId } from '../../src/base/ids.ts'
-import type { Ballot, Effect, Event, Message } from '../../src/jobs/core/types.ts'
+import type { Ballot, Effect, Event, Message, RoundHead } from '../../src/jobs/core/types.ts'
 
 const ballot = (one: Ballot) => `(${one.counter} ${one.peer})`
+
+/** Only where there is more than one. */
+const inRound = (one: { round?: RoundHead } | object) =>
+  'round' in one && one.round ? ` round ${one.round.round}` : ''
 
 /** 0 1 2 5 as `0-2 5`. */
 export function shardList(shards: readonly number[]): string {
@@ -19,7 +23,7 @@ export function shardList(shards: readonly number[]): string {
 
 export function describeMessage(message: Message): string {
   const under = 'ballot' in message && message.ballot ? ` ${ballot(message.ballot)}` : ''
-  const head = `${message.type}${under}`
+  const head = `${message.type}${under}${inRound(message)}`
   switch (message.type) {
     case 'offer':
     case 'claim':
@@ -82,7 +86,12 @@ function eventLine(event: Event): string | undefined {
     case 'manifest':
       return `manifest ${event.index}: ${event.shards.length} shards`
     case 'ran':
-      return `ran ${event.result.shard}`
+      return `ran ${event.result.shard}${inRound(event)}`
+    case 'params':
+    case 'params-failed':
+      return `${event.type}${inRound(event)}`
+    case 'round-merged':
+      return `merged${inRound(event) || ' round 0'}`
     case 'run-failed':
     case 'result-lost':
       return `${event.type} ${event.shard}`
@@ -100,20 +109,23 @@ function effectLine(effect: Effect): string | undefined {
     case 'fetch-spec':
     case 'fetch-manifest':
       return `${effect.type} from ${effect.from}`
+    case 'fetch-params':
+      return `${effect.type}${inRound(effect)} from ${effect.from}`
     case 'run':
     case 'abandon':
-      return `${effect.type} ${effect.shard}`
+      return `${effect.type} ${effect.shard}${inRound(effect)}`
     case 'merge-shard':
-      return `merge-shard ${ballot(effect.ballot)} ${effect.result.shard}`
+      return `merge-shard ${ballot(effect.ballot)}${inRound(effect)} ${effect.result.shard}`
     case 'merge-end':
     case 'merge-drop':
-      return `${effect.type} ${ballot(effect.ballot)}`
+      return `${effect.type} ${ballot(effect.ballot)}${inRound(effect)}`
     case 'ended':
       return `ended ${effect.outcome.phase}${effect.outcome.reason ? `: ${effect.outcome.reason}` : ''}`
     // Storage and views go with almost every step.
     case 'keep':
     case 'keep-results':
     case 'forget':
+    case 'forget-results':
     case 'changed':
       return undefined
   }

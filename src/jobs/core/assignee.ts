@@ -4,9 +4,10 @@
  */
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
-import { adoptHead, wantManifests, wantSpec } from './fetches.ts'
+import { adoptHead, wantManifests, wantParams, wantSpec } from './fetches.ts'
 import { holdResult } from './keeping.ts'
 import { tell } from './outcome.ts'
+import { followRound, inRound, roundOf, sameRound } from './rounds.ts'
 import { joinLanes, letGo, noteShardTime } from './scheduling.ts'
 import { allRead, type Job, send, type Turn } from './state.ts'
 import type { Event, ShardResult, StreamMessage } from './types.ts'
@@ -24,6 +25,7 @@ const renewMs = ({ config }: Turn, job: Job) =>
 /** Under the leader's ballot, which was already accepted. */
 export function onGrant(turn: Turn, job: Job, from: PeerKey, message: StreamMessage & { type: 'grant' }): void {
   adoptHead(job, message.manifest, false, from)
+  if (!followRound(turn, job, roundOf(message))) return
   job.leaseMs = Math.min(Math.max(message.leaseMs, turn.config.leaseMs), leaseMsMax)
   if (job.held.size === 0) {
     job.renewDueMs = turn.nowMs + renewMs(turn, job)
@@ -42,6 +44,7 @@ export function onGrant(turn: Turn, job: Job, from: PeerKey, message: StreamMess
 export function startHeld(turn: Turn, job: Job): void {
   if (job.held.size === job.running) return
   turn.schedule = true
+  wantParams(turn, job)
   if (job.specKnown && allRead(job)) return
   let waiting = !job.specKnown
   for (const [shard, running] of job.held) waiting ||= !running && shard >= job.items.length
@@ -51,17 +54,20 @@ export function startHeld(turn: Turn, job: Job): void {
 }
 
 export function onRevoke(turn: Turn, job: Job, message: StreamMessage & { type: 'revoke' }): void {
+  if (!sameRound(roundOf(message), job.round)) return
   for (const shard of message.shards) {
     if (letGo(turn, job, shard)) turn.effects.push({ type: 'abandon', job: job.id, shard })
   }
 }
 
 export function onResultsAck(job: Job, message: StreamMessage & { type: 'results-ack' }): void {
+  if (!sameRound(roundOf(message), job.round)) return
   for (const shard of message.shards) job.unacked.delete(shard)
 }
 
 /** A shard is computed; its block is in the store before this event. */
 export function onRan(turn: Turn, job: Job, event: Event & { type: 'ran' }): void {
+  if (!sameRound(roundOf(event), job.round)) return
   letGo(turn, job, event.result.shard)
   noteShardTime(job, event.elapsedMs)
   holdResult(turn, job, event.result)
@@ -70,7 +76,7 @@ export function onRan(turn: Turn, job: Job, event: Event & { type: 'ran' }): voi
 }
 
 export function onRunFailed(turn: Turn, job: Job, event: Event & { type: 'run-failed' }): void {
-  if (!job.held.has(event.shard)) return
+  if (!job.held.has(event.shard) || !sameRound(roundOf(event), job.round)) return
   letGo(turn, job, event.shard)
   giveBack(turn, job, event.shard, event.reason, event.retryable)
 }
@@ -89,13 +95,14 @@ function giveBack(turn: Turn, job: Job, shard: number, reason: string, retryable
     shard,
     reason: reason.slice(0, limits.reasonCharsMax),
     retryable,
+    ...inRound(job.round),
   })
 }
 
 /** Spec or manifests cannot be had: others may do better with the shards that wait for them. */
 export function giveBackWaiting(turn: Turn, job: Job): void {
-  for (const what of ['spec', 'manifests'] as const) {
-    const fetch = what === 'spec' ? job.specFetch : job.manifestFetch
+  const fetches = { spec: job.specFetch, manifests: job.manifestFetch, parameters: job.paramsFetch }
+  for (const [what, fetch] of Object.entries(fetches)) {
     if (!fetch || fetch.failures < fetchFailuresMax) continue
     fetch.failures = 0
     for (const [shard, running] of job.held) {
@@ -118,10 +125,11 @@ export function sendResults(turn: Turn, job: Job): void {
     results.push(result)
   }
   if (results.length === 0) return
-  send(turn, job.ballot.peer, { type: 'results', job: job.id, ballot: job.ballot, results })
+  send(turn, job.ballot.peer, { type: 'results', job: job.id, ballot: job.ballot, results, ...inRound(job.round) })
 }
 
 export function onResultsUndelivered(turn: Turn, job: Job, message: StreamMessage & { type: 'results' }): void {
+  if (!sameRound(roundOf(message), job.round)) return
   for (const { shard } of message.results) {
     if (job.unacked.has(shard)) job.unacked.set(shard, turn.nowMs + turn.config.retryMs)
   }
@@ -133,5 +141,5 @@ export function tickAssignee(turn: Turn, job: Job): void {
   if (job.held.size + job.unacked.size === 0 || turn.nowMs < job.renewDueMs || job.ballot.counter === 0) return
   job.renewDueMs = turn.nowMs + renewMs(turn, job)
   const shards = [...job.held.keys(), ...job.unacked.keys()].slice(0, limits.messageShardsMax)
-  send(turn, job.ballot.peer, { type: 'renew', job: job.id, ballot: job.ballot, shards })
+  send(turn, job.ballot.peer, { type: 'renew', job: job.id, ballot: job.ballot, shards, ...inRound(job.round) })
 }

@@ -6,6 +6,7 @@ import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { lease } from './leases.ts'
 import { emitMerge } from './merging.ts'
+import { inRound } from './rounds.ts'
 import { type Collected, type Job, type LeaderRole, send, type Turn } from './state.ts'
 import type { ShardResult } from './types.ts'
 
@@ -71,7 +72,8 @@ function dropLeases(turn: Turn, job: Job, leader: LeaderRole, shard: number, fro
   leader.leases.delete(shard)
   for (const { peer } of leases) {
     leader.assignees.get(peer)?.leased.delete(shard)
-    if (peer !== from) send(turn, peer, { type: 'revoke', job: job.id, ballot: leader.ballot, shards: [shard] })
+    if (peer !== from)
+      send(turn, peer, { type: 'revoke', job: job.id, ballot: leader.ballot, shards: [shard], ...inRound(job.round) })
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a leader gossips of its job, and what remains to be gossiped of an ended one. */
+import { inRound } from './rounds.ts'
 import { allRead, type Job, type LeaderRole, type Turn } from './state.ts'
 import type { Digest } from './types.ts'
 
@@ -16,6 +17,7 @@ export function leaderDigest(turn: Turn, job: Job, leader: LeaderRole): Digest {
     phase: leader.stage === 'merging' ? 'merging' : 'running',
     manifest: job.known,
     complete: allRead(job),
+    ...inRound(job.round),
     done: leader.done.slice(0, (shards + 7) >> 3),
     itemsDone: leader.itemsDone,
     itemsTotal: job.itemsTotal,
@@ -46,6 +48,7 @@ export function endDigest(turn: Turn, job: Job): Digest {
     phase,
     manifest: last?.manifest ?? job.known,
     complete: last?.complete ?? allRead(job),
+    ...inRound(last?.round ?? job.round),
     done: new Uint8Array(0),
     itemsDone: last?.itemsDone ?? 0,
     itemsTotal: last?.itemsTotal ?? job.itemsTotal,

@@ -67,9 +67,17 @@ export function wantManifests(turn: Turn, job: Job): void {
   turn.effects.push({ type: 'fetch-manifest', job: job.id, known: job.known, manifest: job.target, from })
 }
 
+/** Asks for the parameters of the round that this peer was told of, unless they are here or on their way. */
+export function wantParams(turn: Turn, job: Job): void {
+  if (job.paramsHere) return
+  job.paramsFetch ??= newFetch()
+  if (!due(turn, job.paramsFetch)) return
+  const from = ask(turn, job, job.paramsFetch)
+  if (from !== undefined) turn.effects.push({ type: 'fetch-params', job: job.id, round: job.round, from })
+}
+
 /** A fetch failed: the next one asks somebody else after a wait. */
-export function fetchFailed(turn: Turn, job: Job, what: 'spec' | 'manifest'): void {
-  const fetch = what === 'spec' ? job.specFetch : job.manifestFetch
+export function fetchFailed(turn: Turn, fetch: Fetch | undefined): void {
   if (!fetch?.inFlight) return
   fetch.inFlight = false
   fetch.dueMs = turn.nowMs + backoffMs(turn.config, fetch.failures)

@@ -7,6 +7,7 @@
 import type { JobId } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { compareBallots } from './ballots.ts'
+import { firmRound, inRound, roundOf, sameRound } from './rounds.ts'
 import { type Job, newJob, type State, type Turn } from './state.ts'
 import type { Effect, Event, JobKept, JobOutcome, ManifestHead, ShardResult } from './types.ts'
 
@@ -32,6 +33,7 @@ function durable(job: Job): JobKept {
     known: job.kept && job.kept.known.count > job.known.count ? job.kept.known : job.known,
     target: job.target,
     complete: job.complete,
+    ...inRound(firmRound(job)),
     // Right after a restart the role is not taken up yet, and its ballots are used up all the same.
     offers: job.ownerRole?.offers ?? job.kept?.offers,
     outcome: job.outcome,
@@ -53,6 +55,7 @@ function isKept(job: Job, kept: JobKept): boolean {
     kept.priority === job.priority &&
     kept.offers === (job.ownerRole?.offers ?? kept.offers) &&
     compareBallots(kept.ballot, job.ballot) === 0 &&
+    sameRound(roundOf(kept), firmRound(job)) &&
     kept.known.count >= job.known.count &&
     sameHead(kept.target, job.target) &&
     sameEnd(kept.outcome, job.outcome)
@@ -63,6 +66,9 @@ function keep(job: Job, first: Effect[]): void {
   const worth = job.specKnown || job.ballot.counter > 0 || job.outcome !== undefined
   if (!worth || (job.kept && isKept(job, job.kept))) return
   const justEnded = job.outcome !== undefined && job.kept !== undefined && !job.kept.outcome
+  // First of all: results of the round before must not be found beside the new round's record.
+  const otherRound = job.kept !== undefined && !sameRound(roundOf(job.kept), firmRound(job))
+  if (otherRound) first.push({ type: 'forget-results', job: job.id })
   job.kept = durable(job)
   first.push({ type: 'keep', job: job.id, kept: job.kept })
   if (justEnded) first.push({ type: 'forget', job: job.id, record: false })
@@ -71,13 +77,13 @@ function keep(job: Job, first: Effect[]): void {
 /** Puts in front of the step's effects what must be stored first. `about`: the one job that the event could change, if it is one. */
 export function keepFirst(turn: Turn, about: JobId | undefined): void {
   const first: Effect[] = []
-  for (const [job, results] of turn.brought) {
-    if (!turn.state.jobs.get(job)?.outcome) first.push({ type: 'keep-results', job, results })
-  }
   if (about === undefined) for (const job of turn.state.jobs.values()) keep(job, first)
   else {
     const job = turn.state.jobs.get(about)
     if (job) keep(job, first)
+  }
+  for (const [job, results] of turn.brought) {
+    if (!turn.state.jobs.get(job)?.outcome) first.push({ type: 'keep-results', job, results })
   }
   if (first.length > 0) turn.effects.unshift(...first)
 }
@@ -91,7 +97,7 @@ export function restore(turn: Turn, event: Event & { type: 'restore' }): void {
   const { kept } = event
   const { jobs } = turn.state
   if (jobs.has(event.job) || jobs.size >= limits.jobsMax) return
-  const job = newJob(event.job, turn.nowMs, kept.owner)
+  const job = newJob(event.job, turn.state, kept.owner)
   jobs.set(event.job, job)
   turn.changed.add(event.job)
   job.kept = kept
@@ -101,6 +107,7 @@ export function restore(turn: Turn, event: Event & { type: 'restore' }): void {
   job.specKnown = kept.specKnown
   job.target = kept.target
   job.complete = kept.complete
+  job.round = roundOf(kept)
   if (kept.outcome) {
     job.outcome = kept.outcome
     job.endedMs = kept.endedMs

@@ -3,16 +3,17 @@
  * its own ballot alone and stops at the first sight of a higher one. Results are facts whatever ballot they were asked
  * for under, so late ones still count.
  */
-import type { PeerKey } from '../../base/ids.ts'
+import type { BlockId, PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { collect, collectEarly } from './collecting.ts'
 import { gossipDigest, leaderDigest } from './digest.ts'
-import { adoptHead } from './fetches.ts'
+import { adoptHead, fetchFailed, wantParams } from './fetches.ts'
 import { holdResult } from './keeping.ts'
 import { assign, assigneeFacts, expireLeases, lease, measure, release, releaseAll } from './leases.ts'
 import { failJob, pumpMerge } from './merging.ts'
+import { askAhead, clearBooks, enterRound, firmRound, inRound, noteAhead, roundOf, sameRound } from './rounds.ts'
 import { allRead, type Job, type LeaderRole, send, type Turn } from './state.ts'
-import type { Ballot, StreamMessage } from './types.ts'
+import type { Ballot, RoundHead, StreamMessage } from './types.ts'
 
 type From<K extends StreamMessage['type']> = StreamMessage & { type: K }
 
@@ -42,6 +43,7 @@ export function becomeLeader(turn: Turn, job: Job, ballot: Ballot, awaiting: Pee
     mergeNext: 0,
     lost: new Set(),
     endSent: false,
+    homes: new Map(),
     digestAtMs: Number.NEGATIVE_INFINITY,
     digestSoon: true,
     version: 0,
@@ -51,8 +53,18 @@ export function becomeLeader(turn: Turn, job: Job, ballot: Ballot, awaiting: Pee
   const { self } = turn.config
   for (const result of job.results.values()) collect(turn, job, leader, result, [self], self)
   for (const shard of job.held.keys()) noteWorking(turn, job, leader, shard, self)
+  job.roundBallot = ballot
   gossipDigest(turn, job, leader, true)
-  if (leader.awaiting.size === 0) endGathering(turn, job, leader)
+  tryEndGathering(turn, job, leader)
+}
+
+/** Claims, or claims again under the same ballot: everyone this peer knows is to say what it holds. Returns whom it asked. */
+export function askInventories(turn: Turn, job: Job, ballot: Ballot): PeerKey[] {
+  const others = [...turn.state.peers.keys()].filter(peer => peer !== turn.config.self)
+  for (const peer of others) {
+    send(turn, peer, { type: 'claim', job: job.id, ballot, manifest: job.known, complete: allRead(job) })
+  }
+  return others
 }
 
 /** A higher ballot leads: everything of ours is void but the results, which the inventory passes on. */
@@ -62,12 +74,75 @@ export function stepDown(turn: Turn, job: Job, leader: LeaderRole): void {
   job.leader = undefined
 }
 
-/** Everybody has answered, or time is up: lease what nobody mentioned and merge from shard 0. */
-function endGathering(turn: Turn, job: Job, leader: LeaderRole): void {
+/** A round's parameters were not to be had from so many sources: the leader falls back to the round before. */
+const paramsFailuresMax = 4
+
+/**
+ * Ends the gathering once everybody has answered, or time is up: leases what nobody mentioned and merges from shard 0. Not
+ * without the round's parameters, and not while those of a later round are on their way.
+ */
+function tryEndGathering(turn: Turn, job: Job, leader: LeaderRole): void {
+  const lateMs = turn.nowMs - leader.gatherUntilMs
+  if (leader.stage !== 'gathering' || (leader.awaiting.size > 0 && lateMs < 0)) return
+  if (leader.ahead && lateMs < turn.config.inventoryMs) return
+  if (!job.paramsHere) {
+    wantParams(turn, job)
+    if ((job.paramsFetch?.failures ?? 0) < paramsFailuresMax) return
+    clearBooks(leader)
+    enterRound(turn, job, firmRound(job), true)
+  }
   leader.stage = 'running'
   leader.awaiting.clear()
   advance(turn, job, leader)
   gossipDigest(turn, job, leader, true)
+}
+
+/** The driver merged a round and wrote the parameters of the next one. */
+export function onRoundMerged(turn: Turn, job: Job, leader: LeaderRole, params: BlockId): void {
+  if (!leader.endSent) return
+  if (job.round.round >= limits.roundsMax) {
+    failJob(turn, job, leader, `it is not done after ${limits.roundsMax} rounds: submit it with a weaker end`)
+    return
+  }
+  clearBooks(leader)
+  enterRound(turn, job, { round: job.round.round + 1, params }, true)
+  if (leader.ahead && leader.ahead.head.round <= job.round.round) leader.ahead = undefined
+  leader.stage = 'running'
+  advance(turn, job, leader)
+  gossipDigest(turn, job, leader, true)
+}
+
+/** The parameters of a later round are here: this leader goes on there, with what others already computed in it. */
+function jump(turn: Turn, job: Job, leader: LeaderRole, head: RoundHead): void {
+  turn.effects.push({ type: 'merge-drop', job: job.id, ballot: leader.ballot })
+  clearBooks(leader)
+  enterRound(turn, job, head, true)
+  leader.ahead = undefined
+  leader.stage = 'gathering'
+  leader.gatherUntilMs = turn.nowMs + turn.config.inventoryMs
+  leader.awaiting = new Set(askInventories(turn, job, leader.ballot))
+  tryEndGathering(turn, job, leader)
+}
+
+/** A round's parameters are here. */
+export function onParams(turn: Turn, job: Job, round: RoundHead): void {
+  const { leader } = job
+  if (leader?.ahead && sameRound(leader.ahead.head, round)) {
+    if (round.round > job.round.round) jump(turn, job, leader, round)
+    else leader.ahead = undefined
+  } else if (sameRound(round, job.round)) {
+    job.paramsHere = true
+    job.paramsFetch = undefined
+  }
+  if (leader) tryEndGathering(turn, job, leader)
+}
+
+/** They could not be had. */
+export function onParamsFailed(turn: Turn, job: Job, round: RoundHead): void {
+  const { leader } = job
+  if (leader?.ahead && sameRound(leader.ahead.head, round)) askAhead(turn, job, leader)
+  else if (sameRound(round, job.round)) fetchFailed(turn, job.paramsFetch)
+  if (leader) tryEndGathering(turn, job, leader)
 }
 
 /** Does whatever the newest facts allow. */
@@ -86,6 +161,14 @@ export function onMoreShards(turn: Turn, job: Job, leader: LeaderRole, first: nu
 export function onResults(turn: Turn, job: Job, leader: LeaderRole, from: PeerKey, message: From<'results'>): void {
   const { self } = turn.config
   const facts = assigneeFacts(leader, from)
+  const round = roundOf(message)
+  const shards = message.results.map(result => result.shard)
+  if (!sameRound(round, job.round)) {
+    // Of a round that is over, or of a later one that this leader may yet take up: thanks, but not now.
+    noteAhead(turn, job, leader, from, round)
+    acknowledge(turn, job, leader, from, shards, round)
+    return
+  }
   let items = 0
   for (const result of message.results) {
     // The blocks came with the message, so this peer holds them from now on and says so to a successor.
@@ -95,23 +178,35 @@ export function onResults(turn: Turn, job: Job, leader: LeaderRole, from: PeerKe
   }
   measure(turn, facts, items)
   facts.failures = 0
-  acknowledge(
-    turn,
-    job,
-    leader,
-    from,
-    message.results.map(result => result.shard),
-  )
+  acknowledge(turn, job, leader, from, shards)
   advance(turn, job, leader, from)
   turn.changed.add(job.id)
 }
 
-function acknowledge(turn: Turn, job: Job, leader: LeaderRole, to: PeerKey, shards: number[]): void {
-  if (shards.length > 0) send(turn, to, { type: 'results-ack', job: job.id, ballot: leader.ballot, shards })
+function acknowledge(
+  turn: Turn,
+  job: Job,
+  leader: LeaderRole,
+  to: PeerKey,
+  shards: number[],
+  round: RoundHead = job.round,
+): void {
+  if (shards.length === 0) return
+  send(turn, to, { type: 'results-ack', job: job.id, ballot: leader.ballot, shards, ...inRound(round) })
+}
+
+function revoke(turn: Turn, job: Job, leader: LeaderRole, to: PeerKey, shards: number[], round: RoundHead): void {
+  if (shards.length === 0) return
+  send(turn, to, { type: 'revoke', job: job.id, ballot: leader.ballot, shards, ...inRound(round) })
 }
 
 /** Extends what is listed, adopts what was thought lost, takes back what is no longer listed. */
 export function onRenew(turn: Turn, job: Job, leader: LeaderRole, from: PeerKey, message: From<'renew'>): void {
+  const round = roundOf(message)
+  if (!sameRound(round, job.round)) {
+    revoke(turn, job, leader, from, message.shards, round)
+    return
+  }
   const listed = new Set(message.shards)
   const done: number[] = []
   const unwanted: number[] = []
@@ -128,7 +223,7 @@ export function onRenew(turn: Turn, job: Job, leader: LeaderRole, from: PeerKey,
   const held = done.filter(shard => leader.results.get(shard)?.holders.includes(from))
   acknowledge(turn, job, leader, from, held)
   const revoked = [...unwanted, ...done.filter(shard => !held.includes(shard))]
-  if (revoked.length > 0) send(turn, from, { type: 'revoke', job: job.id, ballot: leader.ballot, shards: revoked })
+  revoke(turn, job, leader, from, revoked, job.round)
   assign(turn, job, leader, from)
 }
 
@@ -151,7 +246,7 @@ export function onShardFailed(
 ): void {
   const { shard, reason, retryable } = message
   // Without a lease this is a repetition, or news of a shard that was taken back: it must not count twice.
-  if (!release(leader, shard, from)) return
+  if (!sameRound(roundOf(message), job.round) || !release(leader, shard, from)) return
   const facts = assigneeFacts(leader, from)
   facts.failures++
   facts.restUntilMs = turn.nowMs + Math.min(restMs.first * 2 ** Math.min(facts.failures - 1, 10), restMs.max)
@@ -173,9 +268,15 @@ export function onShardFailed(
 /** Unites what another peer holds and does with what is known; from late or early answers alike. */
 export function onInventory(turn: Turn, job: Job, leader: LeaderRole, from: PeerKey, message: From<'inventory'>): void {
   adoptHead(job, message.manifest, message.complete, from)
-  for (const result of message.results) collect(turn, job, leader, result, [from], from)
-  const unwanted = message.working.filter(shard => !noteWorking(turn, job, leader, shard, from))
-  if (unwanted.length > 0) send(turn, from, { type: 'revoke', job: job.id, ballot: leader.ballot, shards: unwanted })
+  const round = roundOf(message)
+  if (sameRound(round, job.round)) {
+    for (const result of message.results) collect(turn, job, leader, result, [from], from)
+    const unwanted = message.working.filter(shard => !noteWorking(turn, job, leader, shard, from))
+    revoke(turn, job, leader, from, unwanted, round)
+  } else {
+    noteAhead(turn, job, leader, from, round)
+    if (!leader.ahead) revoke(turn, job, leader, from, message.working, round)
+  }
   turn.changed.add(job.id)
   if (leader.stage === 'gathering') noLongerAwaited(turn, job, leader, from)
   else advance(turn, job, leader)
@@ -184,7 +285,7 @@ export function onInventory(turn: Turn, job: Job, leader: LeaderRole, from: Peer
 /** The peer has answered, or never will. */
 function noLongerAwaited(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey): void {
   leader.awaiting.delete(peer)
-  if (leader.stage === 'gathering' && leader.awaiting.size === 0) endGathering(turn, job, leader)
+  tryEndGathering(turn, job, leader)
 }
 
 /** A peer cannot be reached with `what` the leader sent. */
@@ -193,7 +294,7 @@ export function onUndelivered(turn: Turn, job: Job, leader: LeaderRole, to: Peer
   if (message.type !== 'grant') return
   const facts = assigneeFacts(leader, to)
   facts.restUntilMs = Math.max(facts.restUntilMs, turn.nowMs + turn.config.retryMs)
-  for (const shard of message.shards) release(leader, shard, to)
+  if (sameRound(roundOf(message), job.round)) for (const shard of message.shards) release(leader, shard, to)
   assign(turn, job, leader)
 }
 
@@ -204,9 +305,9 @@ export function onAssigneeDown(turn: Turn, job: Job, leader: LeaderRole, peer: P
 }
 
 export function tickLeader(turn: Turn, job: Job, leader: LeaderRole): void {
-  if (leader.stage === 'gathering') {
-    if (turn.nowMs >= leader.gatherUntilMs) endGathering(turn, job, leader)
-  } else {
+  if (leader.ahead && turn.nowMs >= leader.ahead.dueMs) askAhead(turn, job, leader)
+  if (leader.stage === 'gathering') tryEndGathering(turn, job, leader)
+  else {
     expireLeases(turn, leader)
     advance(turn, job, leader)
   }

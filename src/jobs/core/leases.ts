@@ -6,6 +6,7 @@
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { leaseTermMs } from './config.ts'
+import { inRound } from './rounds.ts'
 import { type AssigneeFacts, type Job, type LeaderRole, type Lease, type PeerFacts, send, type Turn } from './state.ts'
 
 /** No shard is leased to more peers than this at once. */
@@ -191,5 +192,6 @@ function grant(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, shards: 
     shards,
     leaseMs: leaseTermMs(turn.config, turn.state.peers.size),
     manifest: job.known,
+    ...inRound(job.round),
   })
 }

@@ -4,6 +4,7 @@
  */
 import { gossipDigest } from './digest.ts'
 import { finish, tell } from './outcome.ts'
+import { inRound } from './rounds.ts'
 import { allRead, type Job, type LeaderRole, type Turn } from './state.ts'
 import type { Event } from './types.ts'
 
@@ -14,7 +15,14 @@ export function emitMerge(turn: Turn, job: Job, leader: LeaderRole, shard: numbe
   const collected = leader.results.get(shard)
   if (!collected) return false
   const { result, holders } = collected
-  turn.effects.push({ type: 'merge-shard', job: job.id, ballot: leader.ballot, result, holders: [...holders] })
+  turn.effects.push({
+    type: 'merge-shard',
+    job: job.id,
+    ballot: leader.ballot,
+    result,
+    holders: [...holders],
+    ...inRound(job.round),
+  })
   return true
 }
 
@@ -26,7 +34,13 @@ export function pumpMerge(turn: Turn, job: Job, leader: LeaderRole): void {
   if (leader.endSent || !whole) return
   leader.endSent = true
   leader.stage = 'merging'
-  turn.effects.push({ type: 'merge-end', job: job.id, ballot: leader.ballot, shards: job.items.length })
+  turn.effects.push({
+    type: 'merge-end',
+    job: job.id,
+    ballot: leader.ballot,
+    shards: job.items.length,
+    ...inRound(job.round),
+  })
   gossipDigest(turn, job, leader, true)
 }
 

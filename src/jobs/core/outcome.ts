@@ -34,12 +34,13 @@ export function finish(turn: Turn, job: Job, outcome: JobOutcome, announce: bool
   }
   if (compareBallots(outcome.ballot, job.ballot) > 0) job.ballot = outcome.ballot
   job.outcome = outcome.reason ? { ...outcome, reason: outcome.reason.slice(0, limits.reasonCharsMax) } : outcome
-  job.endedMs = turn.nowMs
+  job.endedMs = turn.state.clockMs ?? turn.nowMs
   job.leader = undefined
   job.ownerRole = undefined
   job.offer = undefined
   job.specFetch = undefined
   job.manifestFetch = undefined
+  job.paramsFetch = undefined
   if (job.held.size > 0) turn.schedule = true
   job.held.clear()
   job.running = 0

@@ -195,7 +195,7 @@ export function tickOwner(turn: Turn, job: Job): void {
   }
   // An owner that lost its memory cannot read on: nobody else can either.
   const known = job.seen?.complete || (job.complete && job.known.count === job.target.count)
-  if (job.owner === turn.config.self && !known && turn.nowMs - job.startedMs >= turn.config.ownerGraceMs) {
+  if (job.owner === turn.config.self && !known && turn.nowMs - job.knownMs >= turn.config.ownerGraceMs) {
     endByOwner(turn, job, 'failed', 'its owner restarted before all inputs were read: submit it again')
   }
 }

@@ -7,7 +7,7 @@ import { giveBackWaiting, onOwnResultLost, onRan, onRunFailed, startHeld, tickAs
 import { compareBallots } from './ballots.ts'
 import { appendManifest, fetchFailed, wantManifests, wantSpec } from './fetches.ts'
 import { jobOf, keepFirst, restore } from './keeping.ts'
-import { advance, onAssigneeDown, onMoreShards, tickLeader } from './leader.ts'
+import { advance, onAssigneeDown, onMoreShards, onParams, onParamsFailed, onRoundMerged, tickLeader } from './leader.ts'
 import { assign } from './leases.ts'
 import { failJob, onMerged, onResultLost } from './merging.ts'
 import { onMessage, onSendFailed } from './messages.ts'
@@ -15,6 +15,7 @@ import { hastenRetries, tickEnded, tickRetries } from './outcome.ts'
 import { declineOffer, endByOwner, onCandidateDown, submit, takeOffer, tellLeader, tickOwner } from './owner.ts'
 import { prefetch } from './prefetch.ts'
 import { forgetOld, runningJob } from './registry.ts'
+import { roundOf, sameRound } from './rounds.ts'
 import { schedule } from './scheduling.ts'
 import type { Job, State, Turn } from './state.ts'
 import { suspect, tickSuccession } from './succession.ts'
@@ -130,13 +131,22 @@ const handlers: Handlers = {
     tickSuccession(turn, job)
   }),
   'fetch-failed': whileRunning((turn, job, event) => {
-    fetchFailed(turn, job, event.what)
+    fetchFailed(turn, event.what === 'spec' ? job.specFetch : job.manifestFetch)
     if (event.what === 'spec') declineOffer(turn, job)
+    giveBackWaiting(turn, job)
+  }),
+  params: whileRunning((turn, job, event) => {
+    onParams(turn, job, event.round)
+    startHeld(turn, job)
+  }),
+  'params-failed': whileRunning((turn, job, event) => {
+    onParamsFailed(turn, job, event.round)
     giveBackWaiting(turn, job)
   }),
   ran: whileRunning(onRan),
   'run-failed': whileRunning(onRunFailed),
   'result-lost': whileRunning((turn, job, event) => {
+    if (!sameRound(roundOf(event), job.round)) return
     onOwnResultLost(job, event.shard)
     if (!job.leader) return
     onResultLost(turn, job, job.leader, event.shard)
@@ -144,6 +154,12 @@ const handlers: Handlers = {
   }),
   merged: whileRunning((turn, job, event) => {
     if (job.leader && compareBallots(job.leader.ballot, event.ballot) === 0) onMerged(turn, job, job.leader, event)
+  }),
+  'round-merged': whileRunning((turn, job, event) => {
+    const current = job.leader && compareBallots(job.leader.ballot, event.ballot) === 0
+    if (!job.leader || !current || !sameRound(roundOf(event), job.round)) return
+    onRoundMerged(turn, job, job.leader, event.params)
+    startHeld(turn, job)
   }),
   'merge-failed': whileRunning((turn, job, event) => {
     const current = job.leader && compareBallots(job.leader.ballot, event.ballot) === 0

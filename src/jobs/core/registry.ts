@@ -19,7 +19,7 @@ export function ensureJob(turn: Turn, id: JobId, owner?: PeerKey): Job | undefin
     if (!oldest) return undefined
     forget(turn, oldest)
   }
-  const job = newJob(id, turn.nowMs, owner)
+  const job = newJob(id, turn.state, owner)
   jobs.set(id, job)
   turn.changed.add(id)
   return job
@@ -35,7 +35,7 @@ export function runningJob(turn: Turn, id: JobId): Job | undefined {
 export function forgetOld(turn: Turn): void {
   for (const job of turn.state.jobs.values()) {
     const stale = job.outcome
-      ? turn.nowMs - job.endedMs > turn.config.rememberMs
+      ? (turn.state.clockMs ?? 0) - job.endedMs > turn.config.rememberMs
       : !job.specKnown && job.held.size === 0 && turn.nowMs - job.heardMs > turn.config.ownerGraceMs
     if (stale) forget(turn, job)
   }

@@ -5,6 +5,7 @@
  * job has work for this peer, a lower one gets none; what already computes is not interrupted.
  * Invariant: a job's `running` is the number of its shards that the driver was told to run and has not answered for.
  */
+import { inRound } from './rounds.ts'
 import type { Job, Turn } from './state.ts'
 
 /** Weight of a shard's newly measured time against the earlier ones. */
@@ -34,7 +35,7 @@ export function joinLanes(turn: Turn, job: Job): void {
 
 /** The first leased shard that could start: in the order of the grants. */
 function nextShard(job: Job): number | undefined {
-  if (!job.specKnown) return undefined
+  if (!job.specKnown || !job.paramsHere) return undefined
   for (const [shard, running] of job.held) if (!running && shard < job.items.length) return shard
   return undefined
 }
@@ -70,5 +71,5 @@ function start(turn: Turn, job: Job, shard: number): void {
   job.running++
   // A job whose shards are not measured yet is charged something, so that it does not take every lane at first.
   job.usedMs += job.shardMs || 1
-  turn.effects.push({ type: 'run', job: job.id, shard })
+  turn.effects.push({ type: 'run', job: job.id, shard, ...inRound(job.round) })
 }

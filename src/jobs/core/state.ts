@@ -14,6 +14,7 @@ import type {
   JobKept,
   JobOutcome,
   ManifestHead,
+  RoundHead,
   ShardResult,
   StreamMessage,
 } from './types.ts'
@@ -107,6 +108,10 @@ export interface LeaderRole {
   /** Handed to the merge, then found lost: the merge waits for them. */
   lost: Set<number>
   endSent: boolean
+  /** Who computed each shard in the round before: who has its inputs. */
+  homes: Map<number, PeerKey>
+  /** A later round than ours that others told of, while its parameters are fetched. */
+  ahead?: { head: RoundHead; holders: PeerKey[]; asked: number; dueMs: number }
   digestAtMs: number
   digestSoon: boolean
   version: number
@@ -127,7 +132,10 @@ export interface Job {
   /** Undefined while only a claim was heard. The signed spec's word is final. */
   owner?: PeerKey
   priority: number
+  /** By the machine's clock, for people. */
   startedMs: number
+  /** When this peer first heard of it, in the core's time. */
+  knownMs: number
   /** The highest ballot accepted; its peer is the leader. Counter 0: none yet. */
   ballot: Ballot
   /** True once the signed spec is here and verified. */
@@ -145,7 +153,14 @@ export interface Job {
   /** Items of each shard of the manifests read. */
   items: number[]
   itemsTotal: number
-  /** Results whose blocks this peer holds. */
+  /** The round that this peer is in, whether its parameters are here, and the ballot under which it was told. */
+  round: RoundHead
+  paramsHere: boolean
+  paramsFetch?: Fetch
+  roundBallot: Ballot
+  /** The last round before whose parameters are here. */
+  roundBefore?: RoundHead
+  /** Results of this round whose blocks this peer holds. */
   results: Map<number, ShardResult>
   /** Shards leased to this peer and not computed yet; true once handed to the driver, which `running` counts. */
   held: Map<number, boolean>
@@ -171,6 +186,7 @@ export interface Job {
   answeredMs: number
   retries: Map<string, Retry>
   outcome?: JobOutcome
+  /** By the machine's clock. */
   endedMs: number
   /** Until when the end is gossiped from here, and when next. */
   announceUntilMs: number
@@ -212,12 +228,14 @@ export function initialState(config: CoreConfig): State {
   return { nowMs: 0, peers: new Map([[config.self, { itemsPerSecond: 0, slots: 1 }]]), jobs: new Map() }
 }
 
-export function newJob(id: JobId, nowMs: number, owner?: PeerKey): Job {
+export function newJob(id: JobId, state: State, owner?: PeerKey): Job {
+  const { nowMs, clockMs = nowMs } = state
   return {
     id,
     owner,
     priority: 0,
-    startedMs: nowMs,
+    startedMs: clockMs,
+    knownMs: nowMs,
     ballot: noBallot,
     specKnown: false,
     known: { count: 0 },
@@ -225,6 +243,9 @@ export function newJob(id: JobId, nowMs: number, owner?: PeerKey): Job {
     complete: false,
     items: [],
     itemsTotal: 0,
+    round: { round: 0 },
+    paramsHere: true,
+    roundBallot: noBallot,
     results: new Map(),
     held: new Map(),
     running: 0,

@@ -8,11 +8,12 @@ import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { compareBallots } from './ballots.ts'
 import { adoptHead, wantManifests, wantSpec } from './fetches.ts'
-import { becomeLeader, stepDown } from './leader.ts'
+import { askInventories, becomeLeader, stepDown } from './leader.ts'
 import { absorb } from './outcome.ts'
 import { prefetch } from './prefetch.ts'
 import { rankPeers } from './ranking.ts'
 import { ensureJob } from './registry.ts'
+import { firmRound, hearRound, inRound, roundOf } from './rounds.ts'
 import { type Job, send, type Turn } from './state.ts'
 import type { Ballot, Digest, StreamMessage } from './types.ts'
 
@@ -37,13 +38,15 @@ export function obey(turn: Turn, job: Job, ballot: Ballot): void {
   turn.changed.add(job.id)
 }
 
-const holdsAnything = (job: Job) => job.results.size > 0 || job.held.size > 0
+const holdsAnything = (job: Job) => job.results.size > 0 || job.held.size > 0 || job.round.round > 0
 
 /** Tells the leader what this peer holds and is at; in several messages when it is much. */
 function sendInventory(turn: Turn, job: Job): void {
   job.inventoryDueMs = Number.POSITIVE_INFINITY
-  const results = [...job.results.values()]
-  const working = [...job.held.keys()]
+  const round = firmRound(job)
+  // What is leased under parameters that are not here yet is as good as not leased.
+  const results = job.paramsHere ? [...job.results.values()] : []
+  const working = job.paramsHere ? [...job.held.keys()] : []
   const size = limits.messageShardsMax
   const parts = Math.max(1, Math.ceil(Math.max(results.length, working.length) / size))
   for (let part = 0; part < parts; part++) {
@@ -55,6 +58,7 @@ function sendInventory(turn: Turn, job: Job): void {
       working: working.slice(part * size, (part + 1) * size),
       manifest: job.known,
       complete: job.complete && job.known.count === job.target.count,
+      ...inRound(round),
     })
   }
 }
@@ -113,6 +117,7 @@ export function onDigest(turn: Turn, from: PeerKey, message: Digest): void {
   job.heardMs = turn.nowMs
   job.suspectMs = undefined
   adoptHead(job, message.manifest, message.complete, from)
+  hearRound(turn, job, roundOf(message))
   keepSeen(turn, job, message)
   noteLag(turn, job, message)
   prefetch(turn, job)
@@ -167,12 +172,7 @@ function claim(turn: Turn, job: Job): void {
   const { self } = turn.config
   const ballot = { counter: job.ballot.counter + 1, peer: self }
   obey(turn, job, ballot)
-  const others = [...turn.state.peers.keys()].filter(peer => peer !== self)
-  const { known, complete } = job
-  for (const peer of others) {
-    const readAll = complete && known.count === job.target.count
-    send(turn, peer, { type: 'claim', job: job.id, ballot, manifest: known, complete: readAll })
-  }
+  const others = askInventories(turn, job, ballot)
   becomeLeader(turn, job, ballot, others)
   wantManifests(turn, job)
 }

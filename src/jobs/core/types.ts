@@ -27,6 +27,14 @@ export interface ManifestHead {
   head?: BlockId
 }
 
+/** One round of an iterative job. A job that is computed once has the first round alone, which messages leave out. */
+export interface RoundHead {
+  /** From 0. */
+  round: number
+  /** The block of the round's parameters; absent in round 0, which begins with what the spec says. */
+  params?: BlockId
+}
+
 export type JobPhase = 'open' | 'running' | 'merging' | 'final' | 'cancelled' | 'failed'
 
 export interface JobOutcome {
@@ -48,17 +56,33 @@ export type StreamMessage =
   /** Owner to leader: the chain of manifests has grown; `complete` once the inputs were all read. */
   | { type: 'manifest'; job: JobId; manifest: ManifestHead; complete: boolean }
   /** Leader to assignee: compute these shards; renew before `leaseMs` is over. */
-  | { type: 'grant'; job: JobId; ballot: Ballot; shards: number[]; leaseMs: number; manifest: ManifestHead }
+  | {
+      type: 'grant'
+      job: JobId
+      ballot: Ballot
+      shards: number[]
+      leaseMs: number
+      manifest: ManifestHead
+      round?: RoundHead
+    }
   /** Leader to assignee: these are no longer wanted from you. */
-  | { type: 'revoke'; job: JobId; ballot: Ballot; shards: number[] }
+  | { type: 'revoke'; job: JobId; ballot: Ballot; shards: number[]; round?: RoundHead }
   /** Assignee to leader: still at it; what is not listed was never received or is given back. */
-  | { type: 'renew'; job: JobId; ballot: Ballot; shards: number[] }
+  | { type: 'renew'; job: JobId; ballot: Ballot; shards: number[]; round?: RoundHead }
   /** Assignee to leader; the result blocks travel with it. */
-  | { type: 'results'; job: JobId; ballot: Ballot; results: ShardResult[] }
+  | { type: 'results'; job: JobId; ballot: Ballot; results: ShardResult[]; round?: RoundHead }
   /** Leader to assignee: these results are safe with me. */
-  | { type: 'results-ack'; job: JobId; ballot: Ballot; shards: number[] }
+  | { type: 'results-ack'; job: JobId; ballot: Ballot; shards: number[]; round?: RoundHead }
   /** Assignee to leader: this shard did not work here. */
-  | { type: 'shard-failed'; job: JobId; ballot: Ballot; shard: number; reason: string; retryable: boolean }
+  | {
+      type: 'shard-failed'
+      job: JobId
+      ballot: Ballot
+      shard: number
+      reason: string
+      retryable: boolean
+      round?: RoundHead
+    }
   /** A candidate to everyone it knows: I lead now; answer with your inventory. */
   | { type: 'claim'; job: JobId; ballot: Ballot; manifest: ManifestHead; complete: boolean }
   /** A peer to a new leader: what I hold (results), what I am at, how far I know the manifests. */
@@ -70,6 +94,8 @@ export type StreamMessage =
       working: number[]
       manifest: ManifestHead
       complete: boolean
+      /** The newest round whose parameters the sender holds; results and work are of it. */
+      round?: RoundHead
     }
   /** A refusal: the sender knows a higher ballot, or the job's end. */
   | { type: 'superseded'; job: JobId; ballot: Ballot; outcome?: JobOutcome }
@@ -97,6 +123,8 @@ export interface Digest {
   phase: JobPhase
   manifest: ManifestHead
   complete: boolean
+  /** All counts below are of this round. */
+  round?: RoundHead
   /** Bit s of byte s >> 3 is set when shard s has a result. */
   done: Uint8Array
   itemsDone: number
@@ -128,6 +156,8 @@ export interface JobKept {
   known: ManifestHead
   target: ManifestHead
   complete: boolean
+  /** The newest round whose parameters are here; the kept results are of it. */
+  round?: RoundHead
   /** At the owner: offers made, each of which used up a counter. Absent elsewhere. */
   offers?: number
   outcome?: JobOutcome
@@ -164,11 +194,16 @@ export type Event = { nowMs: number } & (
   | { type: 'spec'; job: JobId; owner: PeerKey; priority: number }
   /** A `fetch-*` effect failed; the core asks again elsewhere or later. */
   | { type: 'fetch-failed'; job: JobId; what: 'spec' | 'manifest' }
+  /** A `fetch-params` effect ended: the block is here and verified, or could not be had. */
+  | { type: 'params'; job: JobId; round: RoundHead }
+  | { type: 'params-failed'; job: JobId; round: RoundHead }
   /** A local `run` effect ended. */
-  | { type: 'ran'; job: JobId; result: ShardResult; items: number; elapsedMs: number }
-  | { type: 'run-failed'; job: JobId; shard: number; reason: string; retryable: boolean }
+  | { type: 'ran'; job: JobId; result: ShardResult; items: number; elapsedMs: number; round?: RoundHead }
+  | { type: 'run-failed'; job: JobId; shard: number; reason: string; retryable: boolean; round?: RoundHead }
   /** Local `merge-shard` found the result block nowhere: the shard must be computed again. */
-  | { type: 'result-lost'; job: JobId; shard: number }
+  | { type: 'result-lost'; job: JobId; shard: number; round?: RoundHead }
+  /** Local `merge-end` of a round wrote the next round's parameters, which are durable here. */
+  | { type: 'round-merged'; job: JobId; ballot: Ballot; round?: RoundHead; params: BlockId }
   /** Local `merge-end` wrote the merged result. */
   | { type: 'merged'; job: JobId; ballot: Ballot; result: BlockId }
   | { type: 'merge-failed'; job: JobId; ballot: Ballot; reason: string }
@@ -185,23 +220,27 @@ export type Effect =
   | { type: 'keep-results'; job: JobId; results: ShardResult[] }
   /** The results kept of this job are no longer needed; with `record`, nothing is: the job is forgotten. */
   | { type: 'forget'; job: JobId; record: boolean }
+  /** The results kept so far are of an earlier round: they go, and those that follow are of the new one. */
+  | { type: 'forget-results'; job: JobId }
   | { type: 'send'; to: PeerKey; message: StreamMessage }
   | { type: 'gossip'; message: Digest }
   /** Get and verify the signed spec (its id is the job id), from `from` first; answer `spec` or `fetch-failed`. */
   | { type: 'fetch-spec'; job: JobId; from: PeerKey }
   /** Get, verify and read manifest blocks `known.count` … `manifest.count - 1`; answer `manifest` for each, in order, or `fetch-failed`. */
   | { type: 'fetch-manifest'; job: JobId; known: ManifestHead; manifest: ManifestHead; from: PeerKey }
-  /** Compute a shard; answer `ran` or `run-failed`. */
-  | { type: 'run'; job: JobId; shard: number }
+  /** Get and verify the block of a round's parameters, from `from` first; answer `params` or `params-failed`. */
+  | { type: 'fetch-params'; job: JobId; round: RoundHead; from: PeerKey }
+  /** Compute a shard, under the parameters of `round` (the first one: none); answer `ran` or `run-failed` with the same round. */
+  | { type: 'run'; job: JobId; shard: number; round?: RoundHead }
   /** Stop a shard that was to run; no answer. */
   | { type: 'abandon'; job: JobId; shard: number }
   /**
-   * Leader: merge this shard's result; come in shard order, once each, under one ballot. `holders`: who has the block.
+   * Leader: merge this shard's result; come in shard order, once each, in one round under one ballot. `holders`: who has the block.
    * The one exception: after `result-lost` of shard s the merge waits at s, and s alone comes again.
    */
-  | { type: 'merge-shard'; job: JobId; ballot: Ballot; result: ShardResult; holders: PeerKey[] }
-  /** Leader: no shard is missing; finish and answer `merged`. */
-  | { type: 'merge-end'; job: JobId; ballot: Ballot; shards: number }
+  | { type: 'merge-shard'; job: JobId; ballot: Ballot; result: ShardResult; holders: PeerKey[]; round?: RoundHead }
+  /** Leader: no shard is missing; finish and answer `merged`, or `round-merged` if the job is to go on. */
+  | { type: 'merge-end'; job: JobId; ballot: Ballot; shards: number; round?: RoundHead }
   /** A merge under an older ballot is void. */
   | { type: 'merge-drop'; job: JobId; ballot: Ballot }
   /** The job's view changed: tell whoever watches. */
@@ -264,6 +303,8 @@ export interface JobView {
   itemsTotal: number
   /** False while inputs are still being read: totals may grow. */
   complete: boolean
+  /** From 0; the counts are of this round. */
+  round: number
   errors: number
   shares: { peer: PeerKey; leased: number; itemsDone: number; itemsPerSecond: number }[]
   outcome?: JobOutcome

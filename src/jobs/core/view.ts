@@ -34,7 +34,6 @@ export function view(state: State, id: JobId, nowMs: number): JobView | undefine
   const job = state.jobs.get(id)
   if (!job || job.owner === undefined) return undefined
   const led = job.ballot.counter > 0
-  const awakeMs = state.nowMs + Math.max(0, nowMs - (state.clockMs ?? nowMs))
   // The owner knows of inputs before the leader does.
   const shardsTotal = Math.max(job.items.length, job.seen?.shards ?? 0)
   const itemsTotal = Math.max(job.itemsTotal, job.seen?.itemsTotal ?? 0)
@@ -50,9 +49,10 @@ export function view(state: State, id: JobId, nowMs: number): JobView | undefine
     ...all,
     shardsTotal,
     itemsTotal,
+    round: Math.max(job.round.round, job.seen?.round?.round ?? 0),
     complete: allRead(job) || (job.seen?.complete ?? false),
     outcome: job.outcome,
-    sinceMs: Math.max(0, (job.outcome ? job.endedMs : awakeMs) - job.startedMs),
+    sinceMs: Math.max(0, (job.outcome ? job.endedMs : nowMs) - job.startedMs),
   }
 }
 

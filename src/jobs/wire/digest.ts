@@ -20,9 +20,19 @@ import {
   present,
   whole,
 } from './fields.ts'
-import { ballotIn, ballotOut, headIn, headOut, optionalOutcomeIn, outcomeOut, tooLarge } from './parts.ts'
+import {
+  ballotIn,
+  ballotOut,
+  headIn,
+  headOut,
+  optionalOutcomeIn,
+  outcomeOut,
+  roundIn,
+  roundOut,
+  tooLarge,
+} from './parts.ts'
 
-const version = 1
+const version = 2
 const phases: readonly JobPhase[] = ['open', 'running', 'merging', 'final', 'cancelled', 'failed']
 /** Shares kept when not all fit: some 10 KiB of 64. */
 const sharesKept = 128
@@ -53,6 +63,7 @@ function write(digest: Digest): Uint8Array {
       phase: phases.indexOf(digest.phase),
       manifest: headOut(digest.manifest),
       complete: digest.complete,
+      ...roundOut(digest),
       done: [size, runs, bytes],
       itemsDone: digest.itemsDone,
       itemsTotal: digest.itemsTotal,
@@ -80,6 +91,7 @@ export function decodeDigest(bytes: Uint8Array): Digest {
     phase: phases[whole(map.phase, phases.length - 1, 'phase')],
     manifest: headIn(map.manifest),
     complete: flag(map.complete, 'complete'),
+    ...roundIn(map),
     done: doneIn(map.done),
     itemsDone: whole(map.itemsDone, itemsMax, 'itemsDone'),
     itemsTotal: whole(map.itemsTotal, itemsMax, 'itemsTotal'),

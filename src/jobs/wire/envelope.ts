@@ -9,7 +9,7 @@ import { byteString, decodeValue, encodeValue, fields, invalid, list } from './f
 import { messageIn, messageOut } from './messages.ts'
 import { tooLarge } from './parts.ts'
 
-const version = 1
+const version = 2
 
 export interface Envelope {
   messages: StreamMessage[]

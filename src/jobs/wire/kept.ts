@@ -19,7 +19,7 @@ import {
   present,
   whole,
 } from './fields.ts'
-import { anyBallotIn, ballotOut, headIn, headOut, optionalOutcomeIn, outcomeOut } from './parts.ts'
+import { anyBallotIn, ballotOut, headIn, headOut, optionalOutcomeIn, outcomeOut, roundIn, roundOut } from './parts.ts'
 
 const version = 1
 /** Each field is small, and the digest among them is at most as large as a gossip message. */
@@ -40,6 +40,7 @@ export function encodeKept(kept: JobKept): Uint8Array {
       known: headOut(kept.known),
       target: headOut(kept.target),
       complete: kept.complete,
+      ...roundOut(kept),
       offers: kept.offers,
       outcome: kept.outcome && outcomeOut(kept.outcome),
       endedMs: kept.endedMs,
@@ -61,6 +62,7 @@ export function decodeKept(bytes: Uint8Array): JobKept {
     known: headIn(map.known),
     target: headIn(map.target),
     complete: flag(map.complete, 'complete'),
+    ...roundIn(map),
     endedMs: amount(map.endedMs, 'endedMs'),
     ...optionalOutcomeIn(map),
   }

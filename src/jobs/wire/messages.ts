@@ -13,6 +13,8 @@ import {
   outcomeOut,
   resultsIn,
   resultsOut,
+  roundIn,
+  roundOut,
   shardIn,
   shardsIn,
 } from './parts.ts'
@@ -45,7 +47,13 @@ const codecs: { [P in Type]: Codec<P> } = {
     in: (map, job) => ({ type: 'manifest', job, ...chainIn(map) }),
   },
   grant: {
-    out: m => ({ ballot: ballotOut(m.ballot), shards: m.shards, leaseMs: m.leaseMs, manifest: headOut(m.manifest) }),
+    out: m => ({
+      ballot: ballotOut(m.ballot),
+      shards: m.shards,
+      leaseMs: m.leaseMs,
+      manifest: headOut(m.manifest),
+      ...roundOut(m),
+    }),
     in: (map, job) => ({
       type: 'grant',
       job,
@@ -53,26 +61,39 @@ const codecs: { [P in Type]: Codec<P> } = {
       shards: shardsIn(map.shards, 'shards'),
       leaseMs: amount(map.leaseMs, 'leaseMs'),
       manifest: headIn(map.manifest),
+      ...roundIn(map),
     }),
   },
   revoke: {
-    out: m => ({ ballot: ballotOut(m.ballot), shards: m.shards }),
+    out: m => ({ ballot: ballotOut(m.ballot), shards: m.shards, ...roundOut(m) }),
     in: (map, job) => ({ type: 'revoke', job, ...ballotAndShardsIn(map) }),
   },
   renew: {
-    out: m => ({ ballot: ballotOut(m.ballot), shards: m.shards }),
+    out: m => ({ ballot: ballotOut(m.ballot), shards: m.shards, ...roundOut(m) }),
     in: (map, job) => ({ type: 'renew', job, ...ballotAndShardsIn(map) }),
   },
   results: {
-    out: m => ({ ballot: ballotOut(m.ballot), results: resultsOut(m.results) }),
-    in: (map, job) => ({ type: 'results', job, ballot: ballotIn(map.ballot), results: resultsIn(map.results) }),
+    out: m => ({ ballot: ballotOut(m.ballot), results: resultsOut(m.results), ...roundOut(m) }),
+    in: (map, job) => ({
+      type: 'results',
+      job,
+      ballot: ballotIn(map.ballot),
+      results: resultsIn(map.results),
+      ...roundIn(map),
+    }),
   },
   'results-ack': {
-    out: m => ({ ballot: ballotOut(m.ballot), shards: m.shards }),
+    out: m => ({ ballot: ballotOut(m.ballot), shards: m.shards, ...roundOut(m) }),
     in: (map, job) => ({ type: 'results-ack', job, ...ballotAndShardsIn(map) }),
   },
   'shard-failed': {
-    out: m => ({ ballot: ballotOut(m.ballot), shard: m.shard, reason: m.reason, retryable: m.retryable }),
+    out: m => ({
+      ballot: ballotOut(m.ballot),
+      shard: m.shard,
+      reason: m.reason,
+      retryable: m.retryable,
+      ...roundOut(m),
+    }),
     in: (map, job) => ({
       type: 'shard-failed',
       job,
@@ -80,6 +101,7 @@ const codecs: { [P in Type]: Codec<P> } = {
       shard: shardIn(map.shard),
       reason: text(map.reason, limits.reasonCharsMax, 'reason'),
       retryable: flag(map.retryable, 'retryable'),
+      ...roundIn(map),
     }),
   },
   claim: {
@@ -93,6 +115,7 @@ const codecs: { [P in Type]: Codec<P> } = {
       working: m.working,
       manifest: headOut(m.manifest),
       complete: m.complete,
+      ...roundOut(m),
     }),
     in: (map, job) => ({
       type: 'inventory',
@@ -101,6 +124,7 @@ const codecs: { [P in Type]: Codec<P> } = {
       results: resultsIn(map.results),
       working: shardsIn(map.working, 'working'),
       ...chainIn(map),
+      ...roundIn(map),
     }),
   },
   superseded: {
@@ -119,7 +143,7 @@ function chainIn(map: Fields) {
 }
 
 function ballotAndShardsIn(map: Fields) {
-  return { ballot: ballotIn(map.ballot), shards: shardsIn(map.shards, 'shards') }
+  return { ballot: ballotIn(map.ballot), shards: shardsIn(map.shards, 'shards'), ...roundIn(map) }
 }
 
 const isType = (value: string): value is Type => Object.hasOwn(codecs, value)

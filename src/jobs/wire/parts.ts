@@ -1,7 +1,7 @@
 /** The parts that several messages share, each as a pair: how it goes out, how it comes in. */
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
-import type { Ballot, JobOutcome, ManifestHead, ShardResult } from '../core/types.ts'
+import type { Ballot, JobOutcome, ManifestHead, RoundHead, ShardResult } from '../core/types.ts'
 import {
   type Fields,
   fields,
@@ -45,6 +45,23 @@ export function headIn(value: unknown): ManifestHead {
   const count = whole(value[0], limits.shardsMax, 'manifest count')
   if (count > 0 !== (value.length === 2)) throw invalid('manifest head is absent exactly when the count is 0')
   return count === 0 ? { count } : { count, head: idIn(value[1], 'manifest head') }
+}
+
+/** As a field of a message, absent in the first round. */
+export function roundOut(map: { round?: RoundHead }): { round?: unknown } {
+  const { round } = map
+  if (!round || round.round === 0) return {}
+  return { round: round.params === undefined ? [round.round] : [round.round, idOut(round.params)] }
+}
+
+/** Every round but the first has parameters. */
+export function roundIn(map: Fields): { round?: RoundHead } {
+  const { round } = map
+  if (round === undefined) return {}
+  if (!Array.isArray(round) || round.length !== 2) throw invalid('round is a number and its parameters', round)
+  const number = whole(round[0], limits.roundsMax, 'round')
+  if (number === 0) throw invalid('the first round is not named')
+  return { round: { round: number, params: idIn(round[1], 'parameters') } }
 }
 
 const phases = ['final', 'cancelled', 'failed'] as const

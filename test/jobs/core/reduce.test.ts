@@ -83,7 +83,6 @@ test('a clock that jumps neither stops time nor makes it pass', () => {
     expect(() => peer.wait(1000)).not.toThrow()
     expect(peer.state.nowMs - before).toBeGreaterThanOrEqual(900)
     expect(peer.state.nowMs - before).toBeLessThanOrEqual(2000)
-    expect(peer.view()?.sinceMs).toBeLessThan(10_000)
   }
 })
 

@@ -73,7 +73,7 @@ describe('what breaks the rules is a PeerError of kind protocol', () => {
   test('an unknown type and an unknown version', () => {
     expect(refused(() => messageIn({ type: 'gossip', job: new Uint8Array(32) })).message).toContain('type is one of')
     expect(refused(() => messageIn({ type: 'toString', job: new Uint8Array(32) })).kind).toBe('protocol')
-    expect(refused(() => decodeEnvelope(encode({ version: 2, messages: [], blocks: [] }))).kind).toBe('protocol')
+    expect(refused(() => decodeEnvelope(encode({ version: 1, messages: [], blocks: [] }))).kind).toBe('protocol')
   })
 
   test('every field of every message, when it is missing or of another type', () => {
@@ -82,7 +82,7 @@ describe('what breaks the rules is a PeerError of kind protocol', () => {
       const out = messageOut(message)
       for (const key of Object.keys(out)) {
         for (const wrong of [undefined, null, -1, 1.5, 'x'.repeat(5000), {}, new Uint8Array(31)]) {
-          if (wrong === undefined && ['reason', 'outcome'].includes(key)) continue
+          if (wrong === undefined && ['reason', 'outcome', 'round'].includes(key)) continue
           if (wrong === 1.5 && key === 'leaseMs') continue
           expect(refused(() => messageIn({ ...out, [key]: wrong })).kind).toBe('protocol')
           tried++
@@ -97,6 +97,9 @@ describe('what breaks the rules is a PeerError of kind protocol', () => {
     ['too many shards', { shards: new Array(limits.messageShardsMax + 1).fill(0) }],
     ['a ballot counter that cannot be counted on', { ballot: [2 ** 50, 'p'] }],
     ['a ballot of nobody', { ballot: [1, ''] }],
+    ['a first round that is named', { round: [0, new Uint8Array(32)] }],
+    ['a later round without parameters', { round: [3] }],
+    ['more rounds than there may be', { round: [limits.roundsMax + 1, new Uint8Array(32)] }],
     ['a head without a count', { manifest: [0, new Uint8Array(32)] }],
     ['a count without a head', { manifest: [3] }],
     ['a lease of negative time', { leaseMs: -5 }],

@@ -1,7 +1,14 @@
 /** One of every message, and random ones, for the tests of the wire. */
 import { blockId } from '../../../src/base/ids.ts'
 import type { Prng } from '../../../src/base/prng.ts'
-import type { Digest, JobOutcome, ManifestHead, ShardResult, StreamMessage } from '../../../src/jobs/core/types.ts'
+import type {
+  Digest,
+  JobOutcome,
+  ManifestHead,
+  RoundHead,
+  ShardResult,
+  StreamMessage,
+} from '../../../src/jobs/core/types.ts'
 
 export const id = (text: string) => blockId(new TextEncoder().encode(text))
 
@@ -15,6 +22,7 @@ export function everyMessage(random: Prng): StreamMessage[] {
   const manifest = (): ManifestHead =>
     random.next() < 0.3 ? { count: 0 } : { count: 1 + random.int(1e6), head: id('head') }
   const complete = random.next() < 0.5
+  const round = (): RoundHead => ({ round: 1 + random.int(100_000), params: id(`parameters ${random.int(9)}`) })
   const outcomes: JobOutcome[] = [
     { phase: 'final', ballot: ballot(), result: id('result') },
     { phase: 'cancelled', ballot: { counter: 0, peer: '' } },
@@ -33,6 +41,22 @@ export function everyMessage(random: Prng): StreamMessage[] {
     { type: 'shard-failed', job, ballot: ballot(), shard: 7, reason: '', retryable: complete },
     { type: 'claim', job, ballot: ballot(), manifest: manifest(), complete },
     { type: 'inventory', job, ballot: ballot(), results: results(), working: shards(), manifest: manifest(), complete },
+    { type: 'grant', job, ballot: ballot(), shards: shards(), leaseMs: 1, manifest: manifest(), round: round() },
+    { type: 'revoke', job, ballot: ballot(), shards: shards(), round: round() },
+    { type: 'renew', job, ballot: ballot(), shards: shards(), round: round() },
+    { type: 'results', job, ballot: ballot(), results: results(), round: round() },
+    { type: 'results-ack', job, ballot: ballot(), shards: shards(), round: round() },
+    { type: 'shard-failed', job, ballot: ballot(), shard: 7, reason: 'why', retryable: complete, round: round() },
+    {
+      type: 'inventory',
+      job,
+      ballot: ballot(),
+      results: results(),
+      working: shards(),
+      manifest: manifest(),
+      complete,
+      round: round(),
+    },
     { type: 'superseded', job, ballot: ballot() },
     ...outcomes.map((outcome): StreamMessage => ({ type: 'superseded', job, ballot: ballot(), outcome })),
     { type: 'superseded', job, ballot: { counter: 0, peer: '' }, outcome: outcomes[1] },
