@@ -63,7 +63,7 @@ export async function bench(options: BenchOptions, tell: (line: string) => void)
     const begun = performance.now()
     models.push({ path, ...(await readModel(path)), loadMs: performance.now() - begun })
   }
-  const backend = await openBackend(options.backend)
+  const backend = await openBackend(options.backend, { data: options.data })
   tell(`measuring what ${backend.device} does at best`)
   const ceilings = await backend.ceilings?.()
   if (!ceilings) throw new Error('broken invariant: a backend with a name has ceilings')

@@ -15,6 +15,7 @@ export interface InferOptions extends CommonOptions {
   input: string[]
   out: string
   backend: string
+  precision?: 'f32' | 'f16'
   json?: boolean
 }
 
@@ -25,7 +26,10 @@ export interface InferReport {
 }
 
 /** Runs the network at `path` and writes its outputs. Throws PeerError: `input`, `model`, `resource`. */
-export async function infer(path: string, { input, out, backend: wanted }: InferOptions): Promise<InferReport> {
+export async function infer(
+  path: string,
+  { input, out, backend: wanted, precision, data }: InferOptions,
+): Promise<InferReport> {
   const stages: InferReport['stages'] = []
   const timed = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
     const started = performance.now()
@@ -38,7 +42,7 @@ export async function infer(path: string, { input, out, backend: wanted }: Infer
     return { model: loaded, inputs: await readInputs(loaded, input) }
   })
   await mkdir(out, { recursive: true })
-  const backend = await openBackend(wanted)
+  const backend = await openBackend(wanted, { precision, data })
   const session = openSession(backend, model)
   const { outputs, times } = await session.profile(inputs)
   stages.push({ stage: 'plan', ms: times.planMs }, { stage: 'compile', ms: times.compileMs })

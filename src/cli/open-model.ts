@@ -7,14 +7,25 @@ import { limits } from '../base/limits.ts'
 import type { Backend } from '../compute/backends/types.ts'
 import { loadModel, type Model } from '../compute/engine/model.ts'
 import { externalFolder } from '../compute/onnx/external-data.ts'
+import { dataFolder } from '../peer/home.ts'
+import type { Precision } from './precision.ts'
 
 export function usageError(message: string): PeerError {
   return new PeerError({ code: 'INPUT_OPTIONS', kind: 'input', message })
 }
 
-export async function openBackend(name: string): Promise<Backend> {
+/** @param options the data folder, where a GPU's fastest tiles are remembered, and WebGPU's precision */
+export async function openBackend(
+  name: string,
+  options: { data?: string; precision?: Precision } = {},
+): Promise<Backend> {
+  const { precision } = options
+  if (precision === 'f16' && name !== 'webgpu') throw usageError('--precision f16 is for WebGPU; add --backend webgpu')
   // Loaded when it is needed: Dawn is large, and a machine may be without it.
-  if (name === 'webgpu') return (await import('../compute/backends/webgpu/backend.ts')).createWebGpuBackend()
+  if (name === 'webgpu') {
+    const { createWebGpuBackend } = await import('../compute/backends/webgpu/backend.ts')
+    return createWebGpuBackend({ precision, tuning: { file: join(dataFolder(options.data), 'gpu-tiles.json') } })
+  }
   if (name === 'wasm') return (await import('../compute/backends/wasm/backend.ts')).createWasmBackend()
   throw usageError(`there is no backend "${name}"; give --backend wasm or webgpu`)
 }

@@ -1,34 +1,48 @@
 /** What this machine computes with: WebGPU where there is a real GPU or where it was asked for, and WASM threads. */
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
 import { probeWebGpu } from '../compute/backends/webgpu/probe.ts'
 import type { PeerStatus } from '../mesh/types.ts'
-import type { LaneFacts } from './lanes/types.ts'
+import type { GpuOptions, LaneFacts } from './lanes/types.ts'
 
 export interface DeviceOptions {
   /** `auto`: a real GPU and WASM; `webgpu`: any adapter, a software one too; `wasm`: no GPU. Default auto. */
   backend?: 'auto' | 'webgpu' | 'wasm'
   /** WASM threads; default one a core, one less beside a GPU, none with `webgpu`. 0 needs WebGPU. */
   workers?: number
+  /** How the GPU stores weights and what passes between kernels; f16 needs one that can. Default f32. */
+  precision?: 'f32' | 'f16'
 }
 
 export interface Devices {
   workers: number
   webgpu: boolean
+  gpu?: GpuOptions
 }
 
-export async function chooseDevices(options: DeviceOptions, warn: (message: string) => void): Promise<Devices> {
+/**
+ * @param options with the data folder, where the GPU's fastest tiles are remembered
+ * @throws PeerError NO_LANE, NO_WEBGPU, NO_F16
+ */
+export async function chooseDevices(
+  options: DeviceOptions & { data: string },
+  warn: (message: string) => void,
+): Promise<Devices> {
   const backend = options.backend ?? 'auto'
   const cores = availableParallelism()
+  const gpu: GpuOptions = { precision: options.precision ?? 'f32', tilesFile: join(options.data, 'gpu-tiles.json') }
   if (backend === 'wasm') {
+    if (gpu.precision === 'f16') throw noHalf('--backend wasm computes in float32 only')
     if (options.workers === 0) throw nothingToComputeWith()
     return { workers: options.workers ?? cores, webgpu: false }
   }
   const probe = await probeWebGpu()
   const wanted = backend === 'webgpu' || options.workers === 0
   if (probe.available && (wanted || !probe.isFallback)) {
+    if (gpu.precision === 'f16' && !probe.hasHalf) throw noHalf(`${probe.adapter} cannot store half precision`)
     // A GPU lane keeps about one core busy with decoding and Dawn's event loop.
-    return { workers: options.workers ?? (backend === 'webgpu' ? 0 : Math.max(0, cores - 1)), webgpu: true }
+    return { workers: options.workers ?? (backend === 'webgpu' ? 0 : Math.max(0, cores - 1)), webgpu: true, gpu }
   }
   if (wanted) {
     throw new PeerError({
@@ -37,9 +51,14 @@ export async function chooseDevices(options: DeviceOptions, warn: (message: stri
       message: `no WebGPU here: ${probe.reason ?? 'no adapter'}${probe.hint ? `; ${probe.hint}` : ''}; or start with --backend wasm`,
     })
   }
+  if (gpu.precision === 'f16') throw noHalf('there is no GPU here, and the CPU computes in float32')
   if (probe.available && probe.isFallback)
     warn(`${probe.adapter} is a software GPU: computing with WASM; --backend webgpu uses it all the same`)
   return { workers: options.workers ?? cores, webgpu: false }
+}
+
+function noHalf(why: string): PeerError {
+  return new PeerError({ code: 'NO_F16', kind: 'resource', message: `${why}: leave out --precision f16` })
 }
 
 function nothingToComputeWith(): PeerError {

@@ -1,6 +1,7 @@
 /** `peer infer`: one network on arrays, on this machine alone; results as .npy files, and the time of each stage. */
 import type { Command } from 'commander'
 import type { InferOptions } from '../infer.ts'
+import { precisionOption } from '../precision.ts'
 import { common } from '../session.ts'
 
 export function addInfer(peer: Command): void {
@@ -10,6 +11,7 @@ export function addInfer(peer: Command): void {
     .option('--input <name=file.npy>', 'an input; once for each', (text, list: string[]) => [...list, text], [])
     .requiredOption('--out <dir>', 'where the outputs go, one .npy each')
     .option('--backend <name>', 'wasm or webgpu', 'wasm')
+    .addOption(precisionOption())
     .option('--json', 'machine-readable')
     .action(async (path: string, options: InferOptions) => {
       // Loaded when it is needed: the engine is large, and most commands do without it.

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { shortPeer } from '../../base/ids.ts'
 import { dataFolder } from '../../peer/home.ts'
+import { type Precision, precisionOption } from '../precision.ts'
 import { ageMs, sizeBytes } from '../quantities.ts'
 import { type CommonOptions, common } from '../session.ts'
 
@@ -13,6 +14,7 @@ interface StartOptions extends CommonOptions {
   backend: 'auto' | 'webgpu' | 'wasm'
   gpu: boolean
   workers?: number
+  precision: Precision
   mdns: boolean
   retention?: number
   cacheSize?: number
@@ -39,6 +41,7 @@ export function addStart(peer: Command): void {
     )
     .option('--no-gpu', 'the same as --backend wasm')
     .option('--workers <n>', 'CPU workers (default: one a core); 0: WebGPU only', wholeNumber)
+    .addOption(precisionOption())
     .option('--no-mdns', 'do not look for peers on the local network; use the addresses in tokens alone')
     .option('--retention <age>', 'how long jobs that are over and their results are kept (default: 7d)', ageMs)
     .option(
@@ -59,6 +62,7 @@ async function start(options: StartOptions): Promise<void> {
     listen: options.listen,
     backend: options.gpu ? options.backend : 'wasm',
     workers: options.workers,
+    precision: options.precision,
     mdns: options.mdns,
     retentionMs: options.retention,
     diskBytesMax: options.cacheSize,

@@ -8,7 +8,7 @@ import { PeerError } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
 import { sibling } from '../../base/package-root.ts'
 import type { FromLane, LaneInit, ToLane } from './messages.ts'
-import type { LaneFacts, OpenJob, RanShard } from './types.ts'
+import type { GpuOptions, LaneFacts, OpenJob, RanShard } from './types.ts'
 
 export interface Lane {
   readonly facts: LaneFacts
@@ -66,12 +66,13 @@ async function wasmRuntime(): Promise<unknown> {
   return sharedWasmRuntime()
 }
 
-/** Starts a lane; `onDead` is called once if it dies after it was ready. Rejects when it cannot start. */
+/** Starts a lane, a WebGPU one as `gpu` says; `onDead` is called once if it dies after it was ready. Rejects when it cannot start. */
 export async function startLane(
   backend: 'wasm' | 'webgpu',
   onDead: (lane: Lane, error: PeerError) => void,
+  gpu?: GpuOptions,
 ): Promise<Lane> {
-  const init: LaneInit = { backend, runtime: backend === 'wasm' ? await wasmRuntime() : undefined }
+  const init: LaneInit = { backend, gpu, runtime: backend === 'wasm' ? await wasmRuntime() : undefined }
   return new Promise((resolve, reject) => {
     const calls = new Map<number, { resolve: (ran: RanShard) => void; reject: (error: PeerError) => void }>()
     const opened = new Set<JobId>()

@@ -65,7 +65,10 @@ function receive(backend: Backend, message: ToLane): void {
 
 /** Each lane loads its own backend only: a WASM thread has no business with a GPU driver. */
 async function openBackend(): Promise<Backend> {
-  if (init.backend === 'webgpu') return (await import('../../compute/backends/webgpu/backend.ts')).createWebGpuBackend()
+  if (init.backend === 'webgpu') {
+    const { createWebGpuBackend } = await import('../../compute/backends/webgpu/backend.ts')
+    return createWebGpuBackend({ precision: init.gpu?.precision, tuning: { file: init.gpu?.tilesFile } })
+  }
   return (await import('../../compute/backends/wasm/backend.ts')).attachWasmBackend(init.runtime)
 }
 

@@ -1,12 +1,15 @@
 /** What the peer and its compute lanes say to each other; the same over a thread's port and a process's channel. */
 import type { PeerErrorInit } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
+import type { GpuOptions } from './types.ts'
 
 /** How a lane computes; given to it at birth. */
 export interface LaneInit {
   backend: 'wasm' | 'webgpu'
   /** wasm: the runtime that all lanes of a peer share, so that weights are held once. */
   runtime?: unknown
+  /** webgpu: how. */
+  gpu?: GpuOptions
 }
 
 export type ToLane =

@@ -7,13 +7,15 @@ import { availableParallelism } from 'node:os'
 import { PeerError } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
 import { type Lane, startLane } from './lane-host.ts'
-import type { LaneFacts, OpenJob, RanShard } from './types.ts'
+import type { GpuOptions, LaneFacts, OpenJob, RanShard } from './types.ts'
 
 export interface PoolInit {
   /** WASM threads. */
   workers: number
   /** A WebGPU process besides. */
   webgpu: boolean
+  /** How it computes. */
+  gpu?: GpuOptions
   /** A line for the user: a device was lost, a lane restarted. */
   onWarning: (message: string) => void
   /** Lanes came or went. */
@@ -56,7 +58,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   let stopped = false
 
   async function add(backend: 'wasm' | 'webgpu'): Promise<void> {
-    const lane = await (init.start ?? startLane)(backend, dead)
+    const lane = await (init.start ?? startLane)(backend, dead, init.gpu)
     if (stopped) return void lane.stop()
     lanes.add(lane)
   }

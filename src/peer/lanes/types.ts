@@ -13,6 +13,13 @@ export interface RanShard {
   elapsedMs: number
 }
 
+/** How a peer's WebGPU lane computes. */
+export interface GpuOptions {
+  precision: 'f32' | 'f16'
+  /** Where it remembers which tiles were the fastest. */
+  tilesFile?: string
+}
+
 export interface LaneFacts {
   backend: 'wasm' | 'webgpu'
   device: string
