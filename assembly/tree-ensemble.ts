@@ -16,6 +16,11 @@ const AGGREGATE_MIN: u32 = 1
 /** Rows that walk a tree together, or trees that a row walks at once. */
 const LANES: u32 = 8
 
+/** What leaves hold. */
+const LEAF_ENTRIES: u32 = 0
+const LEAF_SINGLE: u32 = 1
+const LEAF_DENSE: u32 = 2
+
 /** Bytes of keys that are walked with one tree after the other: half of what a first-level cache holds, and more. */
 const KEYS_BYTES: u32 = 65536
 const GROUPS_MAX: u32 = 32
@@ -71,17 +76,30 @@ function take(leaves: usize, leaf: usize, sums: usize, aggregate: u32): void {
   for (at += 4; count > 0; count--, at += 8) join(sums + (<u32>load<f32>(at) << 2), load<f32>(at, 4), aggregate)
 }
 
+/** The same of a leaf that names all targets, in their order: sums alone. */
+function takeAll(leaves: usize, leaf: usize, sums: usize): void {
+  let at = leaves + (load<u32>(leaf, 12) << 2)
+  let count = <u32>load<f32>(at)
+  // The second of each pair.
+  for (at += 8; count >= 4; count -= 4, at += 32, sums += 16) {
+    const weights = i32x4.shuffle(v128.load(at), v128.load(at, 16), 0, 2, 4, 6)
+    v128.store(sums, f32x4.add(v128.load(sums), weights))
+  }
+  for (; count > 0; count--, at += 8, sums += 4) store<f32>(sums, load<f32>(sums) + load<f32>(at))
+}
+
 /** A leaf into one row's targets. */
 // @ts-ignore: decorator
 @inline
-function takeLeaf(leaves: usize, leaf: usize, sums: usize, aggregate: u32, single: u32): void {
-  if (single) join(sums, load<f32>(leaf, 12), aggregate)
+function takeLeaf(leaves: usize, leaf: usize, sums: usize, aggregate: u32, kind: u32): void {
+  if (kind == LEAF_SINGLE) join(sums, load<f32>(leaf, 12), aggregate)
+  else if (kind == LEAF_DENSE) takeAll(leaves, leaf, sums)
   else take(leaves, leaf, sums, aggregate)
 }
 
 /** Eight rows through one tree. */
 function walk(
-  nodes: usize, root: usize, depth: u32, leaves: usize, keys: usize, sums: usize, stride: u32, aggregate: u32, single: u32,
+  nodes: usize, root: usize, depth: u32, leaves: usize, keys: usize, sums: usize, stride: u32, aggregate: u32, kind: u32,
 ): void {
   let n0 = root, n1 = root, n2 = root, n3 = root, n4 = root, n5 = root, n6 = root, n7 = root
   for (let d: u32 = 0; d < depth; d++) {
@@ -97,14 +115,14 @@ function walk(
     // A leaf leads to itself: deep trees end where all rows have arrived.
     if ((d & 3) == 3 && !((m0 ^ n0) | (m1 ^ n1) | (m2 ^ n2) | (m3 ^ n3) | (m4 ^ n4) | (m5 ^ n5) | (m6 ^ n6) | (m7 ^ n7))) break
   }
-  takeLeaf(leaves, n0, sums, aggregate, single)
-  takeLeaf(leaves, n1, sums + stride, aggregate, single)
-  takeLeaf(leaves, n2, sums + 2 * stride, aggregate, single)
-  takeLeaf(leaves, n3, sums + 3 * stride, aggregate, single)
-  takeLeaf(leaves, n4, sums + 4 * stride, aggregate, single)
-  takeLeaf(leaves, n5, sums + 5 * stride, aggregate, single)
-  takeLeaf(leaves, n6, sums + 6 * stride, aggregate, single)
-  takeLeaf(leaves, n7, sums + 7 * stride, aggregate, single)
+  takeLeaf(leaves, n0, sums, aggregate, kind)
+  takeLeaf(leaves, n1, sums + stride, aggregate, kind)
+  takeLeaf(leaves, n2, sums + 2 * stride, aggregate, kind)
+  takeLeaf(leaves, n3, sums + 3 * stride, aggregate, kind)
+  takeLeaf(leaves, n4, sums + 4 * stride, aggregate, kind)
+  takeLeaf(leaves, n5, sums + 5 * stride, aggregate, kind)
+  takeLeaf(leaves, n6, sums + 6 * stride, aggregate, kind)
+  takeLeaf(leaves, n7, sums + 7 * stride, aggregate, kind)
 }
 
 /** The root of a tree; beyond the last tree the last one's. */
@@ -116,7 +134,7 @@ function rootOf(nodes: usize, trees: usize, tree: u32, treeCount: u32): usize {
 
 /** One row through all trees, eight at once; their leaves are taken in the order of the trees. */
 function walkAlone(
-  nodes: usize, trees: usize, treeCount: u32, depth: u32, leaves: usize, keys: usize, sums: usize, aggregate: u32, single: u32,
+  nodes: usize, trees: usize, treeCount: u32, depth: u32, leaves: usize, keys: usize, sums: usize, aggregate: u32, kind: u32,
 ): void {
   for (let tree: u32 = 0; tree < treeCount; tree += LANES) {
     let n0 = rootOf(nodes, trees, tree, treeCount), n1 = rootOf(nodes, trees, tree + 1, treeCount)
@@ -136,21 +154,22 @@ function walkAlone(
       if ((d & 3) == 3 && !((m0 ^ n0) | (m1 ^ n1) | (m2 ^ n2) | (m3 ^ n3) | (m4 ^ n4) | (m5 ^ n5) | (m6 ^ n6) | (m7 ^ n7))) break
     }
     const count = treeCount - tree
-    takeLeaf(leaves, n0, sums, aggregate, single)
-    if (count > 1) takeLeaf(leaves, n1, sums, aggregate, single)
-    if (count > 2) takeLeaf(leaves, n2, sums, aggregate, single)
-    if (count > 3) takeLeaf(leaves, n3, sums, aggregate, single)
-    if (count > 4) takeLeaf(leaves, n4, sums, aggregate, single)
-    if (count > 5) takeLeaf(leaves, n5, sums, aggregate, single)
-    if (count > 6) takeLeaf(leaves, n6, sums, aggregate, single)
-    if (count > 7) takeLeaf(leaves, n7, sums, aggregate, single)
+    takeLeaf(leaves, n0, sums, aggregate, kind)
+    if (count > 1) takeLeaf(leaves, n1, sums, aggregate, kind)
+    if (count > 2) takeLeaf(leaves, n2, sums, aggregate, kind)
+    if (count > 3) takeLeaf(leaves, n3, sums, aggregate, kind)
+    if (count > 4) takeLeaf(leaves, n4, sums, aggregate, kind)
+    if (count > 5) takeLeaf(leaves, n5, sums, aggregate, kind)
+    if (count > 6) takeLeaf(leaves, n6, sums, aggregate, kind)
+    if (count > 7) takeLeaf(leaves, n7, sums, aggregate, kind)
   }
 }
 
 export function treeEnsemble(
   x: usize, trees: usize, nodes: usize, leaves: usize, y: usize, scratch: usize,
-  rows: u32, features: u32, treeCount: u32, nodeCount: u32, targets: u32, depth: u32, aggregate: u32, missing: u32, single: u32,
+  rows: u32, features: u32, treeCount: u32, nodeCount: u32, targets: u32, depth: u32, aggregate: u32, missing: u32, single: u32, dense: u32,
 ): void {
+  const kind: u32 = single ? LEAF_SINGLE : dense && aggregate == AGGREGATE_SUM ? LEAF_DENSE : LEAF_ENTRIES
   const groupBytes = (features << missing) * (LANES << 2)
   const groups = max<u32>(1, min<u32>(GROUPS_MAX, KEYS_BYTES / max<u32>(1, groupBytes)))
   const sums = scratch + groups * groupBytes, stride = targets << 2
@@ -174,12 +193,12 @@ export function treeEnsemble(
       const root = rootOf(nodes, trees, tree, treeCount)
       const steps = <u32>load<f32>(trees + (tree << 3), 4)
       for (let group: u32 = 0; group < together; group++) {
-        walk(nodes, root, steps, leaves, scratch + group * groupBytes, sums + group * LANES * stride, stride, aggregate, single)
+        walk(nodes, root, steps, leaves, scratch + group * groupBytes, sums + group * LANES * stride, stride, aggregate, kind)
       }
     }
     for (let row = together * LANES; row < together * LANES + alone; row++) {
       const keys = scratch + together * groupBytes + ((row % LANES) << 2)
-      walkAlone(nodes, trees, treeCount, depth, leaves, keys, sums + row * stride, aggregate, single)
+      walkAlone(nodes, trees, treeCount, depth, leaves, keys, sums + row * stride, aggregate, kind)
     }
     const to = y + first * stride
     for (let i: u32 = 0; i < count * targets; i++) {

@@ -7,6 +7,7 @@ const benches: Record<string, (args: string[]) => Promise<void>> = {
   job: async args => (await import('./job.ts')).benchJob(args),
   mesh: async args => (await import('./mesh.ts')).benchMesh(args),
   scaling: async args => (await import('./scaling.ts')).benchScaling(args),
+  trees: async args => (await import('./trees.ts')).benchTrees(args),
 }
 
 const { positionals } = parseArgs({ args: process.argv.slice(2), allowPositionals: true, strict: false })

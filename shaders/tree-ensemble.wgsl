@@ -17,6 +17,7 @@ struct Params {
   aggregate: u32,
   missing: u32,
   single: u32,
+  dense: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<u32>;

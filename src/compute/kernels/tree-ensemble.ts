@@ -37,6 +37,8 @@ export const treeEnsemble = defineKernel({
     missing: 'u32',
     /** 1: there is one target, and every leaf has exactly one entry. */
     single: 'u32',
+    /** 1: every leaf names all targets once, in their order. */
+    dense: 'u32',
   },
   operands: ['x', 'trees', 'nodes', 'leaves'],
   reference(p, [x, trees, nodes, leaves], y) {

@@ -382,6 +382,7 @@ function trees(): MeasuredShape {
     aggregate: treeAggregates.sum,
     missing: 0,
     single: 1,
+    dense: 0,
   }
   const text = `${count} trees of depth ${depth}, ${rows}x${features}`
   return shape('tree-ensemble', text, params, [values(rows * features), ...weights], rows)

@@ -19,6 +19,7 @@ interface ForestShape {
   bushy?: number
   missing?: boolean
   single?: boolean
+  dense?: boolean
 }
 
 /** The operands trees, nodes, leaves of a random forest; some branches of a forest share their children. */
@@ -27,9 +28,9 @@ export function randomForest(random: Prng, shape: ForestShape) {
   const [trees, nodes, leaves]: number[][] = [[], [], []]
   const leaf = (): number[] => {
     const place = leaves.length
-    const entries = shape.single ? 1 : random.int(4)
+    const entries = shape.single ? 1 : shape.dense ? targets : random.int(4)
     leaves.push(entries)
-    for (let i = 0; i < entries; i++) leaves.push(random.int(targets), random.normal())
+    for (let i = 0; i < entries; i++) leaves.push(shape.dense ? i : random.int(targets), random.normal())
     return [-1, entries > 0 ? leaves[place + 2] : 0, place, 0, 0]
   }
   const grow = (left: number): number => {
@@ -60,6 +61,8 @@ export function treeEnsembleCases(random: Prng): KernelCase[] {
     [40, { features: 9, trees: 2, targets: 2, depth: 12, bushy: 4, missing: true }],
     [300, { features: 2, trees: 20, targets: 1, depth: 6, missing: true, single: true }],
     [19, { features: 1200, trees: 3, targets: 1, depth: 7, missing: true, single: true }],
+    [27, { features: 4, trees: 11, targets: 10, depth: 5, dense: true }],
+    [9, { features: 4, trees: 3, targets: 3, depth: 5, dense: true }],
     [5, { features: 2, trees: 3, targets: 2, depth: 0 }],
     [3, { features: 0, trees: 2, targets: 1, depth: 0, single: true }],
     [0, { features: 2, trees: 3, targets: 1, depth: 2 }],
@@ -73,7 +76,11 @@ export function treeEnsembleCases(random: Prng): KernelCase[] {
         random.int(6) ? random.pick(meeting) : random.int(2) ? Number.NaN : random.normal(),
       )
       const counts = { rows, features, trees: trees.length / 2, nodes: nodes.length / 5, targets, depth, aggregate }
-      const flags = { missing: Number(shape.missing ?? false), single: Number(shape.single ?? false) }
+      const flags = {
+        missing: Number(shape.missing ?? false),
+        single: Number(shape.single ?? false),
+        dense: Number(shape.dense ?? false),
+      }
       const tables = [trees, nodes, leaves].map(table => weight(Float32Array.from(table.length ? table : [0])))
       return one(
         'tree-ensemble',

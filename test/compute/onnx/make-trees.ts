@@ -18,6 +18,8 @@ export interface TreesInit {
   entries?: 'all' | 'one' | 'of-tree'
   weight?: () => number
   thresholds?: readonly number[]
+  /** Every leaf lies at the full depth. */
+  full?: boolean
   /** Thresholds and weights as tensors of float64. */
   doubles?: boolean
 }
@@ -36,7 +38,7 @@ export function treeAttributes(random: Prng, init: TreesInit): Record<string, At
     const grow = (left: number): number => {
       const id = next++
       const at = names.length
-      const branch = left === init.depth || (left > 0 && random.int(5) > 0)
+      const branch = left === init.depth || (left > 0 && (init.full === true || random.int(5) > 0))
       names.push(branch && left > 0 ? random.pick(modes) : 'LEAF')
       for (const [key, value] of Object.entries({ trees: tree, ids: id, yes: 0, no: 0 })) nodes[key].push(value)
       nodes.features.push(branch ? random.int(init.features) : 0)

@@ -58,7 +58,7 @@ export function emitLookup(context: LowerContext, x: Tensor, { pairs, fallback }
   const depth = 3 + Math.ceil(Math.log2(Math.max(1, keys.length)))
   const params = {
     ...{ rows: elementsOf(x.dims), features: 1, trees: 1, nodes: nodes.length / 5, targets: 1, depth },
-    ...{ aggregate: treeAggregates.sum, missing: missing === undefined ? 0 : 1, single: 1 },
+    ...{ aggregate: treeAggregates.sum, missing: missing === undefined ? 0 : 1, single: 1, dense: 0 },
   }
   const tables = [[0, depth], nodes, leaves].map(table => floats(context, table))
   return context.graph.emit('tree-ensemble', context.op.name, params, [x, ...tables], x.dims, 'float32')

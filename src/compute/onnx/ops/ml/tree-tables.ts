@@ -26,6 +26,8 @@ export interface TreeTables {
   readonly depth: number
   readonly missing: number
   readonly single: number
+  /** 1: every leaf names all targets, in order. */
+  readonly dense: number
   /** The highest feature of a branch; -1 where there is none. */
   readonly featureMax: number
   readonly named: readonly Named[]
@@ -201,8 +203,19 @@ function layOut(context: LowerContext, file: FileNode[], roots: readonly number[
     ...{ trees: table(trees), nodes: table(nodes), leaves: table(leaves), ones: unitWeights(nodes, leaves, table) },
     ...{ treeCount: roots.length, nodeCount: nodes.length / 5, depth, missing, featureMax, named, ids: naming },
     single: targets === 1 && entries.every(count => count === 1) ? 1 : 0,
+    dense: isDense(nodes, leaves, targets) ? 1 : 0,
     positive: weights.every(weight => weight >= 0),
   }
+}
+
+function isDense(nodes: readonly number[], leaves: readonly number[], targets: number): boolean {
+  for (let at = 0; at < nodes.length; at += 5) {
+    const place = nodes[at + 2]
+    if (nodes[at] >= 0) continue
+    if (leaves[place] !== targets) return false
+    for (let target = 0; target < targets; target++) if (leaves[place + 1 + 2 * target] !== target) return false
+  }
+  return true
 }
 
 function unitWeights(nodes: readonly number[], leaves: readonly number[], table: (list: number[]) => Constant) {

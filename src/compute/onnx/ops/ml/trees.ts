@@ -31,8 +31,9 @@ function emitTrees(
   const [rows, features] = x.dims
   if (tables.featureMax >= features)
     throw mismatch(context, 'features for its trees, at least', `${tables.featureMax + 1}`, `${features}`)
-  const { treeCount, nodeCount, depth, missing, single } = tables
-  const params = { rows, features, trees: treeCount, nodes: nodeCount, targets, depth, aggregate, missing, single }
+  const { treeCount, nodeCount, depth, missing, single, dense } = tables
+  const counts = { rows, features, trees: treeCount, nodes: nodeCount, targets }
+  const params = { ...counts, depth, aggregate, missing, single, dense }
   const operands = [x, ...[tables.trees, nodes, leaves].map(table => context.graph.constant(table))]
   return context.graph.emit('tree-ensemble', context.op.name, params, operands, [rows, targets], 'float32')
 }
