@@ -26,6 +26,7 @@ export const classifyRequest = z.object({
   top: z.number().int().min(1).max(1000),
   labels: text.optional(),
   scores: z.enum(scoreKinds).optional(),
+  itemsPerShard: z.int().min(1).max(limits.shardItemsMax).optional(),
   copies: z.int().min(0).max(limits.peersMax).optional(),
 })
 export const gcRequest = z.object({ dryRun: z.boolean(), olderThanMs: z.number().min(0).optional() })

@@ -118,6 +118,8 @@ export interface ClassifyRequest {
   labels?: string
   /** Overrides what the graph's last operator suggests. */
   scores?: ScoreKind
+  /** Images of one shard, at most what is usual: fewer spread a small job further. */
+  itemsPerShard?: number
   /** Other peers that shall hold the inputs before this one may leave; as many as there are, if fewer. Default 0. */
   copies?: number
 }

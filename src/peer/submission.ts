@@ -125,7 +125,8 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
         const job = await deps.holds.storeFor(draft).put(spec)
         await deps.book.readSpec(job, deps.self)
         for (const { file } of prepared.spec.models) for (const block of file.blocks) await deps.holds.hold(job, block)
-        const items = itemsPerShard(prepared.spec.models.length, prepared.spec.labels.length)
+        const most = itemsPerShard(prepared.spec.models.length, prepared.spec.labels.length)
+        const items = Math.min(most, request.itemsPerShard ?? most)
         const { cwd, copies = 0 } = request
         deps.journal.keepRequest(job, { inputs: request.inputs, cwd, itemsPerShard: items, copies })
         deps.dispatch({ type: 'submit', job, priority: 0 })

@@ -13,6 +13,8 @@ export interface PeerProcessInit {
   workers?: number
   mdns: boolean
   env?: NodeJS.ProcessEnv
+  /** A command that runs the peer by becoming it, such as `ip netns exec NAME`. */
+  under?: string[]
 }
 
 export interface PeerProcess {
@@ -39,7 +41,9 @@ export function startPeerProcess(init: PeerProcessInit): Promise<PeerProcess> {
   if (!init.mdns) args.push('--no-mdns')
   // In a process group of its own: Ctrl-C at the terminal reaches the parent, which ends it in order. The
   // channel is its lifeline: when the parent is killed, it ends too.
-  const child = spawn(process.execPath, [fileURLToPath(sibling(import.meta.url, '../main')), ...args], {
+  const main = fileURLToPath(sibling(import.meta.url, '../main'))
+  const [command, ...rest] = [...(init.under ?? []), process.execPath, main, ...args]
+  const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true,
     env: { ...process.env, ...init.env, SHARDMESH_LAUNCHED: '1' },
