@@ -20,6 +20,8 @@ export interface Backend {
   readonly layout: ImageLayout
   /** Bytes of a run's arena from which more rows at a time cost rather than save time, as caches go; absent: none. */
   readonly arenaBest?: number
+  /** Bytes of the largest buffer that it holds or hands back; absent: memory alone is the bound. */
+  readonly bufferMax?: number
   /**
    * Prepacks weights, reserves memory, builds pipelines; nothing of that is left to `run`. The program must hold
    * `checkProgram`'s invariants. Executables of one backend share equal weights.

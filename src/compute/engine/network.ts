@@ -14,7 +14,7 @@ import type { PlannedModel, Port } from './program.ts'
 export interface NetworkOptions extends Omit<PlanOptions, 'batch'> {
   /**
    * Rows of the largest run; default 32. A model that insists on a batch gets that, and a backend that is faster with fewer
-   * gets fewer.
+   * gets fewer, and so does one that lacks the memory for so many.
    */
   batchMax?: number
 }
@@ -55,9 +55,13 @@ export async function openNetwork(backend: Backend, model: Model, options: Netwo
     return made
   }
   // The plan of one row tells what many would take; where one is the best, it is the one that runs.
-  const single = model.fixedBatch === undefined && backend.arenaBest !== undefined ? plan(1) : undefined
-  const most = model.fixedBatch ?? rowsOfRun(backend, single, batchMax)
-  const { program } = await executableOf(most, most === 1 ? single : undefined)
+  const bounded = backend.arenaBest !== undefined || backend.bufferMax !== undefined
+  const single = model.fixedBatch === undefined && bounded ? plan(1) : undefined
+  const wanted = model.fixedBatch ?? rowsOfRun(backend, single, batchMax)
+  const { program } = await openMost(wanted, model.fixedBatch ?? 1, rows =>
+    executableOf(rows, rows === 1 ? single : undefined),
+  )
+  const most = program.batch
   const perRow = (port: Port) => elementsOf(port.dims) / most
   const input = program.inputs[0]
   return {
@@ -88,10 +92,28 @@ export async function openNetwork(backend: Backend, model: Model, options: Netwo
   }
 }
 
-/** The largest power of two of rows, up to `batchMax`, whose arena stays within what the backend likes best. */
+/** Of so many rows, or of half as many, and half again, down to `least`, where there is no memory for them. */
+async function openMost(rows: number, least: number, open: (rows: number) => Promise<Executable>): Promise<Executable> {
+  try {
+    return await open(rows)
+  } catch (thrown) {
+    const noMemory = thrown instanceof PeerError && thrown.code.endsWith('OUT_OF_MEMORY')
+    if (!noMemory || rows <= least) throw thrown
+    return openMost(2 ** Math.ceil(Math.log2(rows) - 1), least, open)
+  }
+}
+
+/**
+ * The largest power of two of rows, up to `batchMax`, whose arena stays within what the backend likes best, and whose
+ * buffers within what it holds.
+ */
 function rowsOfRun(backend: Backend, single: PlannedModel | undefined, batchMax: number): number {
-  if (backend.arenaBest === undefined || !single) return batchMax
-  const rows = Math.floor(backend.arenaBest / Math.max(1, single.program.arenaBytes))
+  if (!single) return batchMax
+  const { arenaBytes, slots, outputs } = single.program
+  const { arenaBest = Number.POSITIVE_INFINITY, bufferMax = Number.POSITIVE_INFINITY } = backend
+  const handedBack = outputs.reduce((sum, port) => sum + 4 * elementsOf(port.dims), 0)
+  const largest = Math.max(1, handedBack, ...slots)
+  const rows = Math.floor(Math.min(arenaBest / Math.max(1, arenaBytes), bufferMax / largest))
   return rows >= batchMax ? batchMax : 2 ** Math.floor(Math.log2(Math.max(1, rows)))
 }
 

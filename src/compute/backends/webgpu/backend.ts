@@ -16,7 +16,7 @@ import { measureCeilings } from './ceilings.ts'
 import { type AdapterChoice, type AdapterFacts, openGpu, type Precision } from './device.ts'
 import { compileProgram } from './executable.ts'
 import { planHalves } from './halves.ts'
-import { createWeightStore } from './memory.ts'
+import { bufferMaxOf, createWeightStore } from './memory.ts'
 import { createPipelineCache } from './shaders.ts'
 import { type GpuTable, webGpuTable } from './table.ts'
 import { openTileCache } from './tile-cache.ts'
@@ -83,6 +83,7 @@ export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpu
   return {
     name: 'webgpu',
     layout: 'planes',
+    bufferMax: bufferMaxOf(context),
     device: adapter.name,
     // Rounding is the adapter's and its compiler's: a driver may fuse a multiplication with an addition or not.
     numericClass: `webgpu/${adapter.name}/${adapter.driver}/${precision}/${kernelVersion}`,

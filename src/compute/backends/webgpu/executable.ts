@@ -79,7 +79,7 @@ export async function compileProgram(
   }
   try {
     const { buffers, steps } = await context.guard("a program's memory", () => {
-      const slots = createSlots(context, slotBytes(program, halves), owned)
+      const slots = createSlots(context, program, slotBytes(program, halves), owned)
       const all = program.buffers.map((buffer, index) => {
         if (buffer.kind !== 'weight') return slots[buffer.slot]
         const stored = weightStore.acquire(weights[buffer.weight], halves[index])
@@ -132,10 +132,11 @@ function planStep<K extends KernelName>(table: GpuTable, step: StepOf<K>, halves
   }
 }
 
-function createSlots(context: GpuContext, slots: readonly number[], owned: GPUBuffer[]): GPUBuffer[] {
+function createSlots(context: GpuContext, program: Program, slots: readonly number[], owned: GPUBuffer[]): GPUBuffer[] {
   const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage
+  const rows = program.batch === 1 ? 'a single row' : `${program.batch} rows`
   return slots.map(bytes => {
-    const buffer = allocate(context, 'a tensor', bytes, STORAGE | COPY_SRC | COPY_DST)
+    const buffer = allocate(context, `a tensor of ${rows}`, bytes, STORAGE | COPY_SRC | COPY_DST)
     owned.push(buffer)
     return buffer
   })

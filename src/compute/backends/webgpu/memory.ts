@@ -10,11 +10,17 @@ import { type KernelName, type KernelParams, kernels } from '../../kernels/index
 import { dtypeOf, type KernelArray } from '../../tensor/dtype.ts'
 import { type GpuContext, gpuError } from './device.ts'
 
+/** Bytes of the largest buffer that a kernel can use. */
+export function bufferMaxOf({ device }: GpuContext): number {
+  return Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize)
+}
+
 /** A buffer of `bytes`, refused with `WEBGPU_OUT_OF_MEMORY` before the device is asked for more than it binds. */
-export function allocate({ device, adapter }: GpuContext, label: string, bytes: number, usage: number): GPUBuffer {
-  const most = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize)
+export function allocate(context: GpuContext, label: string, bytes: number, usage: number): GPUBuffer {
+  const { device, adapter } = context
+  const most = bufferMaxOf(context)
   if (bytes > most) {
-    const message = `${label} takes ${bytes} bytes and ${adapter.name} binds at most ${most} at once: use a smaller batch`
+    const message = `${label} takes ${bytes} bytes and ${adapter.name} binds at most ${most} at once: use a smaller batch, or the CPU (wasm)`
     throw gpuError('WEBGPU_OUT_OF_MEMORY', message, undefined, { expected: most, got: bytes })
   }
   return device.createBuffer({ label, size: bytes, usage })

@@ -81,6 +81,7 @@ export function webGpuTable(layout: MatrixLayout): GpuTable {
     lrn: p => elementwise('lrn', ['math'], p.outer * p.channels * p.inner),
     matmul: matmulCall(layout),
     normalize: p => lineSums('normalize', [], p.outer, p.inner),
+    'pairwise-coupling': p => elementwise('pairwise-coupling', [], p.rows, { CLASSES: p.classes }),
     pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
     'pool2d-channels-last': otherLayout,
     pool3d: p => elementwise('pool3d', ['math'], p.planes * p.outDepth * p.outHeight * p.outWidth),
