@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 /** Loaded when named: each needs packages and kernels that the others do without. */
 const benches: Record<string, (args: string[]) => Promise<void>> = {
   engine: async args => (await import('./engine.ts')).benchEngine(args),
+  learn: async args => (await import('./learn.ts')).benchLearn(args),
   job: async args => (await import('./job.ts')).benchJob(args),
   mesh: async args => (await import('./mesh.ts')).benchMesh(args),
   scaling: async args => (await import('./scaling.ts')).benchScaling(args),
