@@ -100,7 +100,12 @@ export async function openDiskRoom({ folder, onChange, probe }: DiskRoomInit): P
     async stop() {
       stopped = true
       clearTimeout(timer)
-      const error = new PeerError({ code: 'PEER_STOPPED', kind: 'aborted', message: 'the peer was stopped' })
+      const error = new PeerError({
+        code: 'PEER_STOPPED',
+        kind: 'aborted',
+        message: 'the peer was stopped',
+        retry: 'elsewhere',
+      })
       for (const one of waiting.splice(0)) one.reject(error)
       waiting = []
       await working

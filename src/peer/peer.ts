@@ -62,7 +62,8 @@ export interface Peer extends Control {
   stop(): Promise<void>
 }
 
-const cacheBytes = 256 * 1024 * 1024
+/** Blocks in memory; the system's own cache of files has the rest, and a peer is to stay under 400 MB. */
+const cacheBytes = 64 * 1024 * 1024
 const retentionMs = 7 * 24 * 3_600_000
 const statusMs = 1000
 const warningsMax = 20
@@ -237,6 +238,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   drops.restore(kept)
   for (const job of kept) await keeper.restore(job)
   driver.start(kept)
+  driver.pause(room.paused !== undefined)
   // Now that every remembered job holds what it needs, the rest is nobody's.
   void garbage.sweep().catch(thrown => warn(thrown instanceof Error ? thrown.message : String(thrown)))
   for (const job of kept) submissions.resume(job)

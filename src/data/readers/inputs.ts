@@ -1,9 +1,9 @@
 /**
  * What the user names on the command line (folders, files, globs) as a stream of files. Invariant: the order depends
  * on the names alone, a file comes once, and memory does not grow with the number of files, only with the number of
- * folders and the longest single folder (a glob holds its matches).
+ * folders (a glob holds its matches): of a folder's names so many are held at once, and it is read again for the next.
  */
-import type { Stats } from 'node:fs'
+import type { Dirent, Stats } from 'node:fs'
 import { opendir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
@@ -22,7 +22,11 @@ export interface ListInputsInit {
   extensions?: readonly string[]
   /** What relative inputs are relative to. Default: the process's working folder. */
   cwd?: string
+  /** Names of one folder held at once; more cost memory, fewer cost further readings of the folder. Default 65,536. */
+  namesMax?: number
 }
+
+const namesUsual = 65_536
 
 /**
  * Images by name. Some of these (bmp, heic, jp2, svg) are not decoded: an error row is better than an image that
@@ -52,7 +56,7 @@ export async function* listInputs(inputs: readonly string[], init: ListInputsIni
   let found = 0
   for (const source of sources) {
     for await (const one of source.kind === 'folder'
-      ? walk(source.path, wanted, seen, cwd)
+      ? walk(source.path, { wanted, seen, cwd, namesMax: init.namesMax ?? namesUsual })
       : single(source.path, wanted, seen, cwd)) {
       found++
       yield one
@@ -115,17 +119,32 @@ async function* single(path: string, wanted: Wanted, seen: Seen, cwd: string): A
   yield { path, file }
 }
 
-async function* walk(path: string, wanted: Wanted, seen: Seen, cwd: string, inside = false): AsyncIterable<InputFile> {
+interface Walk {
+  wanted: Wanted
+  seen: Seen
+  cwd: string
+  namesMax: number
+}
+
+async function* walk(path: string, how: Walk, inside = false): AsyncIterable<InputFile> {
+  const { seen, cwd } = how
   const folder = resolve(cwd, path)
-  let real: string
-  let names: string[]
   try {
-    real = await realpath(folder)
+    const real = await realpath(folder)
     // Also what ends a loop of links.
     if (seen.folders.has(real)) return
     seen.folders.add(real)
-    names = await namesIn(folder, wanted)
+    for (let after = '', more = true; more; ) {
+      const next = await namesAfter(folder, how, after)
+      for (const name of next.names) {
+        if (name.endsWith('/')) yield* walk(join(path, name.slice(0, -1)), how, true)
+        else if (!seen.files.has(join(real, name))) yield { path: join(path, name), file: join(folder, name) }
+      }
+      more = next.more
+      after = next.names.at(-1) ?? after
+    }
   } catch (thrown) {
+    if (thrown instanceof PeerError) throw thrown
     if (inside) return yield { path, file: folder }
     throw inputError(
       'INPUT_UNREADABLE',
@@ -133,28 +152,46 @@ async function* walk(path: string, wanted: Wanted, seen: Seen, cwd: string, insi
       `cannot be read (${systemCode(thrown) ?? 'unknown'}): check its permissions`,
     )
   }
-  for (const name of names) {
-    if (name.endsWith('/')) yield* walk(join(path, name.slice(0, -1)), wanted, seen, cwd, true)
-    else if (!seen.files.has(join(real, name))) yield { path: join(path, name), file: join(folder, name) }
-  }
 }
 
-/** Sorted names of the wanted files and of the folders in a folder, these with a slash at the end. */
-async function namesIn(folder: string, wanted: Wanted): Promise<string[]> {
-  const names: string[] = []
-  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
-    if (entry.name.startsWith('.')) continue
-    let isFolder = entry.isDirectory()
-    let isFile = entry.isFile()
-    if (entry.isSymbolicLink()) {
-      const target = await stat(join(folder, entry.name)).catch(() => undefined)
-      isFolder = target?.isDirectory() ?? false
-      isFile = target?.isFile() ?? true // a dangling link with an image's name becomes an error row
-    }
-    if (isFolder) names.push(`${entry.name}/`)
-    else if (isFile && wanted(entry.name)) names.push(entry.name)
+/**
+ * The first `namesMax` names, sorted, of those behind `after`: the wanted files and the folders in a folder, these with a
+ * slash at the end; and whether there are more.
+ */
+async function namesAfter(
+  folder: string,
+  { wanted, namesMax }: Walk,
+  after: string,
+): Promise<{ names: string[]; more: boolean }> {
+  let names: string[] = []
+  let more = false
+  const cut = () => {
+    names = names.sort()
+    more ||= names.length > namesMax
+    names = names.slice(0, namesMax)
   }
-  return names.sort()
+  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
+    const name = await nameOf(entry, folder, wanted)
+    if (name === undefined || name <= after) continue
+    names.push(name)
+    if (names.length >= 2 * namesMax) cut()
+  }
+  cut()
+  return { names, more }
+}
+
+/** The name of a wanted file or of a folder, this with a slash at the end. */
+async function nameOf(entry: Dirent, folder: string, wanted: Wanted): Promise<string | undefined> {
+  if (entry.name.startsWith('.')) return undefined
+  let isFolder = entry.isDirectory()
+  let isFile = entry.isFile()
+  if (entry.isSymbolicLink()) {
+    const target = await stat(join(folder, entry.name)).catch(() => undefined)
+    isFolder = target?.isDirectory() ?? false
+    isFile = target?.isFile() ?? true // a dangling link with an image's name becomes an error row
+  }
+  if (isFolder) return `${entry.name}/`
+  return isFile && wanted(entry.name) ? entry.name : undefined
 }
 
 function inputError(code: string, input: string, what: string): PeerError {

@@ -67,6 +67,21 @@ test('the folder one is in needs no prefix', async () => {
   }
 })
 
+test('the order is the same however few names are held at once', async () => {
+  for (const namesMax of [1, 2, 3, 5]) {
+    const found: string[] = []
+    for await (const { path } of listInputs(['photos', 'links'], { namesMax })) found.push(path)
+    expect(found, `${namesMax} names`).toEqual(await paths('photos', 'links'))
+  }
+  // Against a simple sort, in one folder of many names whose readings overlap their bounds.
+  const names = Array.from({ length: 500 }, (_, n) => `${(n * 7919) % 500}.jpg`)
+  await mkdir('many')
+  await Promise.all(names.map(name => writeFile(join('many', name), '')))
+  const found: string[] = []
+  for await (const { path } of listInputs(['many'], { namesMax: 64 })) found.push(path)
+  expect(found).toEqual(names.map(name => `many/${name}`).sort())
+})
+
 test('a file that is named is taken whatever it is called', async () => {
   expect(await paths('photos/b/notes.txt', 'photos/.hidden.jpg')).toEqual(['photos/b/notes.txt', 'photos/.hidden.jpg'])
   expect(await paths('odd/[1].jpg', 'odd/{a,b}.jpg')).toEqual(['odd/[1].jpg', 'odd/{a,b}.jpg'])
