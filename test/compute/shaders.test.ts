@@ -76,6 +76,7 @@ const leading: { [K in KernelName]: KernelParams[K][] } = {
   ],
   'global-average-pool': [1, 100, 1000].map(area => ones('global-average-pool', { area })),
   'image-to-tensor': [ones('image-to-tensor')],
+  'pairwise-coupling': [ones('pairwise-coupling', { classes: 3 })],
   pool2d: [ones('pool2d')],
   'pool2d-channels-last': [],
   softmax: [1, 100, 1000].map(axis => ones('softmax', { axis })),

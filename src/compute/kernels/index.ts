@@ -17,6 +17,7 @@ import { imageToTensor } from './image-to-tensor.ts'
 import { lrn } from './lrn.ts'
 import { matmul } from './matmul.ts'
 import { normalize } from './normalize.ts'
+import { pairwiseCoupling } from './pairwise-coupling.ts'
 import { pool2d } from './pool2d.ts'
 import { pool2dChannelsLast } from './pool2d-channels-last.ts'
 import { pool3d } from './pool3d.ts'
@@ -49,6 +50,7 @@ const table = {
   lrn,
   matmul,
   normalize,
+  'pairwise-coupling': pairwiseCoupling,
   pool2d,
   'pool2d-channels-last': pool2dChannelsLast,
   pool3d,

@@ -282,6 +282,7 @@ export const measuredShapes: readonly MeasuredShape[] = [
     [values(64_000)],
     320,
   ),
+  coupling(),
   trees(),
   unary('relu'),
   unary('sigmoid'),
@@ -296,6 +297,13 @@ export const measuredShapes: readonly MeasuredShape[] = [
     many,
   ),
 ]
+
+function coupling(): MeasuredShape {
+  const [rows, classes] = [1024, 10]
+  const data = Float32Array.from({ length: (rows * classes * (classes - 1)) / 2 }, prng(3).next)
+  const pairs = { elements: data.length, data }
+  return shape('pairwise-coupling', `${classes} classes, ${rows} rows`, { rows, classes }, [pairs], rows * classes)
+}
 
 function channelwise(channels: number, inner: number): Filled[] {
   return [values(channels * inner), fixed(channels), fixed(channels)]

@@ -10,6 +10,7 @@ import { elementsOf, stridesOf } from '../../../src/compute/tensor/shape.ts'
 import { collapse } from '../../../src/compute/tensor/strides.ts'
 import { awkwards, epilogues, input, type KernelCase, normals, one, rounding, sum, weight } from './case.ts'
 import { conv2dChannelsLastCases, pool2dChannelsLastCases } from './cases-channels-last.ts'
+import { pairwiseCouplingCases } from './cases-coupling.ts'
 import { binaryCases, unaryCases, whereCases } from './cases-elementwise.ts'
 import {
   gatherCases,
@@ -332,6 +333,7 @@ const makers: { readonly [K in KernelName]: (random: Prng) => KernelCase[] } = {
   gemm: gemmCases,
   'global-average-pool': globalAveragePoolCases,
   'image-to-tensor': imageToTensorCases,
+  'pairwise-coupling': pairwiseCouplingCases,
   pool2d: pool2dCases,
   'pool2d-channels-last': pool2dChannelsLastCases,
   softmax: softmaxCases,

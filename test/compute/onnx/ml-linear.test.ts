@@ -189,6 +189,20 @@ describe('SVMClassifier', () => {
     }
   })
 
+  test.each(transforms)('probabilities from pairs, %s', async post_transform => {
+    for (const classes of [2, 3, 4]) {
+      const random = prng(classes)
+      const pairs = (classes * (classes - 1)) / 2
+      const attributes = {
+        ...{ post_transform, classlabels_ints: [4, 9, -2, 0].slice(0, classes), kernel_params: floats([0.3, 0, 0]) },
+        ...{ kernel_type: 'RBF', ...machine(4, classes) },
+        prob_a: floats(normals(random, pairs).map(value => value - 2)),
+        prob_b: floats(normals(random, pairs)),
+      }
+      await expectAsOnnxruntime(backend, classifier(attributes), { x: rows(random, 200) })
+    }
+  })
+
   test.each(transforms)('without support vectors, %s', async post_transform => {
     for (const classes of [2, 3]) {
       for (const positive of [false, true]) {

@@ -29,6 +29,7 @@ export const referenceTable: ReferenceTable = {
   lrn: kernels.lrn.reference,
   matmul: kernels.matmul.reference,
   normalize: kernels.normalize.reference,
+  'pairwise-coupling': kernels['pairwise-coupling'].reference,
   pool2d: kernels.pool2d.reference,
   'pool2d-channels-last': kernels['pool2d-channels-last'].reference,
   pool3d: kernels.pool3d.reference,

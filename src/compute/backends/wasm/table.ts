@@ -125,6 +125,7 @@ export const wasmTable: WasmTable = {
   lrn: () => ({ entry: 'lrn' }),
   matmul: params => ({ entry: 'matmul', scratchBytes: matmulScratch(params) }),
   normalize: () => ({ entry: 'normalize' }),
+  'pairwise-coupling': p => ({ entry: 'pairwiseCoupling', scratchBytes: 4 * p.classes * (p.classes + 1) }),
   pool2d: () => ({ entry: 'pool2d' }),
   'pool2d-channels-last': () => ({ entry: 'pool2dChannelsLast' }),
   pool3d: () => ({ entry: 'pool3d' }),

@@ -163,9 +163,23 @@ function votes(context: LowerContext, scores: Tensor, classes: number): Tensor {
   return context.graph.emit('gemm', context.op.name, params, operands, [m, classes])
 }
 
+/** Each pair's score as a probability, and the classes' own from these: [rows, classes]. */
 function coupled(context: LowerContext, scores: Tensor, classes: number, transform: PostTransform): Tensor {
-  throw unsupported(
-    context,
-    `couples the probabilities of ${classes} classes from ${scores.dims[1]} pairs (${transform})`,
-  )
+  const [rows, pairs] = scores.dims
+  const [slopes, offsets] = ['prob_a', 'prob_b'].map(name => context.op.attributes.floats(name)?.slice(0, pairs) ?? [])
+  if (slopes.length !== pairs || offsets.length !== pairs) {
+    throw mismatch(
+      context,
+      `prob_a and prob_b for ${classes} classes, each`,
+      `${pairs}`,
+      `${slopes.length}, ${offsets.length}`,
+    )
+  }
+  const scaled = emitBinary(context, 'mul', scores, floats(context, slopes))
+  const against = emitBinary(context, 'add', scaled, floats(context, offsets))
+  const likely = emitUnary(context, emitUnary(context, against, 'neg'), 'sigmoid')
+  const bounded = emitUnary(context, likely, 'clip', Math.fround(1e-7), Math.fround(1 - Math.fround(1e-7)))
+  const params = { rows, classes }
+  const coupling = context.graph.emit('pairwise-coupling', context.op.name, params, [bounded], [rows, classes])
+  return emitTransform(context, coupling, transform)
 }
