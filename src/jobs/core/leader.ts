@@ -3,15 +3,16 @@
  * its own ballot alone and stops at the first sight of a higher one. Results are facts whatever ballot they were asked
  * for under, so late ones still count.
  */
-import type { BlockId, PeerKey } from '../../base/ids.ts'
+import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { collect, collectEarly } from './collecting.ts'
 import { gossipDigest, leaderDigest } from './digest.ts'
-import { adoptHead, fetchFailed, wantParams } from './fetches.ts'
+import { adoptHead } from './fetches.ts'
+import { advance, noLongerAwaited, tryEndGathering } from './gathering.ts'
 import { holdResult } from './keeping.ts'
 import { assign, assigneeFacts, expireLeases, lease, measure, release, releaseAll } from './leases.ts'
-import { failJob, pumpMerge } from './merging.ts'
-import { askAhead, clearBooks, enterRound, firmRound, inRound, noteAhead, roundOf, sameRound } from './rounds.ts'
+import { failJob } from './merging.ts'
+import { askAhead, inRound, noteAhead, roundOf, sameRound } from './rounds.ts'
 import { allRead, type Job, type LeaderRole, send, type Turn } from './state.ts'
 import type { Ballot, RoundHead, StreamMessage } from './types.ts'
 
@@ -58,97 +59,11 @@ export function becomeLeader(turn: Turn, job: Job, ballot: Ballot, awaiting: Pee
   tryEndGathering(turn, job, leader)
 }
 
-/** Claims, or claims again under the same ballot: everyone this peer knows is to say what it holds. Returns whom it asked. */
-export function askInventories(turn: Turn, job: Job, ballot: Ballot): PeerKey[] {
-  const others = [...turn.state.peers.keys()].filter(peer => peer !== turn.config.self)
-  for (const peer of others) {
-    send(turn, peer, { type: 'claim', job: job.id, ballot, manifest: job.known, complete: allRead(job) })
-  }
-  return others
-}
-
 /** A higher ballot leads: everything of ours is void but the results, which the inventory passes on. */
 export function stepDown(turn: Turn, job: Job, leader: LeaderRole): void {
   turn.effects.push({ type: 'merge-drop', job: job.id, ballot: leader.ballot })
   job.seen = leaderDigest(turn, job, leader)
   job.leader = undefined
-}
-
-/** A round's parameters were not to be had from so many sources: the leader falls back to the round before. */
-const paramsFailuresMax = 4
-
-/**
- * Ends the gathering once everybody has answered, or time is up: leases what nobody mentioned and merges from shard 0. Not
- * without the round's parameters, and not while those of a later round are on their way.
- */
-function tryEndGathering(turn: Turn, job: Job, leader: LeaderRole): void {
-  const lateMs = turn.nowMs - leader.gatherUntilMs
-  if (leader.stage !== 'gathering' || (leader.awaiting.size > 0 && lateMs < 0)) return
-  if (leader.ahead && lateMs < turn.config.inventoryMs) return
-  if (!job.paramsHere) {
-    wantParams(turn, job)
-    if ((job.paramsFetch?.failures ?? 0) < paramsFailuresMax) return
-    clearBooks(leader)
-    enterRound(turn, job, firmRound(job), true)
-  }
-  leader.stage = 'running'
-  leader.awaiting.clear()
-  advance(turn, job, leader)
-  gossipDigest(turn, job, leader, true)
-}
-
-/** The driver merged a round and wrote the parameters of the next one. */
-export function onRoundMerged(turn: Turn, job: Job, leader: LeaderRole, params: BlockId): void {
-  if (!leader.endSent) return
-  if (job.round.round >= limits.roundsMax) {
-    failJob(turn, job, leader, `it is not done after ${limits.roundsMax} rounds: submit it with a weaker end`)
-    return
-  }
-  clearBooks(leader)
-  enterRound(turn, job, { round: job.round.round + 1, params }, true)
-  if (leader.ahead && leader.ahead.head.round <= job.round.round) leader.ahead = undefined
-  leader.stage = 'running'
-  advance(turn, job, leader)
-  gossipDigest(turn, job, leader, true)
-}
-
-/** The parameters of a later round are here: this leader goes on there, with what others already computed in it. */
-function jump(turn: Turn, job: Job, leader: LeaderRole, head: RoundHead): void {
-  turn.effects.push({ type: 'merge-drop', job: job.id, ballot: leader.ballot })
-  clearBooks(leader)
-  enterRound(turn, job, head, true)
-  leader.ahead = undefined
-  leader.stage = 'gathering'
-  leader.gatherUntilMs = turn.nowMs + turn.config.inventoryMs
-  leader.awaiting = new Set(askInventories(turn, job, leader.ballot))
-  tryEndGathering(turn, job, leader)
-}
-
-/** A round's parameters are here. */
-export function onParams(turn: Turn, job: Job, round: RoundHead): void {
-  const { leader } = job
-  if (leader?.ahead && sameRound(leader.ahead.head, round)) {
-    if (round.round > job.round.round) jump(turn, job, leader, round)
-    else leader.ahead = undefined
-  } else if (sameRound(round, job.round)) {
-    job.paramsHere = true
-    job.paramsFetch = undefined
-  }
-  if (leader) tryEndGathering(turn, job, leader)
-}
-
-/** They could not be had. */
-export function onParamsFailed(turn: Turn, job: Job, round: RoundHead): void {
-  const { leader } = job
-  if (leader?.ahead && sameRound(leader.ahead.head, round)) askAhead(turn, job, leader)
-  else if (sameRound(round, job.round)) fetchFailed(turn, job.paramsFetch)
-  if (leader) tryEndGathering(turn, job, leader)
-}
-
-/** Does whatever the newest facts allow. */
-export function advance(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey): void {
-  pumpMerge(turn, job, leader)
-  assign(turn, job, leader, only)
 }
 
 /** More manifests were read: from shard `first` on there is new work. */
@@ -280,12 +195,6 @@ export function onInventory(turn: Turn, job: Job, leader: LeaderRole, from: Peer
   turn.changed.add(job.id)
   if (leader.stage === 'gathering') noLongerAwaited(turn, job, leader, from)
   else advance(turn, job, leader)
-}
-
-/** The peer has answered, or never will. */
-function noLongerAwaited(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey): void {
-  leader.awaiting.delete(peer)
-  tryEndGathering(turn, job, leader)
 }
 
 /** A peer cannot be reached with `what` the leader sent. */

@@ -2,6 +2,8 @@
  * Who computes what. Credit follows each assignee's measured rate in this job, so that about `creditMs` of work waits at
  * it, and never less than its driver takes at once, so that no lane idles while the next shard arrives and no job of lower
  * priority slips in. Near the end nobody holds more than its fair share, and an idle peer doubles up on the oldest lease.
+ * In later rounds a shard goes to the peer that has its inputs from the round before, unless that one is gone or another
+ * idle.
  */
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
@@ -21,6 +23,8 @@ export function assigneeFacts(leader: LeaderRole, peer: PeerKey): AssigneeFacts 
   if (!facts) {
     facts = {
       leased: new Set(),
+      home: [],
+      homeNext: 0,
       itemsDone: 0,
       itemsPerSecond: 0,
       windowStartMs: 0,
@@ -63,6 +67,8 @@ export function release(leader: LeaderRole, shard: number, peer: PeerKey): boole
   else {
     leader.leases.delete(shard)
     leader.cursor = Math.min(leader.cursor, shard)
+    const home = leader.assignees.get(leader.homes.get(shard) ?? '')
+    if (home) home.homeNext = 0
   }
   leader.assignees.get(peer)?.leased.delete(shard)
   return true
@@ -142,6 +148,7 @@ export function assign(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey)
     if (room <= 0 || (only !== undefined && held > facts.slots && room < credit / 4)) continue
     const alone = peers.length === 1
     let shards = takePending(turn, job, leader, peer, room, alone)
+    if (shards.length === 0 && held === 0) shards = takeFromHome(turn, job, leader, peer, Math.min(room, facts.slots))
     if (shards.length === 0 && held < facts.slots) shards = speculate(turn, leader, peer, facts.slots - held)
     if (shards.length > 0) grant(turn, job, leader, peer, shards)
   }
@@ -149,11 +156,49 @@ export function assign(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey)
 
 /** The lowest pending shards within the look-ahead, at most `count`; not those that failed at this peer, unless it is alone. */
 function takePending(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, count: number, alone: boolean): number[] {
+  const home = takeOwn(turn, job, leader, peer, count)
+  if (home.length > 0) return home
+  // What is pending now is mostly at home elsewhere: not worth a search while there is enough to do.
+  const facts = turn.state.peers.get(peer)
+  if (leader.homes.size > 0 && facts && assigneeFacts(leader, peer).leased.size > facts.slots) return []
   while (leader.cursor < job.items.length && !isPending(leader, leader.cursor)) leader.cursor++
   const end = Math.min(job.items.length, leader.mergeNext + turn.config.lookaheadShards)
   const shards: number[] = []
   for (let shard = leader.cursor; shard < end && shards.length < count; shard++) {
-    if (isPending(leader, shard) && (alone || mayTry(turn, leader, peer, shard))) shards.push(shard)
+    if (!isPending(leader, shard) || isAtHomeElsewhere(turn, leader, shard, peer)) continue
+    if (alone || mayTry(turn, leader, peer, shard)) shards.push(shard)
+  }
+  return shards
+}
+
+/** Of the shards that the peer computed in the round before: it has their inputs. */
+function takeOwn(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, count: number): number[] {
+  const facts = assigneeFacts(leader, peer)
+  const end = Math.min(job.items.length, leader.mergeNext + turn.config.lookaheadShards)
+  while (facts.homeNext < facts.home.length && !isPending(leader, facts.home[facts.homeNext])) facts.homeNext++
+  const shards: number[] = []
+  for (let at = facts.homeNext; at < facts.home.length && shards.length < count; at++) {
+    const shard = facts.home[at]
+    if (shard < end && isPending(leader, shard) && mayTry(turn, leader, peer, shard)) shards.push(shard)
+  }
+  return shards
+}
+
+/** Another worker has the shard's inputs from the round before, and may yet ask for it. */
+function isAtHomeElsewhere(turn: Turn, leader: LeaderRole, shard: number, peer: PeerKey): boolean {
+  const home = leader.homes.get(shard)
+  if (home === undefined || home === peer) return false
+  const resting = (leader.assignees.get(home)?.restUntilMs ?? 0) > turn.nowMs
+  return (turn.state.peers.get(home)?.slots ?? 0) > 0 && !resting
+}
+
+/** An idle peer takes shards from the others' homes, those that they will reach last: balance is worth moving inputs for. */
+function takeFromHome(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, count: number): number[] {
+  const shards: number[] = []
+  if (leader.homes.size === 0) return shards
+  const end = Math.min(job.items.length, leader.mergeNext + turn.config.lookaheadShards)
+  for (let shard = end - 1; shard >= leader.cursor && shards.length < count; shard--) {
+    if (isPending(leader, shard) && mayTry(turn, leader, peer, shard)) shards.push(shard)
   }
   return shards
 }

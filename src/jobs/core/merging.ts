@@ -72,6 +72,7 @@ export function onResultLost(turn: Turn, job: Job, leader: LeaderRole, shard: nu
   leader.itemsDone -= job.items[shard]
   leader.errors -= collected.result.errors
   leader.cursor = Math.min(leader.cursor, shard)
+  for (const facts of leader.assignees.values()) facts.homeNext = 0
   if (shard < leader.mergeNext) leader.lost.add(shard)
   leader.endSent = false
   if (leader.stage === 'merging') leader.stage = 'running'

@@ -69,7 +69,14 @@ export function clearBooks(leader: LeaderRole): void {
   for (const [shard, { holders }] of leader.results) {
     leader.homes.set(shard, holders.find(one => one !== self) ?? self)
   }
-  for (const facts of leader.assignees.values()) facts.leased.clear()
+  for (const facts of leader.assignees.values()) {
+    facts.leased.clear()
+    facts.home = []
+    facts.homeNext = 0
+  }
+  for (const shard of [...leader.homes.keys()].sort((a, b) => a - b)) {
+    leader.assignees.get(leader.homes.get(shard) ?? '')?.home.push(shard)
+  }
   leader.results.clear()
   leader.earlyResults.clear()
   leader.earlyWorking.clear()

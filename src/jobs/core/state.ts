@@ -64,6 +64,9 @@ export interface Lease {
 /** What a leader knows of one assignee in this job. */
 export interface AssigneeFacts {
   leased: Set<number>
+  /** Shards that it computed in the round before, in order; those before `homeNext` are done or leased. */
+  home: number[]
+  homeNext: number
   itemsDone: number
   /** Measured in this job; 0 until the first results. */
   itemsPerSecond: number
