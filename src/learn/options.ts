@@ -16,6 +16,8 @@ const common = {
   divide: positive.default(1),
   /** `standard`: every feature to mean 0 and population standard deviation 1 of the whole table. */
   standardise: z.enum(['none', 'standard']).default('none'),
+  /** `mean`: a missing value is taken for the mean of its column's others, by the model that is made too. */
+  missing: z.enum(['error', 'mean']).default('error'),
   /** Of everything random. */
   seed: z.int().min(0).max(0xffffffff).default(0),
 }

@@ -14,7 +14,10 @@ import type { Arrays } from './arrays.ts'
 export type ClassCounts = ReadonlyMap<string, number>
 
 export interface Moments {
-  /** rows [1]; mean, squares (sum of squared differences from the mean), low, high [columns]; the last column is a label that is a number. */
+  /**
+   * rows [1]; counts (values that are not missing), mean, squares (sum of squared differences from the mean), low, high
+   * [columns]; the last column is a label that is a number.
+   */
   arrays: Arrays
   classes: ClassCounts | undefined
 }
@@ -23,7 +26,8 @@ export interface Summary {
   rows: number
   features: number
   columns: readonly string[]
-  /** [features], and so on. */
+  /** [features]: rows that have a value; and so on. */
+  counts: Float64Array
   mean: Float64Array
   /** Sums of squared differences from the mean. */
   squares: Float64Array
@@ -39,7 +43,7 @@ export interface NumberLabel {
 }
 
 /** Names of the arrays of `Moments` that have a value for each column. */
-export const momentNames = ['mean', 'squares', 'low', 'high'] as const
+export const momentNames = ['counts', 'mean', 'squares', 'low', 'high'] as const
 
 /** One pass for the means, one for the squares. */
 export function momentsOf(shard: TableShard): Moments {
@@ -47,7 +51,7 @@ export function momentsOf(shard: TableShard): Moments {
   const features = shard.columns.length
   const numbers = label?.kind === 'number' ? label.values : undefined
   const columns = features + (numbers ? 1 : 0)
-  const [mean, squares] = [new Float64Array(columns), new Float64Array(columns)]
+  const [counts, mean, squares] = [0, 1, 2].map(() => new Float64Array(columns))
   const low = new Float64Array(columns).fill(Number.POSITIVE_INFINITY)
   const high = new Float64Array(columns).fill(Number.NEGATIVE_INFINITY)
   const at = (row: number, column: number) =>
@@ -55,16 +59,21 @@ export function momentsOf(shard: TableShard): Moments {
   for (let row = 0; row < rows; row++) {
     for (let c = 0; c < columns; c++) {
       const value = at(row, c)
+      if (Number.isNaN(value)) continue
+      counts[c]++
       mean[c] += value
       if (value < low[c]) low[c] = value
       if (value > high[c]) high[c] = value
     }
   }
-  for (let c = 0; c < columns; c++) mean[c] /= Math.max(1, rows)
+  for (let c = 0; c < columns; c++) mean[c] /= Math.max(1, counts[c])
   for (let row = 0; row < rows; row++) {
-    for (let c = 0; c < columns; c++) squares[c] += (at(row, c) - mean[c]) ** 2
+    for (let c = 0; c < columns; c++) {
+      const off = at(row, c) - mean[c]
+      if (!Number.isNaN(off)) squares[c] += off * off
+    }
   }
-  return { arrays: { rows: Float64Array.of(rows), mean, squares, low, high }, classes: countClasses(shard) }
+  return { arrays: { rows: Float64Array.of(rows), counts, mean, squares, low, high }, classes: countClasses(shard) }
 }
 
 function countClasses({ label }: TableShard): ClassCounts | undefined {
@@ -76,21 +85,20 @@ function countClasses({ label }: TableShard): ClassCounts | undefined {
 
 /** @throws PeerError TABLE_TOO_MANY_CLASSES */
 export function mergeMoments(a: Moments, b: Moments): Moments {
-  const [na, nb] = [a.arrays.rows[0], b.arrays.rows[0]]
-  const rows = na + nb
   const columns = a.arrays.mean.length
-  const [mean, squares, low, high] = momentNames.map(() => new Float64Array(columns))
+  const [counts, mean, squares, low, high] = momentNames.map(() => new Float64Array(columns))
   for (let c = 0; c < columns; c++) {
+    const [na, nb] = [a.arrays.counts[c], b.arrays.counts[c]]
+    const count = na + nb
     const apart = b.arrays.mean[c] - a.arrays.mean[c]
-    mean[c] = a.arrays.mean[c] + (rows > 0 ? (apart * nb) / rows : 0)
-    squares[c] = a.arrays.squares[c] + b.arrays.squares[c] + (rows > 0 ? (apart * apart * na * nb) / rows : 0)
+    counts[c] = count
+    mean[c] = a.arrays.mean[c] + (count > 0 ? (apart * nb) / count : 0)
+    squares[c] = a.arrays.squares[c] + b.arrays.squares[c] + (count > 0 ? (apart * apart * na * nb) / count : 0)
     low[c] = Math.min(a.arrays.low[c], b.arrays.low[c])
     high[c] = Math.max(a.arrays.high[c], b.arrays.high[c])
   }
-  return {
-    arrays: { rows: Float64Array.of(rows), mean, squares, low, high },
-    classes: joinClasses(a.classes, b.classes),
-  }
+  const rows = Float64Array.of(a.arrays.rows[0] + b.arrays.rows[0])
+  return { arrays: { rows, counts, mean, squares, low, high }, classes: joinClasses(a.classes, b.classes) }
 }
 
 function joinClasses(a: ClassCounts | undefined, b: ClassCounts | undefined): ClassCounts | undefined {
@@ -127,8 +135,8 @@ export function finishSummary(moments: Moments, columns: readonly string[]): Sum
     : arrays.mean.length > features
       ? { kind: 'number', mean: arrays.mean[features], squares: arrays.squares[features] }
       : { kind: 'none' }
-  const [mean, squares, low, high] = momentNames.map(name => arrays[name].slice(0, features))
-  return { rows, features, columns, mean, squares, low, high, label }
+  const [counts, mean, squares, low, high] = momentNames.map(name => arrays[name].slice(0, features))
+  return { rows, features, columns, counts, mean, squares, low, high, label }
 }
 
 function sortedClasses(classes: ClassCounts): Summary['label'] {
@@ -136,4 +144,22 @@ function sortedClasses(classes: ClassCounts): Summary['label'] {
   const numeric = names.every(name => name.trim() !== '' && Number.isFinite(Number(name)))
   names.sort((a, b) => (numeric ? Number(a) - Number(b) : 0) || (a < b ? -1 : a > b ? 1 : 0))
   return { kind: 'class', names, counts: names.map(name => classes.get(name) ?? 0) }
+}
+
+/** Rows whose missing values are the means; the shard itself where none is missing. */
+export function filledShard(shard: TableShard, summary: Summary): TableShard {
+  const known = filled.get(shard.x)
+  // By value: a peer decodes the same summary anew each round.
+  if (known?.mean.every((value, i) => value === summary.mean[i])) return known.shard
+  const gap = shard.x.findIndex(Number.isNaN)
+  const result = gap < 0 ? shard : { ...shard, x: shard.x.map((value, at) => meanAt(value, at, summary)) }
+  filled.set(shard.x, { mean: summary.mean, shard: result })
+  return result
+}
+
+/** So that rounds do not look for gaps again. */
+const filled = new WeakMap<Float32Array, { mean: Float64Array; shard: TableShard }>()
+
+function meanAt(value: number, at: number, { mean, features }: Summary): number {
+  return Number.isNaN(value) ? mean[at % features] : value
 }

@@ -17,7 +17,15 @@ import { kmeans } from './methods/kmeans.ts'
 import { linear, softmax, svm } from './methods/linear.ts'
 import { pca } from './methods/pca.ts'
 import type { TrainOptions } from './options.ts'
-import { type ClassCounts, finishSummary, mergeMoments, momentNames, momentsOf, type Summary } from './summary.ts'
+import {
+  type ClassCounts,
+  filledShard,
+  finishSummary,
+  mergeMoments,
+  momentNames,
+  momentsOf,
+  type Summary,
+} from './summary.ts'
 import { transformOf } from './transform.ts'
 
 /** All that the next round needs. Plain data; `encodeParameters` makes bytes of it. */
@@ -87,6 +95,7 @@ function withMethod<O extends TrainOptions>(options: O, columns: readonly string
   }
   const roundsMax = 'roundsMax' in options ? options.roundsMax : limits.roundsMax
   const begin = (summary: Summary): Parameters => {
+    checkGaps(options, summary)
     checkSize(summary, method.parameterLayout(settingOf(summary)), method.partialLayout(settingOf(summary)))
     const arrays = method.start(settingOf(summary))
     return { stage: 'rounds', round: 0, summary, arrays, objective: Number.NaN, done: false }
@@ -101,7 +110,13 @@ function withMethod<O extends TrainOptions>(options: O, columns: readonly string
       const setting = settingOf(parameters.summary)
       return {
         stage: 'rounds',
-        arrays: await method.partial(setting, engine, parameters.arrays, shard, parameters.round),
+        arrays: await method.partial(
+          setting,
+          engine,
+          parameters.arrays,
+          filledShard(shard, parameters.summary),
+          parameters.round,
+        ),
       }
     },
     merge(a, b) {
@@ -152,6 +167,16 @@ function checkSize(summary: Summary, ...layouts: Layout[]): void {
       message: `the model would hold ${values} numbers for ${summary.features} features, at most ${limits.learnValuesMax} are taken; take fewer components or features`,
     })
   }
+}
+
+function checkGaps(options: TrainOptions, summary: Summary): void {
+  const gap = summary.counts.findIndex(count => count < summary.rows)
+  if (gap < 0 || options.missing === 'mean') return
+  throw new PeerError({
+    code: 'TABLE_MISSING_VALUE',
+    kind: 'input',
+    message: `column "${summary.columns[gap]}" lacks ${summary.rows - summary.counts[gap]} values; have them filled with the mean, or leave such rows out`,
+  })
 }
 
 function checkColumns(shard: TableShard, columns: readonly string[]): void {
@@ -245,10 +270,10 @@ function decodeParameters(
   const moments: Layout = Object.fromEntries(momentNames.map(column => [summaryPrefix + column, features]))
   const summaryOf = (head: z.infer<typeof parametersHead>, arrays: Arrays): Summary => {
     assert(head.stage === 'rounds', 'a summary is there after its round')
-    const [mean, squares, low, high] = momentNames.map(
+    const [counts, mean, squares, low, high] = momentNames.map(
       column => arrays[summaryPrefix + column] ?? new Float64Array(features),
     )
-    return { rows: head.rows, features, columns, label: head.label, mean, squares, low, high }
+    return { rows: head.rows, features, columns, label: head.label, counts, mean, squares, low, high }
   }
   const read = decodeArrays(
     bytes,

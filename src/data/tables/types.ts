@@ -20,7 +20,7 @@ export interface TableShard {
   rows: number
   /** Names of the features. */
   columns: readonly string[]
-  /** [rows, columns.length], no NaN. */
+  /** [rows, columns.length]; NaN where a value is missing, which only `missing: 'mean'` lets through. */
   x: Float32Array
   label?: LabelColumn
 }

@@ -77,6 +77,10 @@ function createGraph({ options, summary, transform }: Setting): Graph {
       ops.push({ type: 'Identity', inputs: [from], outputs: [port.name] })
     },
   }
+  if (options.missing === 'mean') {
+    const gaps = graph.op('IsNaN', [graph.x])
+    graph.x = graph.op('Where', [gaps, graph.constant('fill', [d], summary.mean), graph.x])
+  }
   if (transform.shift) graph.x = graph.op('Sub', [graph.x, graph.constant('shift', [d], transform.shift)])
   if (transform.scale) graph.x = graph.op('Mul', [graph.x, graph.constant('scale', [d], transform.scale)])
   return graph

@@ -100,9 +100,19 @@ export function productLength({ options, summary }: Mixture): number {
 }
 
 function clustering({ options, summary, transform }: Mixture): Setting<OptionsOf<'kmeans'>> {
-  const { k, divide, standardise, seed } = options
+  const { k, divide, standardise, seed, missing } = options
   const init = 'k-means||' as const
-  const inner = { method: 'kmeans', k, divide, standardise, seed, init, tolerance: 1e-4, roundsMax: 300 } as const
+  const inner = {
+    method: 'kmeans',
+    k,
+    divide,
+    standardise,
+    seed,
+    missing,
+    init,
+    tolerance: 1e-4,
+    roundsMax: 300,
+  } as const
   return { options: inner, summary, transform }
 }
 

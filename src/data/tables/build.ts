@@ -1,0 +1,199 @@
+/**
+ * Rows of cells into shards of float32. Invariant: where shards are cut depends on the rows and the options alone, not on
+ * files' chunks; a value that float32 does not hold is an error and never an infinity.
+ */
+import { PeerError } from '../../base/errors.ts'
+import { limits } from '../../base/limits.ts'
+import { type ChosenColumns, chooseColumns } from './columns.ts'
+import { reasonsMax, type TableOptions, type TableReport } from './options.ts'
+import type { Cell, PlaceWord, RawBatch, RawRow } from './raw.ts'
+import type { LabelColumn, TableShard } from './types.ts'
+
+/** Float32 values of a shard whose rows nobody chose: 4 MiB. */
+const shardValues = 1024 * 1024
+const float32Max = 3.4028234663852886e38
+
+/** What spreadsheets, R and pandas write for nothing. */
+const missingWords: ReadonlySet<string> = new Set(['', 'na', 'n/a', 'nan', 'null', 'none', '?'])
+
+export interface ShardBuilder {
+  /** Shards that are full by now. @throws PeerError TABLE_* */
+  add(file: string, batch: RawBatch, word: PlaceWord): TableShard[]
+  /** The last one, if rows are left. */
+  end(): TableShard | undefined
+}
+
+interface OpenShard {
+  x: Float32Array
+  rows: number
+  codes: Uint32Array
+  names: Map<string, number>
+  numbers: Float64Array
+}
+
+export function createShardBuilder(options: TableOptions, report: TableReport): ShardBuilder {
+  let chosen: ChosenColumns | undefined
+  let chosenFor: readonly string[] | undefined
+  let capacity = 0
+  let open: OpenShard | undefined
+  let index = 0
+  let firstRow = 0
+
+  const choose = (file: string, columns: readonly string[]): ChosenColumns => {
+    if (chosen && columns === chosenFor) return chosen
+    const next = chooseColumns(columns, options, file)
+    if (
+      chosen &&
+      (next.names.length !== chosen.names.length || next.names.some((name, i) => name !== chosen?.names[i]))
+    ) {
+      throw new PeerError({
+        code: 'TABLE_COLUMNS',
+        kind: 'input',
+        message: `${file} has other columns than the files before it; give files of one kind`,
+      })
+    }
+    chosenFor = columns
+    capacity = options.rowsPerShard ?? Math.max(1, Math.floor(shardValues / next.names.length))
+    capacity = Math.min(
+      capacity,
+      limits.tableShardRowsMax,
+      Math.max(1, Math.floor(limits.tableShardValuesMax / next.names.length)),
+    )
+    return next
+  }
+  const close = ({ names: columns, label }: ChosenColumns, full: OpenShard): TableShard => {
+    const { rows } = full
+    const x = full.x.slice(0, rows * columns.length)
+    const labels: LabelColumn | undefined =
+      label === undefined
+        ? undefined
+        : options.labelKind === 'number'
+          ? { kind: 'number', values: full.numbers.slice(0, rows) }
+          : { kind: 'class', names: [...full.names.keys()], codes: full.codes.slice(0, rows) }
+    const shard = { index, firstRow, rows, columns, x, ...(labels && { label: labels }) }
+    index++
+    firstRow += rows
+    return shard
+  }
+
+  return {
+    add(file, batch, word) {
+      const current = choose(file, batch.columns)
+      chosen = current
+      const full: TableShard[] = []
+      for (const row of batch.rows) {
+        open ??= newShard(capacity, current.names.length, options)
+        const problem = row.bad ?? takeRow(open, row, current, options, batch.columns)
+        if (problem !== undefined) {
+          refuse(file, word, row, problem, options, report)
+          continue
+        }
+        open.rows++
+        report.rows++
+        if (open.rows < capacity) continue
+        full.push(close(current, open))
+        open = undefined
+      }
+      return full
+    },
+    end() {
+      const last = open && open.rows > 0 && chosen ? close(chosen, open) : undefined
+      open = undefined
+      return last
+    },
+  }
+}
+
+function newShard(capacity: number, features: number, options: TableOptions): OpenShard {
+  return {
+    x: new Float32Array(capacity * features),
+    rows: 0,
+    codes: new Uint32Array(capacity),
+    names: new Map(),
+    numbers: new Float64Array(options.labelKind === 'number' ? capacity : 0),
+  }
+}
+
+/** Writes a row at the shard's end, or says why it is none. */
+function takeRow(
+  open: OpenShard,
+  { cells }: RawRow,
+  { features, label, width }: ChosenColumns,
+  options: TableOptions,
+  columns: readonly string[],
+): string | undefined {
+  if (cells.length !== width) return `has ${cells.length} cells where the table has ${width} columns`
+  const at = open.rows * features.length
+  for (let i = 0; i < features.length; i++) {
+    const cell = cells[features[i]]
+    const value = toNumber(cell)
+    if (Number.isNaN(value)) {
+      if (!isMissing(cell)) return `column "${columns[features[i]]}" holds "${shown(cell)}", which is no number`
+      if (options.missing === 'error') return `column "${columns[features[i]]}" is empty`
+    } else if (!(Math.abs(value) <= float32Max)) {
+      return `column "${columns[features[i]]}" holds ${shown(cell)}, which is beyond float32`
+    }
+    open.x[at + i] = value
+  }
+  if (label === undefined) return undefined
+  const cell = cells[label]
+  if (isMissing(cell)) return `its label "${columns[label]}" is empty`
+  if (options.labelKind === 'number') {
+    const value = toNumber(cell)
+    if (!Number.isFinite(value)) return `its label "${columns[label]}" holds "${shown(cell)}", which is no number`
+    open.numbers[open.rows] = value
+    return undefined
+  }
+  const name = String(cell).trim()
+  const known = open.names.get(name)
+  if (known === undefined) open.names.set(name, open.names.size)
+  open.codes[open.rows] = known ?? open.names.size - 1
+  return undefined
+}
+
+function isMissing(cell: Cell): boolean {
+  if (cell === null || cell === undefined) return true
+  if (typeof cell === 'number') return Number.isNaN(cell)
+  return typeof cell === 'string' && missingWords.has(cell.trim().toLowerCase())
+}
+
+/** NaN where it is none. */
+function toNumber(cell: Cell): number {
+  if (typeof cell === 'number') return cell
+  if (typeof cell === 'string') {
+    const text = cell.trim()
+    // Number('') is 0, and Number('0x10') is what nobody means in a table.
+    return text === '' || /^[+-]?0[xob]/i.test(text) ? Number.NaN : Number(text)
+  }
+  return cell === null || cell === undefined ? Number.NaN : Number(cell)
+}
+
+function shown(cell: Cell): string {
+  return String(cell).slice(0, 40)
+}
+
+function refuse(
+  file: string,
+  word: PlaceWord,
+  { line }: RawRow,
+  problem: string,
+  options: TableOptions,
+  report: TableReport,
+): void {
+  const reason = `${file}, ${word} ${line}: ${problem}`
+  if (options.badRows === 'skip') {
+    report.skipped++
+    if (report.reasons.length < reasonsMax) report.reasons.push(reason)
+    return
+  }
+  const missing = problem.endsWith('is empty')
+  const remedy = missing
+    ? 'fill it in, or have it filled with the mean, or leave such rows out'
+    : 'correct it, or leave such rows out'
+  throw new PeerError({
+    code: missing ? 'TABLE_MISSING_VALUE' : 'TABLE_BAD_ROW',
+    kind: 'input',
+    message: `${reason}; ${remedy}`,
+    details: { file, [word]: line },
+  })
+}

@@ -1,0 +1,74 @@
+/**
+ * Tables from files: CSV and TSV (gzip too), Parquet, NPY; several files of one kind are one table, in the order given.
+ *
+ *     for await (const shard of readTable([{ path, file }], { label: 'species' })) …
+ */
+import { stat } from 'node:fs/promises'
+import { PeerError } from '../../base/errors.ts'
+import type { InputFile } from '../readers/inputs.ts'
+import { createShardBuilder } from './build.ts'
+import { readCsv } from './csv.ts'
+import { readNpyTable } from './npy.ts'
+import { newReport, type TableInit, type TableOptions, type TableReport, tableOptionsSchema } from './options.ts'
+import { readParquet } from './parquet.ts'
+import type { PlaceWord, RawBatch } from './raw.ts'
+import type { TableShard } from './types.ts'
+
+/** Endings of files that are tables, without the dot, in lower case. */
+export const tableExtensions: readonly string[] = ['csv', 'tsv', 'txt', 'gz', 'parquet', 'npy']
+
+/** @throws PeerError TABLE_BAD_OPTIONS */
+export function parseTableOptions(init: unknown): TableOptions {
+  const parsed = tableOptionsSchema.safeParse(init)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new PeerError({
+    code: 'TABLE_BAD_OPTIONS',
+    kind: 'input',
+    message: `the table's option ${issue.path.map(String).join('.')}: ${issue.message.split('\n')[0]}`,
+  })
+}
+
+/**
+ * The table in shards, read as they are asked for: memory is that of one shard and what the readers buffer.
+ * @param report filled on the way
+ * @throws PeerError of kind `input`: TABLE_UNREADABLE, TABLE_COLUMNS, TABLE_BAD_ROW, TABLE_MISSING_VALUE, TABLE_EMPTY, INPUT_NPY
+ */
+export async function* readTable(
+  files: Iterable<InputFile> | AsyncIterable<InputFile>,
+  init: TableInit = {},
+  report: TableReport = newReport(),
+): AsyncIterable<TableShard> {
+  const options = parseTableOptions(init)
+  const builder = createShardBuilder(options, report)
+  let named = 'no file'
+  for await (const { path, file } of files) {
+    named = path
+    await checkFile(file, path)
+    const { batches, word } = open(file, path, options)
+    for await (const batch of batches) yield* builder.add(path, batch, word)
+  }
+  const last = builder.end()
+  if (last) yield last
+  if (report.rows > 0) return
+  const why =
+    report.skipped > 0 ? `all ${report.skipped} rows were left out; the first: ${report.reasons[0]}` : 'it holds no row'
+  throw new PeerError({ code: 'TABLE_EMPTY', kind: 'input', message: `${named}: ${why}; check the input` })
+}
+
+function open(
+  file: string,
+  path: string,
+  options: TableOptions,
+): { batches: AsyncIterable<RawBatch>; word: PlaceWord } {
+  if (/\.parquet$/i.test(path)) return { batches: readParquet(file, path, options), word: 'row' }
+  if (/\.npy$/i.test(path)) return { batches: readNpyTable(file, path), word: 'row' }
+  return { batches: readCsv(file, path, options), word: 'line' }
+}
+
+async function checkFile(file: string, path: string): Promise<void> {
+  const facts = await stat(file).catch(() => undefined)
+  if (facts?.isFile()) return
+  const problem = facts ? 'is not a file' : 'does not exist or cannot be read'
+  throw new PeerError({ code: 'TABLE_UNREADABLE', kind: 'input', message: `${path} ${problem}; check the path` })
+}
