@@ -160,19 +160,37 @@ function lines(op: u32, x: usize, axis: u32, inner: u32): v128 {
   return v128.bitselect(top, result, f32x4.eq(f32x4.abs(top), f32x4.splat(Infinity)))
 }
 
-/** The place of the largest of one line; `sign` -1 asks for the smallest. NaN is passed over. */
-function place(x: usize, axis: u32, step: u32, sign: f32, selectLast: u32): f32 {
-  let best: f32 = NaN
+/**
+ * The place of the largest (or smallest) of one contiguous line: first what it is, then where. Both pass NaN over; in a line
+ * without any number nothing is found.
+ */
+// @ts-ignore: decorator
+@inline
+function placeOf(way: u32, x: usize, axis: u32, selectLast: u32): f32 {
+  let so = start(way), also = start(way)
+  let c: u32 = 0
+  for (; c + 8 <= axis; c += 8) {
+    so = step(way, so, v128.load(x + (c << 2)), so)
+    also = step(way, also, v128.load(x + (c << 2), 16), also)
+  }
+  for (; c < axis; c++) so = step(way, so, v128.load32_splat(x + (c << 2)), so)
+  so = step(way, so, also, so)
+  so = step(way, so, v128.shuffle<f32>(so, so, 2, 3, 0, 1), so)
+  so = step(way, so, v128.shuffle<f32>(so, so, 1, 0, 3, 2), so)
   let found: u32 = 0
-  for (let c: u32 = 0; c < axis; c++) {
-    const value = sign * load<f32>(x)
-    if (value > best || (best != best && value == value) || (selectLast && value == best)) {
-      best = value
-      found = c
-    }
-    x += step
+  for (c = 0; c < axis; c += 4) {
+    // Lanes beyond the end hold whatever comes next.
+    const here: u32 = axis - c >= 4 ? 15 : (1 << (axis - c)) - 1
+    const equal = i32x4.bitmask(f32x4.eq(v128.load(x + (c << 2)), so)) & here
+    if (!equal) continue
+    if (!selectLast) return <f32>(c + ctz(equal))
+    found = c + 31 - clz(equal)
   }
   return <f32>found
+}
+
+function place(x: usize, axis: u32, op: u32, selectLast: u32): f32 {
+  return op == ARG_MAX ? placeOf(LARGEST, x, axis, selectLast) : placeOf(SMALLEST, x, axis, selectLast)
 }
 
 /** The places of four neighbouring lines. */
@@ -199,7 +217,7 @@ export function reduce(x: usize, y: usize, scratch: usize, outer: u32, axis: u32
       const at = x + (i << 2)
       let value: v128
       if (op < ARG_MAX) value = lines(op, at, axis, inner)
-      else if (inner == 1) value = f32x4.splat(place(at, axis, step, sign, selectLast))
+      else if (inner == 1) value = f32x4.splat(place(at, axis, op, selectLast))
       else value = places(at, axis, step, f32x4.splat(sign), selectLast)
       storeLanes(y + (i << 2), value, inner - i)
     }
