@@ -7,7 +7,6 @@ import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, describe, expect, test } from 'vitest'
 import { newReport, type TableInit } from '../../../src/data/tables/options.ts'
 import { readTable } from '../../../src/data/tables/read.ts'
-import { decodeTableShard, encodeTableShard } from '../../../src/data/tables/shard-block.ts'
 import type { TableShard } from '../../../src/data/tables/types.ts'
 import { writeNpy } from '../../../src/data/writers/npy.ts'
 
@@ -178,28 +177,4 @@ test('NPY matrices, and what is none', async () => {
   ])
   const cube = writeNpy({ type: 'float32', dims: [1, 1, 1], data: new Float32Array(1) })
   await expect(read(cube, {}, 'cube.npy')).rejects.toMatchObject({ code: 'TABLE_COLUMNS' })
-})
-
-describe('a shard as a block', () => {
-  test.each<[string, TableInit]>([
-    ['without a label', { features: ['a', 'b'] }],
-    ['with classes', { label: 'c' }],
-    ['with numbers', { label: 'b', labelKind: 'number', features: ['a'] }],
-  ])('comes back %s', async (_, init) => {
-    const [shard] = await read('a,b,c\n1,2,x\n3,4,y\n5,6,x\n', init)
-    expect(decodeTableShard(encodeTableShard(shard))).toEqual(shard)
-  })
-
-  test('is checked in every length', async () => {
-    const [shard] = await read('a,c\n1,x\n3,y\n', { label: 'c' })
-    const good = encodeTableShard(shard)
-    for (let length = 0; length < good.length; length += 3) {
-      expect(() => decodeTableShard(good.slice(0, length))).toThrow(
-        expect.objectContaining({ code: 'TABLE_BAD_SHARD' }),
-      )
-    }
-    expect(() => decodeTableShard(encodeTableShard({ ...shard, rows: 3 }))).toThrow(/not as many as its rows/)
-    const label = { kind: 'class' as const, names: ['x'], codes: Uint32Array.of(0, 1) }
-    expect(() => decodeTableShard(encodeTableShard({ ...shard, label }))).toThrow(/none of its classes/)
-  })
 })
