@@ -1,4 +1,4 @@
-/** Cases of pairwise coupling: probabilities of pairs at random, certain ones, and those that contradict each other. */
+/** Cases of pairwise coupling: probabilities of pairs at random, certain ones, those that contradict each other, and NaN. */
 import type { Prng } from '../../../src/base/prng.ts'
 import { input, type KernelCase, one, type Tolerance } from './case.ts'
 
@@ -17,6 +17,7 @@ export function pairwiseCouplingCases(random: Prng): KernelCase[] {
     const pairs = (classes * (classes - 1)) / 2
     const certain = [1e-7, 1 - 1e-7, 0.5]
     const x = Float32Array.from({ length: rows * pairs }, () => (random.int(5) ? random.next() : random.pick(certain)))
+    if (rows > 2) x[pairs] = Number.NaN
     return one('pairwise-coupling', `${rows} of ${classes}`, { rows, classes }, [input(x)], rows * classes, steps)
   })
 }

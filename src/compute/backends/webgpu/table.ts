@@ -52,6 +52,9 @@ const indexed = (p: {
 const scattered = (p: KernelParams['scatter-nd']) =>
   [p.dim0, p.dim1, p.dim2, p.dim3, p.dim4, p.dim5].slice(0, p.depth).reduce((product, dim) => product * dim, p.inner)
 
+/** Classes of pairwise-coupling, whose sums lie in a lane's registers. */
+const couplingClassesMax = 64
+
 /** Kernels on images whose channels are neighbours; programs are planned for this backend without them. */
 const otherLayout: Unsupported = { unsupported: 'its images lie by planes' }
 
@@ -81,7 +84,10 @@ export function webGpuTable(layout: MatrixLayout): GpuTable {
     lrn: p => elementwise('lrn', ['math'], p.outer * p.channels * p.inner),
     matmul: matmulCall(layout),
     normalize: p => lineSums('normalize', [], p.outer, p.inner),
-    'pairwise-coupling': p => elementwise('pairwise-coupling', [], p.rows, { CLASSES: p.classes }),
+    'pairwise-coupling': p =>
+      p.classes > couplingClassesMax
+        ? { unsupported: `a lane holds at most ${couplingClassesMax} classes` }
+        : elementwise('pairwise-coupling', [], p.rows, { CLASSES: p.classes }),
     pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
     'pool2d-channels-last': otherLayout,
     pool3d: p => elementwise('pool3d', ['math'], p.planes * p.outDepth * p.outHeight * p.outWidth),

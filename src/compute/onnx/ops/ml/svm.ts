@@ -5,7 +5,7 @@
 import type { Tensor } from '../../../engine/graph.ts'
 import { noActivation } from '../../../kernels/activation.ts'
 import { reduceOps } from '../../../kernels/reduce.ts'
-import { floats, type LowerContext, type Lowering, mismatch, opError, unsupported } from '../../lowering.ts'
+import { claimTable, floats, type LowerContext, type Lowering, mismatch, opError, unsupported } from '../../lowering.ts'
 import { emitBinary, emitUnary, emitWhere, emitWith } from '../emit.ts'
 import {
   type ClassLabels,
@@ -126,6 +126,7 @@ function pairScores(context: LowerContext, kernels: Tensor, perClass: readonly n
       `${coefficients.length} and ${rho.length}`,
     )
   }
+  claimTable(context, pairs * count)
   const starts = perClass.map((_, i) => perClass.slice(0, i).reduce((sum, each) => sum + each, 0))
   const table = new Float32Array(pairs * count)
   let pair = 0
@@ -145,6 +146,7 @@ function pairScores(context: LowerContext, kernels: Tensor, perClass: readonly n
 /** How many pairs each class wins: [rows, classes]. */
 function votes(context: LowerContext, scores: Tensor, classes: number): Tensor {
   const [m, pairs] = scores.dims
+  claimTable(context, pairs * classes)
   const signs = new Float32Array(pairs * classes)
   const base = new Float32Array(classes)
   let pair = 0

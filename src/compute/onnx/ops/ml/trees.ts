@@ -2,6 +2,7 @@
  * TreeEnsembleRegressor and TreeEnsembleClassifier (ai.onnx.ml opsets 1 and 3) -> tree-ensemble, and what becomes of its sums.
  * Where the specification leaves two classes open, results are onnxruntime's, with which exporters test.
  */
+import { limits } from '../../../../base/limits.ts'
 import type { Tensor } from '../../../engine/graph.ts'
 import { treeAggregates } from '../../../kernels/tree-ensemble.ts'
 import { floats, type LowerContext, type Lowering, mismatch, opError, unsupported } from '../../lowering.ts'
@@ -45,7 +46,8 @@ function baseValues(context: LowerContext): ArrayLike<number> {
 
 export const treeEnsembleRegressor: Lowering = context => {
   const targets = context.op.attributes.int('n_targets', 0)
-  if (!(targets >= 1)) throw opError(context, `has ${targets} targets; check the model file`)
+  if (!(targets >= 1 && targets <= limits.labelsMax))
+    throw opError(context, `has ${targets} targets; check the model file`)
   const way = wordOf(context, 'aggregate_function', ['SUM', 'AVERAGE', 'MIN', 'MAX'], 'SUM')
   const tables = treeTables(context, 'target', targets)
   const aggregate = way === 'MIN' ? treeAggregates.min : way === 'MAX' ? treeAggregates.max : treeAggregates.sum
