@@ -1,0 +1,155 @@
+/** One cell of the matrix: peers, a job, a fault in its middle, and what came of it. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { saveResult } from '../../../src/cli/save-result.ts'
+import type { JobSummary } from '../../../src/peer/control.ts'
+import { until } from '../mesh-of-processes.ts'
+import type { Fault } from './faults.ts'
+import { type ChaosNetwork, openNetwork } from './network.ts'
+import { type ChaosPeer, type ChaosPeers, startPeers } from './peers.ts'
+import { watchJob } from './watch.ts'
+import type { ChaosWork } from './workloads.ts'
+
+const run = promisify(execFile)
+
+export interface Cell {
+  fault: string
+  work: string
+  /** Why it was not run. */
+  skipped?: string
+  completed: boolean
+  /** Every item has one row, and no other has. */
+  exact: boolean
+  /** Of the rows, in their order. */
+  hash?: string
+  seconds?: number
+  /** From the fault to the first lease of orphaned work; absent where nothing is orphaned. */
+  leasedSeconds?: number
+  peakBytes: number
+  notes: string[]
+}
+
+export interface CellInit {
+  fault: Fault
+  work: ChaosWork
+  peers: number
+  /** The cell fails after this. */
+  limitMs: number
+}
+
+/** Of its items, at least so much is done when the fault strikes. */
+const strikeShare = 0.25
+const rollsMax = 8
+
+export async function runCell({ fault, work, peers: count, limitMs }: CellInit): Promise<Cell> {
+  const cell: Cell = { fault: fault.name, work: work.name, completed: false, exact: false, peakBytes: 0, notes: [] }
+  const network = await openNetwork(count)
+  const folder = await mkdtemp(join(tmpdir(), 'shardmesh-chaos-'))
+  let peers: ChaosPeers | undefined
+  const disk = fault.smallDiskBytes === undefined ? undefined : join(folder, 'small')
+  try {
+    if (fault.needsNamespaces && network.kind !== 'namespaces') return { ...cell, skipped: 'needs network namespaces' }
+    if (disk && !(await smallDisk(disk, fault.smallDiskBytes ?? 0))) return { ...cell, skipped: 'needs a mount' }
+    if (fault.prepare && !(await fault.prepare(network))) return { ...cell, skipped: 'the kernel has no netem' }
+    // The second is neither the first of the mesh nor the one that submits.
+    const env = { NODE_OPTIONS: `--import=${fileURLToPath(new URL('./liar.ts', import.meta.url))}` }
+    peers = await startPeers({
+      network,
+      count,
+      folder,
+      dataOf: index => (disk && index === 1 ? join(disk, 'data') : undefined),
+      envOf: index => (fault.liar && index === 1 ? env : undefined),
+    })
+    await strikeAndWait(cell, fault, work, network, peers, folder, limitMs)
+    if (disk) for (const warning of (await peers.all[1].client.info()).warnings.slice(-1)) cell.notes.push(warning)
+  } catch (thrown) {
+    cell.notes.push(thrown instanceof Error ? thrown.message : String(thrown))
+  } finally {
+    await peers?.stop().catch((thrown: unknown) => cell.notes.push(`ending: ${String(thrown)}`))
+    cell.peakBytes = peers?.peakBytes() ?? 0
+    await network.close()
+    if (disk) await run('umount', [disk]).catch(() => {})
+    await rm(folder, { recursive: true, force: true })
+  }
+  return cell
+}
+
+async function strikeAndWait(
+  cell: Cell,
+  fault: Fault,
+  work: ChaosWork,
+  network: ChaosNetwork,
+  peers: ChaosPeers,
+  folder: string,
+  limitMs: number,
+): Promise<void> {
+  const submitter = peers.all[peers.all.length - 1]
+  const startMs = performance.now()
+  const { job, wastedMs } = await submitted(submitter, work, fault)
+  const watch = watchJob(peers, job)
+  try {
+    const due = (summary: JobSummary) =>
+      summary.leader !== undefined && summary.itemsDone >= strikeShare * work.items && summary.itemsDone > 0
+    const before = await watch.until((summary, peer) => peer === submitter && due(summary), limitMs)
+    if (!before) throw new Error('the job did not get going')
+    if (before.outcome) cell.notes.push('it was over before the fault')
+    const scene = { network, peers, watch, job, submitter, before, note: (text: string) => cell.notes.push(text) }
+    const victims = await fault.strike(scene)
+    const leased = victims.length > 0 ? watch.releasedMs(victims, before.leader ?? '') : {}
+    // A peer that was restarted has another client; one that is gone, none.
+    const ended = await watch.until(summary => summary.outcome !== undefined, limitMs)
+    cell.seconds = (performance.now() - startMs - wastedMs) / 1000
+    if (leased.value !== undefined) cell.leasedSeconds = leased.value / 1000
+    if (!ended) throw new Error(`the job did not end within ${limitMs / 1000} s`)
+    if (ended.outcome?.phase !== 'final') throw new Error(`the job ${ended.outcome?.phase}: ${ended.outcome?.reason}`)
+    const asked = submitter.alive ? peers.all[submitter.index] : peers.living()[0]
+    await until(async () => (await asked.client.job(job)).outcome !== undefined, 'the result is known', 20_000)
+    const out = join(folder, 'predictions.csv')
+    await saveResult(asked.client.results(job), out, 'csv')
+    cell.completed = true
+    Object.assign(cell, await judged(out, work.items))
+  } finally {
+    watch.stop()
+  }
+}
+
+/** Submits until another peer leads than the submitter, which some faults end: chance decides who does. */
+async function submitted(submitter: ChaosPeer, work: ChaosWork, fault: Fault) {
+  const beganMs = performance.now()
+  for (let roll = 0; ; roll++) {
+    const wastedMs = performance.now() - beganMs
+    const { job } = await submitter.client.submit({ ...work.request, copies: fault.copies })
+    let leader: string | undefined
+    await until(async () => {
+      leader = (await submitter.client.job(job)).leader
+      return leader !== undefined
+    }, 'the job has a leader')
+    if (leader !== submitter.key || roll === rollsMax) return { job, wastedMs }
+    await submitter.client.cancel(job)
+  }
+}
+
+async function judged(csv: string, items: number): Promise<{ exact: boolean; hash: string }> {
+  const text = await readFile(csv, 'utf8')
+  const paths = text
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map(line => line.split(',')[0])
+  const exact = paths.length === items && new Set(paths).size === items
+  return { exact, hash: createHash('sha256').update(text).digest('hex') }
+}
+
+/** A disk in memory; false where it may not be mounted. */
+async function smallDisk(folder: string, bytes: number): Promise<boolean> {
+  await mkdir(folder, { recursive: true })
+  return run('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,146 @@
+/**
+ * The network that peers under test live in: a network namespace for each, on a bridge of their own, so that cables
+ * can be cut and made bad; on loopback where namespaces are not allowed. Invariant: `close` leaves nothing behind, and
+ * opening sweeps what a harness that was killed left.
+ */
+import { execFile } from 'node:child_process'
+import { createServer } from 'node:net'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+export interface ChaosNetwork {
+  readonly kind: 'namespaces' | 'loopback'
+  /** Where peer `i` listens: the same address at every start. */
+  listen(i: number): string
+  /** The command under which peer `i` runs. */
+  under(i: number): string[]
+  /** Nothing passes between `group` and the others. Throws where cables cannot be cut. */
+  cut(group: number[]): Promise<void>
+  heal(): Promise<void>
+  /** 5% of packets lost and 50 ms of delay each way, or neither. False where the kernel cannot. */
+  lossy(on: boolean): Promise<boolean>
+  close(): Promise<void>
+}
+
+const port = 4601
+const prefix = 'smchaos'
+
+async function ip(...args: string[]): Promise<string> {
+  return (await run('ip', args)).stdout
+}
+
+/** Of harnesses whose process is gone. */
+async function sweep(): Promise<void> {
+  for (const line of (await ip('netns', 'list')).split('\n')) {
+    const found = /^smchaos(\d+)[bp]\d*/.exec(line)
+    if (found && !isAlive(Number(found[1]))) await ip('netns', 'del', found[0]).catch(() => {})
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Namespaces where root may make them, else loopback. */
+export async function openNetwork(count: number): Promise<ChaosNetwork> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return loopback(count)
+  try {
+    await sweep()
+    return await namespaces(count)
+  } catch (thrown) {
+    console.warn(`network namespaces cannot be made (${String(thrown).split('\n')[0]}): the peers run on loopback`)
+    return loopback(count)
+  }
+}
+
+let opened = 0
+
+async function namespaces(count: number): Promise<ChaosNetwork> {
+  const id = `${prefix}${process.pid}`
+  const part = opened++
+  const hub = `${id}b${part}`
+  const names = Array.from({ length: count }, (_, i) => `${id}p${part}${String(i).padStart(2, '0')}`)
+  const cable = (i: number) => `v${i}`
+  const close = async () => {
+    for (const name of [...names, hub]) await ip('netns', 'del', name).catch(() => {})
+  }
+  try {
+    await ip('netns', 'add', hub)
+    for (const bridge of ['whole', 'apart']) {
+      await ip('-n', hub, 'link', 'add', bridge, 'type', 'bridge')
+      await ip('-n', hub, 'link', 'set', bridge, 'up')
+    }
+    for (const [i, name] of names.entries()) {
+      await ip('netns', 'add', name)
+      await ip('-n', hub, 'link', 'add', cable(i), 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
+      await ip('-n', hub, 'link', 'set', cable(i), 'master', 'whole', 'up')
+      await ip('-n', name, 'addr', 'add', `10.77.0.${i + 1}/24`, 'dev', 'eth0')
+      await ip('-n', name, 'link', 'set', 'eth0', 'up')
+      await ip('-n', name, 'link', 'set', 'lo', 'up')
+    }
+  } catch (thrown) {
+    await close()
+    throw thrown
+  }
+  const plug = async (i: number, bridge: string) =>
+    void (await ip('-n', hub, 'link', 'set', cable(i), 'master', bridge))
+  return {
+    kind: 'namespaces',
+    listen: i => `/ip4/10.77.0.${i + 1}/tcp/${port}`,
+    under: i => ['ip', 'netns', 'exec', names[i]],
+    async cut(group) {
+      for (const i of group) await plug(i, 'apart')
+    },
+    async heal() {
+      for (const i of names.keys()) await plug(i, 'whole')
+    },
+    async lossy(on) {
+      try {
+        for (const name of names) {
+          const netem = on
+            ? ['add', 'dev', 'eth0', 'root', 'netem', 'delay', '50ms', 'loss', '5%']
+            : ['del', 'dev', 'eth0', 'root']
+          await run('tc', ['-n', name, 'qdisc', ...netem])
+        }
+        return true
+      } catch {
+        return false
+      }
+    },
+    close,
+  }
+}
+
+async function loopback(count: number): Promise<ChaosNetwork> {
+  const ports = await Promise.all(Array.from({ length: count }, freePort))
+  return {
+    kind: 'loopback',
+    listen: i => `/ip4/127.0.0.1/tcp/${ports[i]}`,
+    under: () => [],
+    async cut() {
+      throw new Error('on loopback nothing can be cut: run it as root, where network namespaces are allowed')
+    },
+    heal: async () => {},
+    lossy: async () => false,
+    close: async () => {},
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      )
+    })
+  })
+}
