@@ -4,7 +4,7 @@
 // Constants from the host: LANES of a workgroup, of which SHARE (a power of two) work on one plane together.
 // Numerics: each of a plane's lanes sums every SHARE-th element from the first upwards, then the lanes are summed in a
 //           tree, then one division; SHARE depends on the area alone.
-// Source: ONNX operator GlobalAveragePool, opset 1.
+// Source: ONNX operator GlobalAveragePool, opset 1. Joining: common/lines-shared.wgsl.
 
 struct Params {
   planes: u32,
@@ -17,7 +17,9 @@ struct Params {
 
 const PLANES = LANES / SHARE;
 
-var<workgroup> partial: array<f32, LANES>;
+fn combine(kind: u32, u: f32, v: f32) -> f32 {
+  return u + v;
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -33,19 +35,13 @@ fn main(
   for (var i = part; i < area; i += SHARE) {
     sum += f32(x[plane * p.area + i]);
   }
-  partial[lane] = sum;
-  for (var step = SHARE / 2u; step > 0u; step /= 2u) {
-    workgroupBarrier();
-    if (part < step) {
-      partial[lane] += partial[lane + step];
-    }
-  }
+  let total = join_line(0u, lane, part, sum);
   if (part == 0u && plane < p.planes) {
     if (p.area == 0u) {
       // 0 / 0; a division by a constant zero is the driver's choice.
       y[plane] = Y(bitcast<f32>(0x7fc00000u | (p.area & 0u)));
     } else {
-      y[plane] = Y(partial[lane] / f32(p.area));
+      y[plane] = Y(total / f32(p.area));
     }
   }
 }

@@ -6,6 +6,7 @@
 // Numerics: the mean first, then the variance from differences to it; each of a row's lanes sums every SHARE-th element, then the
 //           lanes are summed in a tree; SHARE depends on the row's length alone.
 // Source: ONNX operators LayerNormalization (opset 17), InstanceNormalization (6), GroupNormalization (21).
+//         Joining: common/lines-shared.wgsl.
 
 struct Params {
   outer: u32,
@@ -23,21 +24,8 @@ struct Params {
 
 const ROWS = LANES / SHARE;
 
-var<workgroup> partial: array<f32, LANES>;
-
-// The sum over the lanes of a row, known to all of them.
-fn total(lane: u32, part: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  for (var step = SHARE / 2u; step > 0u; step /= 2u) {
-    workgroupBarrier();
-    if (part < step) {
-      partial[lane] += partial[lane + step];
-    }
-  }
-  workgroupBarrier();
-  let sum = partial[lane - part];
-  workgroupBarrier();
-  return sum;
+fn combine(kind: u32, u: f32, v: f32) -> f32 {
+  return u + v;
 }
 
 @compute @workgroup_size(LANES)
@@ -55,13 +43,13 @@ fn main(
   for (var i = part; i < count; i += SHARE) {
     sum += f32(x[first + i]);
   }
-  let mean = total(lane, part, sum) / f32(p.inner);
+  let mean = join_line(0u, lane, part, sum) / f32(p.inner);
   var squares = 0.0;
   for (var i = part; i < count; i += SHARE) {
     let difference = f32(x[first + i]) - mean;
     squares += difference * difference;
   }
-  let deviation = sqrt(total(lane, part, squares) / f32(p.inner) + p.epsilon);
+  let deviation = sqrt(join_line(0u, lane, part, squares) / f32(p.inner) + p.epsilon);
   for (var i = part; i < count; i += SHARE) {
     var value = (f32(x[first + i]) - mean) / deviation;
     if (p.hasScale == 1u) {

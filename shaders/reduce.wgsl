@@ -4,7 +4,7 @@
 // Constants from the host: LANES of a workgroup, of which SHARE (a power of two) work on one line together.
 // Numerics: each of a line's lanes takes every SHARE-th element from the first upwards, then the lanes are combined in a tree; SHARE
 //           depends on the axis alone. max and min give NaN if one is NaN; argMax and argMin pass NaN over.
-// Source: ONNX operators Reduce*, ArgMax, ArgMin, opset 18.
+// Source: ONNX operators Reduce*, ArgMax, ArgMin, opset 18. Joining: common/lines-shared.wgsl.
 
 struct Params {
   outer: u32,
@@ -23,7 +23,8 @@ const LINES = LANES / SHARE;
 // The place of a partial result that met no number.
 const NOWHERE = 0xffffffffu;
 
-var<workgroup> partial: array<f32, LANES>;
+// Of argMax and argMin, whose lanes join in workgroup memory.
+var<workgroup> bests: array<f32, LANES>;
 var<workgroup> places: array<u32, LANES>;
 
 fn starts() -> f32 {
@@ -57,8 +58,9 @@ fn smaller(u: f32, v: f32) -> f32 {
   return select(u, v, v < u);
 }
 
-fn combine(u: f32, v: f32) -> f32 {
-  switch (p.op) {
+// `kind`: an op; 9, logSumExp, joins its exponentials.
+fn combine(kind: u32, u: f32, v: f32) -> f32 {
+  switch (kind) {
     case 2u: { return larger(u, v); }
     case 3u: { return smaller(u, v); }
     case 4u: { return u * v; }
@@ -73,15 +75,13 @@ fn wins(value: f32, place: u32, best: f32, at: u32) -> bool {
   return (value > best) == (p.op == 10u);
 }
 
-fn join(lane: u32, part: u32, by_place: bool) {
+fn join_places(lane: u32, part: u32) {
   for (var step = SHARE / 2u; step > 0u; step /= 2u) {
     workgroupBarrier();
     if (part < step) {
       let other = lane + step;
-      if (!by_place) {
-        partial[lane] = combine(partial[lane], partial[other]);
-      } else if (wins(partial[other], places[other], partial[lane], places[lane])) {
-        partial[lane] = partial[other];
+      if (wins(bests[other], places[other], bests[lane], places[lane])) {
+        bests[lane] = bests[other];
         places[lane] = places[other];
       }
     }
@@ -116,16 +116,16 @@ fn main(
   let first = line / p.inner * p.axis * p.inner + line % p.inner;
 
   if (p.op >= 10u) {
-    partial[lane] = starts();
+    bests[lane] = starts();
     places[lane] = NOWHERE;
     for (var c = part; c < axis; c += SHARE) {
       let value = f32(x[first + c * p.inner]);
-      if (!is_nan(value) && wins(value, c, partial[lane], places[lane])) {
-        partial[lane] = value;
+      if (!is_nan(value) && wins(value, c, bests[lane], places[lane])) {
+        bests[lane] = value;
         places[lane] = c;
       }
     }
-    join(lane, part, true);
+    join_places(lane, part);
     if (part == 0u && inside) {
       y[line] = select(f32(places[lane]), 0.0, places[lane] == NOWHERE);
     }
@@ -136,39 +136,28 @@ fn main(
     for (var c = part; c < axis; c += SHARE) {
       top = larger(top, f32(x[first + c * p.inner]));
     }
-    partial[lane] = top;
-    for (var step = SHARE / 2u; step > 0u; step /= 2u) {
-      workgroupBarrier();
-      if (part < step) {
-        partial[lane] = larger(partial[lane], partial[lane + step]);
-      }
-    }
-    workgroupBarrier();
-    top = partial[lane - part];
-    workgroupBarrier();
+    top = join_line(2u, lane, part, top);
     // An infinity minus itself would make NaN of it.
     let finite = (bitcast<u32>(top) & 0x7f800000u) != 0x7f800000u;
     var exponentials = 0.0;
     for (var c = part; c < axis; c += SHARE) {
       exponentials += exp_f32(f32(x[first + c * p.inner]) - top);
     }
-    partial[lane] = exponentials;
-    join(lane, part, false);
+    let total = join_line(9u, lane, part, exponentials);
     if (part == 0u && inside) {
       y[line] = top;
       if (finite) {
-        y[line] = top + log_f32(partial[lane]);
+        y[line] = top + log_f32(total);
       }
     }
     return;
   }
   var so_far = starts();
   for (var c = part; c < axis; c += SHARE) {
-    so_far = combine(so_far, term(f32(x[first + c * p.inner])));
+    so_far = combine(p.op, so_far, term(f32(x[first + c * p.inner])));
   }
-  partial[lane] = so_far;
-  join(lane, part, false);
+  let total = join_line(p.op, lane, part, so_far);
   if (part == 0u && inside) {
-    y[line] = finish(partial[lane]);
+    y[line] = finish(total);
   }
 }

@@ -5,7 +5,7 @@
 // Constants from the host: LANES of a workgroup, of which SHARE (a power of two) work on one line together.
 // Numerics: a line that holds NaN or +infinity is NaN in all its elements. Each of a line's lanes sums every SHARE-th
 //           element from the first upwards, then the lanes are summed in a tree; SHARE depends on the axis alone.
-// Source: ONNX operators Softmax and LogSoftmax, opset 13.
+// Source: ONNX operators Softmax and LogSoftmax, opset 13. Joining: common/lines-shared.wgsl.
 
 struct Params {
   outer: u32,
@@ -20,7 +20,15 @@ struct Params {
 
 const LINES = LANES / SHARE;
 
-var<workgroup> partial: array<f32, LANES>;
+const LARGER = 0u;
+const SUM = 1u;
+
+fn combine(kind: u32, u: f32, v: f32) -> f32 {
+  if (kind == SUM) {
+    return u + v;
+  }
+  return select(u, v, v > u);
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -39,32 +47,14 @@ fn main(
     let value = f32(x[first + c * p.inner]);
     best = select(best, value, value > best);
   }
-  partial[lane] = best;
-  for (var step = SHARE / 2u; step > 0u; step /= 2u) {
-    workgroupBarrier();
-    if (part < step) {
-      let other = partial[lane + step];
-      partial[lane] = select(partial[lane], other, other > partial[lane]);
-    }
-  }
-  workgroupBarrier();
-  best = partial[lane - part];
-  workgroupBarrier();
+  best = join_line(LARGER, lane, part, best);
 
   // NaN is in none of the comparisons above; it comes back in the sum, and through it into the whole line.
   var sum = 0.0;
   for (var c = part; c < axis; c += SHARE) {
     sum += exp_f32(f32(x[first + c * p.inner]) - best);
   }
-  partial[lane] = sum;
-  for (var step = SHARE / 2u; step > 0u; step /= 2u) {
-    workgroupBarrier();
-    if (part < step) {
-      partial[lane] += partial[lane + step];
-    }
-  }
-  workgroupBarrier();
-  sum = partial[lane - part];
+  sum = join_line(SUM, lane, part, sum);
 
   for (var c = part; c < axis; c += SHARE) {
     let at = first + c * p.inner;

@@ -18,6 +18,7 @@ import { compileProgram } from './executable.ts'
 import { planHalves } from './halves.ts'
 import { bufferMaxOf, createWeightStore } from './memory.ts'
 import { createPipelineCache } from './shaders.ts'
+import { subgroupSize } from './subgroups.ts'
 import { type GpuTable, webGpuTable } from './table.ts'
 import { openTileCache } from './tile-cache.ts'
 import { createTuner } from './tuner.ts'
@@ -78,7 +79,8 @@ export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpu
     halvesOf: precision === 'f16' ? planHalves : (program: Program) => program.buffers.map(() => false),
     tuner: createTuner({ context, pipelines, cache, budgetMs }),
     weightStore: createWeightStore(context),
-    table: init.table ?? webGpuTable(adapter.isFallback ? 'direct' : 'tile'),
+    table:
+      init.table ?? (adapter.isFallback ? webGpuTable('direct') : webGpuTable('tile', await subgroupSize(context))),
   }
   return {
     name: 'webgpu',

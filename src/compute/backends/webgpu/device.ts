@@ -34,6 +34,8 @@ export interface AdapterFacts {
   isFallback: boolean
   /** Whether it can store float16. */
   hasHalf: boolean
+  /** Lanes of the smallest subgroup that it forms; 0: none that shaders can use. */
+  subgroupMin: number
 }
 
 /** An open device. `close` ends it; afterwards every call rejects with `DEVICE_LOST`. */
@@ -60,7 +62,7 @@ export interface GpuContext {
 const limitsWanted = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
 
 /** Taken where the adapter has them; all work is done without them too. */
-const featuresWelcome = ['timestamp-query'] as const satisfies GPUFeatureName[]
+const featuresWelcome = ['timestamp-query', 'subgroups'] as const satisfies GPUFeatureName[]
 
 /**
  * Opens the best adapter's device. Throws PeerError: `WEBGPU_NO_ADAPTER`, `WEBGPU_SOFTWARE_ADAPTER`,
@@ -132,6 +134,7 @@ function adapterFacts(adapter: GPUAdapter): AdapterFacts {
     driver: description,
     isFallback: isFallbackAdapter,
     hasHalf: adapter.features.has('shader-f16'),
+    subgroupMin: adapter.features.has('subgroups') ? adapter.info.subgroupMinSize : 0,
   }
 }
 

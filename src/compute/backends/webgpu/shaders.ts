@@ -30,6 +30,8 @@ export type Common =
   | 'circular'
   | 'direct'
   | 'indices'
+  | 'lines-shared'
+  | 'lines-subgroup'
   | 'math'
   | 'store-four'
   | 'store-row'
@@ -83,6 +85,7 @@ export function variantSource({ shader, common, constants, operands }: Variant):
     ([name, value]) => `const ${name} = ${typeof value === 'boolean' ? value : `${value}u`};`,
   )
   const enabled = operands.some(({ element }) => element === 'f16') ? ['enable f16;'] : []
+  if (common.includes('lines-subgroup')) enabled.push('enable subgroups;')
   return [
     ...enabled,
     ...lines,

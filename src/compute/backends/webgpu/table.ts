@@ -26,11 +26,22 @@ function bits({ variant, workgroups }: Call): Call {
   return { variant: { ...variant, operands }, workgroups }
 }
 
-/** Sums along lines of `length`: one lane a line for short ones, else a part of a workgroup or a whole one. */
-function lineSums(shader: KernelName, common: readonly Common[], lines: number, length: number): Call {
+/**
+ * Sums along lines of `length`: one lane a line for short ones, else a part of a workgroup or a whole one.
+ * @param subgroup lanes of the device's smallest subgroup; 0: they join in workgroup memory alone
+ */
+function lineSums(
+  subgroup: number,
+  shader: KernelName,
+  common: readonly Common[],
+  lines: number,
+  length: number,
+): Call {
   const share = length <= 16 ? 1 : length <= 256 ? 16 : lanes
+  const join = subgroup > 0 && share > 1
+  const constants = { LANES: lanes, SHARE: share, ...(join && { SUBGROUP: subgroup }) }
   return {
-    variant: variantOf(shader, common, { LANES: lanes, SHARE: share }),
+    variant: variantOf(shader, [...common, join ? 'lines-subgroup' : 'lines-shared'], constants),
     workgroups: spread(lines, lanes / share),
   }
 }
@@ -58,8 +69,11 @@ const couplingClassesMax = 64
 /** Kernels on images whose channels are neighbours; programs are planned for this backend without them. */
 const otherLayout: Unsupported = { unsupported: 'its images lie by planes' }
 
-/** The table for a device. */
-export function webGpuTable(layout: MatrixLayout): GpuTable {
+/**
+ * The table for a device.
+ * @param subgroup as `subgroupSize` found; default 0, none
+ */
+export function webGpuTable(layout: MatrixLayout, subgroup = 0): GpuTable {
   return {
     affine: p => elementwise('affine', ['activation'], p.outer * p.channels * p.inner),
     binary: p =>
@@ -79,11 +93,11 @@ export function webGpuTable(layout: MatrixLayout): GpuTable {
     'gather-elements': p => elementwise('gather-elements', ['math', 'indices'], indexed(p)),
     'gather-nd': p => elementwise('gather-nd', ['math', 'indices'], p.batch * p.count * p.inner),
     gemm: gemmCall(layout),
-    'global-average-pool': p => lineSums('global-average-pool', [], p.planes, p.area),
+    'global-average-pool': p => lineSums(subgroup, 'global-average-pool', [], p.planes, p.area),
     'image-to-tensor': p => elementwise('image-to-tensor', [], p.batch * p.area),
     lrn: p => elementwise('lrn', ['math'], p.outer * p.channels * p.inner),
     matmul: matmulCall(layout),
-    normalize: p => lineSums('normalize', [], p.outer, p.inner),
+    normalize: p => lineSums(subgroup, 'normalize', [], p.outer, p.inner),
     'pairwise-coupling': p =>
       p.classes > couplingClassesMax
         ? { unsupported: `a lane holds at most ${couplingClassesMax} classes` }
@@ -91,12 +105,12 @@ export function webGpuTable(layout: MatrixLayout): GpuTable {
     pool2d: p => elementwise('pool2d', ['math'], p.planes * p.outHeight * p.outWidth),
     'pool2d-channels-last': otherLayout,
     pool3d: p => elementwise('pool3d', ['math'], p.planes * p.outDepth * p.outHeight * p.outWidth),
-    reduce: p => lineSums('reduce', ['math'], p.outer * p.inner, p.axis),
+    reduce: p => lineSums(subgroup, 'reduce', ['math'], p.outer * p.inner, p.axis),
     'resample-axis': p => elementwise('resample-axis', [], p.outer * p.outSize * p.inner),
     'scatter-elements': p =>
       elementwise('scatter-elements', ['math', 'indices'], p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5),
     'scatter-nd': p => elementwise('scatter-nd', ['math', 'indices'], scattered(p)),
-    softmax: p => lineSums('softmax', ['math'], p.outer * p.inner, p.axis),
+    softmax: p => lineSums(subgroup, 'softmax', ['math'], p.outer * p.inner, p.axis),
     'squared-distance': p => elementwise('squared-distance', [], p.m * p.n),
     'top-k': p => elementwise('top-k', ['math'], p.outer * p.axis * p.inner),
     'tree-ensemble': p => elementwise('tree-ensemble', [], p.rows * p.targets),
