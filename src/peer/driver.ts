@@ -19,6 +19,7 @@ import type { Journal, KeptJob } from './journal.ts'
 import type { LanePool } from './lanes/pool.ts'
 import { createMergeRunner } from './merge-runner.ts'
 import { createOutbox, jobProtocol } from './outbox.ts'
+import { createRoundBlocks } from './round-blocks.ts'
 
 export const jobTopic = 'shardmesh/jobs/1'
 
@@ -86,6 +87,8 @@ export function createDriver(deps: DriverDeps): Driver {
 
   const queue = createEffectQueue({ journal: deps.journal, perform, refused: deps.refused })
 
+  const rounds = createRoundBlocks(deps.holds)
+
   const outbox = createOutbox({
     mesh,
     block: id => exchange.local(id),
@@ -99,10 +102,12 @@ export function createDriver(deps: DriverDeps): Driver {
     holders,
     holds: deps.holds,
     knownRate: deps.knownRate,
-    ran: (job, shard, block, items, errors, elapsedMs) =>
-      dispatch({ type: 'ran', job, result: { shard, block, errors }, items, elapsedMs }),
-    failed: (job, shard, error) =>
-      dispatch({ type: 'run-failed', job, shard, reason: error.message, retryable: error.retry !== 'never' }),
+    ran: (job, ran) => {
+      rounds.partial(job, ran.result.block)
+      dispatch({ type: 'ran', job, ...ran })
+    },
+    failed: (job, shard, error, round) =>
+      dispatch({ type: 'run-failed', job, shard, reason: error.message, retryable: error.retry !== 'never', round }),
     patiently: deps.patiently,
   })
 
@@ -112,8 +117,12 @@ export function createDriver(deps: DriverDeps): Driver {
     sink: job => ({ put: bytes => deps.patiently(() => deps.holds.storeFor(job).put(bytes)) }),
     patiently: deps.patiently,
     merged: (job, ballot, result) => dispatch({ type: 'merged', job, ballot, result }),
+    roundMerged: (job, ballot, round, params) => {
+      rounds.parameters(job, params)
+      dispatch({ type: 'round-merged', job, ballot, round, params })
+    },
     failed: (job, ballot, reason) => dispatch({ type: 'merge-failed', job, ballot, reason }),
-    lost: (job, shard) => dispatch({ type: 'result-lost', job, shard }),
+    lost: (job, shard, round) => dispatch({ type: 'result-lost', job, shard, round }),
   })
 
   /** The submitter has every input; the leader and the assignees have some. */
@@ -153,14 +162,16 @@ export function createDriver(deps: DriverDeps): Driver {
         return fetchSpec(effect.job, effect.from)
       case 'fetch-manifest':
         return fetchManifest(effect)
+      case 'fetch-params':
+        return fetchParams(effect)
       case 'run':
-        return executor.run(effect.job, effect.shard)
+        return executor.run(effect.job, effect.shard, effect.round)
       case 'abandon':
         return executor.abandon(effect.job, effect.shard)
       case 'merge-shard':
-        return merging.shard(effect.job, effect.ballot, effect.result, effect.holders)
+        return merging.shard(effect.job, effect.ballot, effect.result, effect.holders, effect.round)
       case 'merge-end':
-        return merging.end(effect.job, effect.ballot, effect.shards)
+        return merging.end(effect.job, effect.ballot, effect.shards, effect.round)
       case 'merge-drop':
         return merging.drop(effect.job)
       case 'changed':
@@ -171,8 +182,11 @@ export function createDriver(deps: DriverDeps): Driver {
       case 'forget':
         if (effect.record) deps.forgotten(effect.job)
         return
+      case 'forget-results':
+        return rounds.next(effect.job)
       case 'ended':
         executor.end(effect.job)
+        rounds.end(effect.job)
         merging.drop(effect.job)
         return deps.ended(effect.job, effect.outcome)
     }
@@ -212,6 +226,19 @@ export function createDriver(deps: DriverDeps): Driver {
     })
   }
 
+  function fetchParams({ job, round, from }: Extract<Effect, { type: 'fetch-params' }>): void {
+    const block = round.params
+    if (block === undefined) return dispatch({ type: 'params', job, round })
+    rounds.parameters(job, block)
+    deps.holds
+      .hold(job, block)
+      .then(() => exchange.get(block, [from, ...holders(job)]))
+      .then(
+        () => dispatch({ type: 'params', job, round }),
+        () => dispatch({ type: 'params-failed', job, round }),
+      )
+  }
+
   function listen(): void {
     mesh.serve(jobProtocol, async (from, body) => {
       if (paused) throw standstill()
@@ -223,7 +250,9 @@ export function createDriver(deps: DriverDeps): Driver {
         if (!known || known.outcome) continue
         for (const { block } of message.results) {
           const bytes = blocks.get(block)
-          if (bytes) await deps.holds.storeFor(message.job).put(bytes)
+          if (!bytes) continue
+          await deps.holds.storeFor(message.job).put(bytes)
+          rounds.partial(message.job, block)
         }
       }
       for (const message of messages) dispatch({ type: 'message', from, message })

@@ -55,6 +55,7 @@ export function createEffectQueue({ journal, perform, refused }: EffectQueueDeps
         if (effect.type === 'keep') journal.keep(effect.job, effect.kept)
         else if (effect.type === 'keep-results') journal.keepResults(effect.job, effect.results)
         else if (effect.type === 'forget') journal.forget(effect.job, effect.record)
+        else if (effect.type === 'forget-results') journal.forgetResults(effect.job)
         if (draining || journal.dirty) waiting.push(effect)
         else perform(effect)
       }

@@ -4,6 +4,7 @@
  */
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
+import type { RoundHead, ShardResult } from '../jobs/core/types.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
@@ -17,8 +18,8 @@ export interface ExecutorDeps {
   exchange: BlockExchange
   pool: LanePool
   holds: BlockHolds
-  ran: (job: JobId, shard: number, block: BlockId, items: number, errors: number, elapsedMs: number) => void
-  failed: (job: JobId, shard: number, error: PeerError) => void
+  ran: (job: JobId, ran: { result: ShardResult; items: number; elapsedMs: number; round?: RoundHead }) => void
+  failed: (job: JobId, shard: number, error: PeerError, round?: RoundHead) => void
   /** Who may hold a job's blocks, the best first. */
   holders: (job: JobId) => PeerKey[]
   /** Runs what needs room on the disk, again once there is some. */
@@ -28,7 +29,7 @@ export interface ExecutorDeps {
 }
 
 export interface Executor {
-  run(job: JobId, shard: number): void
+  run(job: JobId, shard: number, round?: RoundHead): void
   abandon(job: JobId, shard: number): void
   /** The job is over: nothing of it runs any more. */
   end(job: JobId): void
@@ -39,6 +40,7 @@ export interface Executor {
 interface Pending {
   job: JobId
   shard: number
+  round?: RoundHead
   aborted: boolean
 }
 
@@ -100,17 +102,20 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       })
     }
     const holders = deps.holders(pending.job)
-    const [job, blocks] = await Promise.all([
+    const { round } = pending
+    const [job, params, blocks] = await Promise.all([
       openOnce(pending.job, record),
+      round?.params === undefined ? undefined : deps.exchange.get(round.params, holders),
       Promise.all(entry.blocks.map(id => fetchFor(pending.job, id, holders))),
     ])
     if (pending.aborted) return
-    const output = await deps.pool.run(pending.job, () => job, blocks)
+    const output = await deps.pool.run(pending.job, () => job, blocks, round && { round: round.round, params })
     if (pending.aborted) return
     const block = await deps.patiently(() => deps.holds.storeFor(pending.job).put(output.bytes))
     if (pending.aborted) return
     throughput.done(output.items)
-    deps.ran(pending.job, pending.shard, block, output.items, output.errors, output.elapsedMs)
+    const { items, errors, elapsedMs } = output
+    deps.ran(pending.job, { result: { shard: pending.shard, block, errors }, items, elapsedMs, round })
   }
 
   function pump(): void {
@@ -121,7 +126,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       compute(pending)
         .catch((thrown: unknown) => {
           const error = PeerError.from(thrown, { code: 'SHARD_FAILED', kind: 'resource' })
-          if (!pending.aborted) deps.failed(pending.job, pending.shard, error)
+          if (!pending.aborted) deps.failed(pending.job, pending.shard, error, pending.round)
         })
         .finally(() => {
           running.delete(pending)
@@ -136,11 +141,11 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   }
 
   return {
-    run(job, shard) {
+    run(job, shard, round) {
       const known = [...waiting, ...running].some(one => one.job === job && one.shard === shard && !one.aborted)
       if (known) return
       if (running.size === 0) throughput.begin()
-      waiting.push({ job, shard, aborted: false })
+      waiting.push({ job, shard, round, aborted: false })
       pump()
     },
     abandon: (job, shard) => drop(one => one.job === job && one.shard === shard),

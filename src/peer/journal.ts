@@ -44,6 +44,8 @@ export interface Journal {
   keepDropped(job: JobId): void
   /** What the job needed while it ran; with `record`, everything. */
   forget(job: JobId, record: boolean): void
+  /** The results kept so far are of an earlier round. */
+  forgetResults(job: JobId): void
   /** True while something is noted and not written. */
   readonly dirty: boolean
   /** Writes what was noted, all or nothing. Throws PeerError of kind `resource`; what was noted stays noted. */
@@ -83,6 +85,12 @@ export function createJournal(
 
   const note = (key: string, value?: Uint8Array) => void noted.push({ key, value })
 
+  function clear(job: JobId, rests: readonly string[]): void {
+    const gone = rests.map(rest => keyOf(job, rest))
+    clears.push(...gone)
+    noted = noted.filter(change => !gone.some(key => change.key.startsWith(key)))
+  }
+
   /** One record into its job; throws what decoding throws. */
   async function read(one: KeptJob, kind: string, rest: string, value: Uint8Array): Promise<void> {
     if (kind === 'kept') one.kept = decodeKept(value)
@@ -102,11 +110,8 @@ export function createJournal(
     keepRequest: (job, request) => note(keyOf(job, 'request'), encodeValue(request)),
     keepCopy: (job, piece) => note(keyOf(job, `copy/${piece}`), nothing),
     keepDropped: job => note(keyOf(job, 'dropped'), nothing),
-    forget(job, record) {
-      const gone = (record ? [''] : ['result/', 'copy/inputs', 'copy/files', 'request']).map(rest => keyOf(job, rest))
-      clears.push(...gone)
-      noted = noted.filter(change => !gone.some(key => change.key.startsWith(key)))
-    },
+    forget: (job, record) => clear(job, record ? [''] : ['result/', 'copy/inputs', 'copy/files', 'request']),
+    forgetResults: job => clear(job, ['result/']),
     get dirty() {
       return noted.length + clears.length > 0
     },

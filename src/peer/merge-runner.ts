@@ -1,11 +1,11 @@
 /**
  * The leader's merging, one chain a job: result blocks in shard order into the workload's merger, in
- * bounded memory. A merge belongs to one ballot; a newer one begins again from the first shard.
+ * bounded memory. A merge belongs to one round under one ballot; another one begins again from the first shard.
  */
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
-import type { Ballot, ShardResult } from '../jobs/core/types.ts'
-import type { Merger, MergeSink } from '../jobs/workloads/workload.ts'
+import type { Ballot, RoundHead, ShardResult } from '../jobs/core/types.ts'
+import type { Merger, MergeSink, NextRound, Round } from '../jobs/workloads/workload.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { JobBook } from './job-book.ts'
@@ -18,21 +18,24 @@ export interface MergeDeps {
   /** Runs what needs room on the disk, again once there is some. */
   patiently: <T>(work: () => Promise<T>) => Promise<T>
   merged: (job: JobId, ballot: Ballot, result: BlockId) => void
+  /** The round is merged, and the next one's parameters are this block. */
+  roundMerged: (job: JobId, ballot: Ballot, round: RoundHead | undefined, params: BlockId) => void
   failed: (job: JobId, ballot: Ballot, reason: string) => void
   /** The block is nowhere: the shard must be computed again, and comes once more. */
-  lost: (job: JobId, shard: number) => void
+  lost: (job: JobId, shard: number, round?: RoundHead) => void
 }
 
 export interface MergeRunner {
-  shard(job: JobId, ballot: Ballot, result: ShardResult, holders: PeerKey[]): void
+  shard(job: JobId, ballot: Ballot, result: ShardResult, holders: PeerKey[], round?: RoundHead): void
   /** All `shards` were handed over; finishes once all are merged, and not before one that was lost came again. */
-  end(job: JobId, ballot: Ballot, shards: number): void
+  end(job: JobId, ballot: Ballot, shards: number, round?: RoundHead): void
   drop(job: JobId): void
 }
 
 interface Merge {
   ballot: Ballot
-  merger: Promise<Merger>
+  round?: RoundHead
+  merger: Promise<Merger<string | NextRound>>
   chain: Promise<void>
   /** The shard that must come next; others wait in `early`, which the core keeps short. */
   next: number
@@ -43,17 +46,28 @@ interface Merge {
 export function createMergeRunner(deps: MergeDeps): MergeRunner {
   const merges = new Map<JobId, Merge>()
 
-  function current(job: JobId, ballot: Ballot): Merge {
+  /** Where the round's parameters are: here, for this peer leads in it. */
+  async function read(round: RoundHead): Promise<Round> {
+    const params = round.params === undefined ? undefined : await deps.exchange.get(round.params, [])
+    return { round: round.round, params }
+  }
+
+  function current(job: JobId, ballot: Ballot, round: RoundHead | undefined): Merge {
     const known = merges.get(job)
-    if (known && known.ballot.counter === ballot.counter && known.ballot.peer === ballot.peer) return known
+    const sameBallot = known?.ballot.counter === ballot.counter && known.ballot.peer === ballot.peer
+    if (known && sameBallot && known.round?.round === round?.round && known.round?.params === round?.params) return known
     if (known) known.dropped = true
     const merger = (async () => {
       const record = deps.book.get(job)
       if (!record) throw new PeerError({ code: 'JOB_UNKNOWN', kind: 'protocol', message: 'the job is unknown here' })
-      return (await workloads(record.spec.workload)).merger(record.spec.body, deps.sink(job))
+      return (await workloads(record.spec.workload)).merger(
+        record.spec.body,
+        deps.sink(job),
+        round && (await read(round)),
+      )
     })()
     merger.catch(() => {}) // the first shard reports it
-    const fresh: Merge = { ballot, merger, chain: Promise.resolve(), next: 0, early: new Map(), dropped: false }
+    const fresh: Merge = { ballot, round, merger, chain: Promise.resolve(), next: 0, early: new Map(), dropped: false }
     merges.set(job, fresh)
     return fresh
   }
@@ -67,7 +81,7 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
       try {
         block = await deps.patiently(() => deps.exchange.get(ready.result.block, ready.holders))
       } catch {
-        if (!merge.dropped) deps.lost(job, merge.next)
+        if (!merge.dropped) deps.lost(job, merge.next, merge.round)
         return
       }
       await (await merge.merger).add(block)
@@ -84,18 +98,20 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
   }
 
   return {
-    shard(job, ballot, result, holders) {
-      const merge = current(job, ballot)
+    shard(job, ballot, result, holders, round) {
+      const merge = current(job, ballot, round)
       merge.early.set(result.shard, { result, holders })
       enqueue(job, merge, () => addReady(job, merge))
     },
-    end(job, ballot, shards) {
-      const merge = current(job, ballot)
+    end(job, ballot, shards, round) {
+      const merge = current(job, ballot, round)
       enqueue(job, merge, async () => {
         // A shard was lost meanwhile: the core asks for the end again once it has it.
         if (merge.dropped || merge.next < shards) return
-        const root = await (await merge.merger).end()
-        if (!merge.dropped) deps.merged(job, ballot, root)
+        const end = await (await merge.merger).end()
+        if (merge.dropped) return
+        if (typeof end === 'string') deps.merged(job, ballot, end)
+        else deps.roundMerged(job, ballot, round, end.params)
       })
     },
     drop(job) {

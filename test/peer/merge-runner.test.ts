@@ -48,6 +48,7 @@ function setUp() {
     sink: () => exchange,
     patiently: work => work(),
     merged: (_job, _ballot, result) => told.push(`merged ${result}`),
+    roundMerged: (_job, _ballot, round, params) => told.push(`round ${round?.round ?? 0} gives ${params}`),
     failed: (_job, _ballot, reason) => told.push(`failed ${reason}`),
     lost: (_job, lost) => told.push(`lost ${lost}`),
   })

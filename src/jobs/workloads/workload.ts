@@ -1,6 +1,9 @@
 /**
  * What a job can be. A workload turns a shard's blocks into one result block on an assignee, and the
  * result blocks, in shard order, into one merged result on the leader. It knows nothing of peers.
+ *
+ * A workload that learns does so in rounds: its shards are computed under parameters, its merger ends with the parameters
+ * of the next round, and so on until it ends with a result (`roundsWorkload` in rounds.ts makes one of a few pure functions).
  */
 import type { Backend } from '../../compute/backends/types.ts'
 
@@ -12,10 +15,23 @@ export interface ShardOutput {
   errors: number
 }
 
+/** One round of a job. */
+export interface Round {
+  /** From 0. */
+  round: number
+  /** What the merger of the round before put; absent in round 0, which begins with what the spec says. */
+  params?: Uint8Array
+}
+
+/** The merger's end of a round that is not the last: the block of the next round's parameters. */
+export interface NextRound {
+  params: string
+}
+
 /** Runs the shards of one job on one compute lane. */
 export interface ShardRunner {
   /** `blocks`: the shard's blocks in order, already verified. */
-  run(blocks: Uint8Array[]): Promise<ShardOutput>
+  run(blocks: Uint8Array[], round?: Round): Promise<ShardOutput>
   close(): void
 }
 
@@ -24,11 +40,11 @@ export interface MergeSink {
   put(bytes: Uint8Array): Promise<string>
 }
 
-/** Merges the result blocks of one job; the bytes it writes depend on their order alone. */
-export interface Merger {
+/** Merges the result blocks of one round of a job; the bytes it writes depend on their order alone. */
+export interface Merger<End = string> {
   add(resultBlock: Uint8Array): Promise<void>
-  /** Writes the root block; resolves to its id. */
-  end(): Promise<string>
+  /** Writes the root block; resolves to its id, or to the next round's parameters. */
+  end(): Promise<End>
 }
 
 export interface Workload {
@@ -37,5 +53,6 @@ export interface Workload {
   files(body: unknown): { name: string; bytes: number; blocks: string[] }[]
   /** `files`: their bytes, by name. Throws PeerError when the spec or a file is not sound. */
   open(body: unknown, files: ReadonlyMap<string, Uint8Array>, backend: Backend): Promise<ShardRunner>
-  merger(body: unknown, sink: MergeSink): Merger
+  /** `round`: which one is merged; absent where there is one alone. */
+  merger(body: unknown, sink: MergeSink, round?: Round): Merger<string | NextRound>
 }

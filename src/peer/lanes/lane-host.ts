@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads'
 import { PeerError } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
 import { sibling } from '../../base/package-root.ts'
+import type { Round } from '../../jobs/workloads/workload.ts'
 import type { FromLane, LaneInit, ToLane } from './messages.ts'
 import type { GpuOptions, LaneFacts, OpenJob, RanShard } from './types.ts'
 
@@ -14,7 +15,7 @@ export interface Lane {
   readonly facts: LaneFacts
   readonly running: number
   /** Rejects with LANE_DIED when the lane goes before it answers. */
-  run(job: JobId, open: () => OpenJob, blocks: Uint8Array[]): Promise<RanShard>
+  run(job: JobId, open: () => OpenJob, blocks: Uint8Array[], round?: Round): Promise<RanShard>
   close(job: JobId): void
   stop(): Promise<void>
 }
@@ -103,7 +104,7 @@ export async function startLane(
           get running() {
             return calls.size
           },
-          run: (job, open, blocks) =>
+          run: (job, open, blocks, round) =>
             new Promise((done, failed) => {
               if (ended)
                 return failed(new PeerError({ code: 'LANE_DIED', kind: 'resource', message: 'the lane is gone' }))
@@ -112,7 +113,7 @@ export async function startLane(
                 channel.send({ type: 'open', job, ...open() })
               }
               calls.set(++calling, { resolve: done, reject: failed })
-              channel.send({ type: 'run', job, call: calling, blocks })
+              channel.send({ type: 'run', job, call: calling, blocks, round })
             }),
           close(job) {
             if (opened.delete(job) && !ended) channel.send({ type: 'close', job })

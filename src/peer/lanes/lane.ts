@@ -28,7 +28,7 @@ async function run(message: Extract<ToLane, { type: 'run' }>): Promise<void> {
   try {
     const runner = await runners.get(message.job)
     if (!runner) throw new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
-    const output = await runner.run(message.blocks)
+    const output = await runner.run(message.blocks, message.round)
     send({ type: 'ran', call: message.call, ...output, elapsedMs: performance.now() - startMs })
   } catch (thrown) {
     const error = failure(thrown)

@@ -1,6 +1,7 @@
 /** What the peer and its compute lanes say to each other; the same over a thread's port and a process's channel. */
 import type { PeerErrorInit } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
+import type { Round } from '../../jobs/workloads/workload.ts'
 import type { GpuOptions } from './types.ts'
 
 /** How a lane computes; given to it at birth. */
@@ -20,7 +21,7 @@ export type ToLane =
       body: unknown
       files: { name: string; bytes: Uint8Array }[]
     }
-  | { type: 'run'; job: JobId; call: number; blocks: Uint8Array[] }
+  | { type: 'run'; job: JobId; call: number; blocks: Uint8Array[]; round?: Round }
   | { type: 'close'; job: JobId }
   | { type: 'stop' }
 

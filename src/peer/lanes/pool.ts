@@ -6,6 +6,7 @@
 import { availableParallelism } from 'node:os'
 import { PeerError } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
+import type { Round } from '../../jobs/workloads/workload.ts'
 import { type Lane, startLane } from './lane-host.ts'
 import type { GpuOptions, LaneFacts, OpenJob, RanShard } from './types.ts'
 
@@ -29,7 +30,7 @@ export interface LanePool {
   /** Shards queued or running. */
   load(): number
   /** `job` is opened on a lane when its first shard gets there. Rejects with PeerError. */
-  run(job: JobId, open: () => OpenJob, blocks: Uint8Array[]): Promise<RanShard>
+  run(job: JobId, open: () => OpenJob, blocks: Uint8Array[], round?: Round): Promise<RanShard>
   /** Frees what the lanes hold for a job; its queued shards reject with JOB_CLOSED. */
   close(job: JobId): void
   stop(): Promise<void>
@@ -39,6 +40,7 @@ interface Waiting {
   job: JobId
   open: () => OpenJob
   blocks: Uint8Array[]
+  round?: Round
   /** Lanes that died on it: a shard that kills two lanes is the shard's fault. */
   deaths: number
   resolve: (ran: RanShard) => void
@@ -124,7 +126,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   }
 
   function start(lane: Lane, waiting: Waiting): void {
-    lane.run(waiting.job, waiting.open, waiting.blocks).then(
+    lane.run(waiting.job, waiting.open, waiting.blocks, waiting.round).then(
       ran => {
         waiting.resolve(ran)
         pump()
@@ -155,9 +157,9 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   return {
     lanes: () => [...lanes].map(lane => lane.facts),
     load: () => queue.length + [...lanes].reduce((sum, lane) => sum + lane.running, 0),
-    run: (job, open, blocks) =>
+    run: (job, open, blocks, round) =>
       new Promise((resolve, reject) => {
-        queue.push({ job, open, blocks, deaths: 0, resolve, reject })
+        queue.push({ job, open, blocks, round, deaths: 0, resolve, reject })
         pump()
       }),
     close(job) {
