@@ -81,6 +81,7 @@ export async function connectClient(socketPath: string): Promise<Client> {
 
   const client: Client = {
     info: () => json('info'),
+    reachability: () => json('reachability'),
     peers: () => json('peers'),
     jobs: () => json('jobs'),
     job: id => json(jobPath(id)),

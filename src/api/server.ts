@@ -28,6 +28,7 @@ export const classifyRequest = z.object({
   scores: z.enum(scoreKinds).optional(),
   itemsPerShard: z.int().min(1).max(limits.shardItemsMax).optional(),
   copies: z.int().min(0).max(limits.peersMax).optional(),
+  attached: z.boolean().optional(),
 })
 export const gcRequest = z.object({ dryRun: z.boolean(), olderThanMs: z.number().min(0).optional() })
 
@@ -58,6 +59,7 @@ export function createApi(control: Control): Hono {
   const app = new Hono()
   app.onError((thrown, context) => failed(context, thrown))
   app.get('/v1/info', async context => context.json(await control.info()))
+  app.get('/v1/reachability', async context => context.json(await control.reachability()))
   app.get('/v1/peers', async context => context.json(await control.peers()))
   app.get('/v1/jobs', async context => context.json(await control.jobs()))
   app.get('/v1/jobs/:id', async context => context.json(await control.job(context.req.param('id'))))

@@ -45,10 +45,12 @@ export interface LocalControl {
 /** Watchers are told at most this often, and at least every second, so that rates and ETAs stay fresh. */
 const watchMs = 100
 const watchIdleMs = 1000
+const sizeMs = 2000
 
 export function createControl(deps: ControlDeps): LocalControl {
   const { mesh, driver, home } = deps
   const wakers = new Map<JobId, Set<() => void>>()
+  const sizes = new Map<JobId, { atMs: number; bytes: number }>()
   let stopped = false
 
   function copiesOf(job: JobId): JobCopies | undefined {
@@ -60,10 +62,20 @@ export function createControl(deps: ControlDeps): LocalControl {
     return { ...spreading, safe: enough && led }
   }
 
+  /** Sums over all blocks of a job: of one that runs not at every change. */
+  function keptBytes(view: JobView): number {
+    const last = sizes.get(view.job)
+    if (last && !view.outcome && performance.now() - last.atMs < sizeMs) return last.bytes
+    const bytes = deps.holds.bytes(view.job).all
+    if (view.outcome) sizes.delete(view.job)
+    else sizes.set(view.job, { atMs: performance.now(), bytes })
+    return bytes
+  }
+
   function summary(view: JobView): JobSummary {
     return {
       ...deps.progress.summary(view, deps.book.get(view.job)?.spec.workload ?? 'classify'),
-      keptBytes: deps.holds.bytes(view.job).all,
+      keptBytes: keptBytes(view),
       copies: copiesOf(view.job),
     }
   }
@@ -127,6 +139,8 @@ export function createControl(deps: ControlDeps): LocalControl {
         warnings: [...deps.warnings],
       }
     },
+
+    reachability: () => mesh.reachability(),
 
     async peers() {
       const self: PeerView = {

@@ -6,6 +6,7 @@ import type { JobId, PeerKey } from '../base/ids.ts'
 import type { JobOutcome, JobPhase } from '../jobs/core/types.ts'
 import type { MergedRoot } from '../jobs/workloads/classify/result.ts'
 import type { MergeKind, ScoreKind } from '../jobs/workloads/classify/spec.ts'
+import type { Reachability } from '../mesh/types.ts'
 
 export interface PeerInfo {
   peer: PeerKey
@@ -122,6 +123,8 @@ export interface ClassifyRequest {
   itemsPerShard?: number
   /** Other peers that shall hold the inputs before this one may leave; as many as there are, if fewer. Default 0. */
   copies?: number
+  /** The job is cancelled when this process ends before it: for a submitter that is the peer itself. Default false. */
+  attached?: boolean
 }
 
 export interface Submitted {
@@ -171,6 +174,8 @@ export interface Control {
    * NOT_OWNER on any peer but the one that the job was submitted from, JOB_RUNNING while it runs.
    */
   drop(id: string): Promise<JobSummary>
+  /** Who reaches whom, tried from both sides; takes some seconds. */
+  reachability(): Promise<Reachability>
   /** Frees what no job needs on this peer, and jobs that expired. */
   gc(request: GcRequest): Promise<GcReport>
 }

@@ -92,7 +92,7 @@ export function createCopies(deps: CopiesDeps): Copies {
     await holds.hold(job, piece.block)
     const list = await blocksOf(record, piece, block => exchange.get(block, [from]))
     const blocks = sliceOf(list, piece)
-    if (holds.pinnedBytes() >= deps.bytesMax) {
+    if (Number.isFinite(deps.bytesMax) && holds.pinnedBytes() >= deps.bytesMax) {
       throw refusal('COPY_NO_ROOM', 'this peer holds as much as its --cache-size lets it', 'elsewhere')
     }
     for (const block of blocks) await holds.hold(job, block)
@@ -116,7 +116,16 @@ export function createCopies(deps: CopiesDeps): Copies {
 
   return {
     async ask(peer, job, piece) {
-      await mesh.request(peer, copyProtocol, encodeValue({ job, piece }), { timeoutMs: pieceMs })
+      const gone = new AbortController()
+      const off = mesh.on('down', down => {
+        if (down === peer) gone.abort(refusal('CONNECTION_LOST', 'the peer is gone or hangs', 'elsewhere'))
+      })
+      try {
+        const body = encodeValue({ job, piece })
+        await mesh.request(peer, copyProtocol, body, { timeoutMs: pieceMs, signal: gone.signal })
+      } finally {
+        off()
+      }
     },
     pieces(list, kind, block) {
       const pieces: Piece[] = []

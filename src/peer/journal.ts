@@ -18,6 +18,8 @@ export interface KeptRequest {
   inputs: string[]
   cwd: string
   itemsPerShard: number
+  /** Its submitter waited for the result in this very process: without that one nobody wants it. */
+  attached: boolean
   /** Other peers that shall hold the inputs, so that the submitter may leave. */
   copies: number
 }
@@ -46,7 +48,7 @@ export interface Journal {
   forget(job: JobId, record: boolean): void
   /** The results kept so far are of an earlier round. */
   forgetResults(job: JobId): void
-  /** True while something is noted and not written. */
+  /** True while something is noted and not yet on disk. */
   readonly dirty: boolean
   /** Writes what was noted, all or nothing. Throws PeerError of kind `resource`; what was noted stays noted. */
   commit(): Promise<void>
@@ -58,6 +60,7 @@ export interface Journal {
 const requestForm = z.object({
   inputs: z.array(z.string().max(4096)).max(100_000),
   cwd: z.string().max(4096),
+  attached: z.boolean(),
   itemsPerShard: z.int().min(1).max(limits.shardItemsMax),
   copies: z.int().min(0).max(limits.peersMax),
 })
@@ -78,12 +81,29 @@ export function createJournal(
 ): Journal {
   let noted: RecordChange[] = []
   let clears: string[] = []
+  let writes = 0
+  let last: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
     records.flush().catch(() => {}) // a disk that fails is told by the next write
   }, flushMs)
   timer.unref()
 
   const note = (key: string, value?: Uint8Array) => void noted.push({ key, value })
+
+  async function write(): Promise<void> {
+    const changes = noted
+    const cleared = clears
+    noted = []
+    clears = []
+    try {
+      for (const key of cleared) await records.clear(key)
+      await records.write(changes)
+    } catch (thrown) {
+      noted = [...changes, ...noted]
+      clears = [...cleared, ...clears]
+      throw thrown
+    }
+  }
 
   function clear(job: JobId, rests: readonly string[]): void {
     const gone = rests.map(rest => keyOf(job, rest))
@@ -113,21 +133,14 @@ export function createJournal(
     forget: (job, record) => clear(job, record ? [''] : ['result/', 'copy/inputs', 'copy/files', 'request']),
     forgetResults: job => clear(job, ['result/']),
     get dirty() {
-      return noted.length + clears.length > 0
+      return noted.length + clears.length + writes > 0
     },
-    async commit() {
-      const changes = noted
-      const cleared = clears
-      noted = []
-      clears = []
-      try {
-        for (const key of cleared) await records.clear(key)
-        await records.write(changes)
-      } catch (thrown) {
-        noted = [...changes, ...noted]
-        clears = [...cleared, ...clears]
-        throw thrown
-      }
+    commit() {
+      writes++
+      // After the one that is under way: whoever asked for that one, this call's notes may be among its own.
+      const next = last.then(write).finally(() => writes--)
+      last = next.catch(() => {}) // it is the caller's
+      return next
     },
     async load() {
       const jobs = new Map<JobId, KeptJob & { found: boolean }>()

@@ -122,7 +122,15 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   })
   const store = withRoom(disk, room)
   const journal = createJournal(records, block => store.has(block), warn)
-  const pool = await startPool({ ...devices, onWarning: warn, onChange: () => refresh() })
+  const closeFiles = async () => {
+    await room.stop()
+    await journal.close()
+    await store.close()
+  }
+  const pool = await startPool({ ...devices, onWarning: warn, onChange: () => refresh() }).catch(async thrown => {
+    await closeFiles()
+    throw thrown
+  })
 
   const name = init.name ?? hostname()
   const { device } = describeDevices(pool.lanes())
@@ -144,8 +152,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   } catch (thrown) {
     await mesh?.stop()
     await pool.stop()
-    await journal.close()
-    await store.close()
+    await closeFiles()
     throw thrown
   }
   mesh.on('warning', warn)

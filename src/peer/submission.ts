@@ -127,8 +127,8 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
         for (const { file } of prepared.spec.models) for (const block of file.blocks) await deps.holds.hold(job, block)
         const most = itemsPerShard(prepared.spec.models.length, prepared.spec.labels.length)
         const items = Math.min(most, request.itemsPerShard ?? most)
-        const { cwd, copies = 0 } = request
-        deps.journal.keepRequest(job, { inputs: request.inputs, cwd, itemsPerShard: items, copies })
+        const { inputs: named, cwd, copies = 0, attached = false } = request
+        deps.journal.keepRequest(job, { inputs: named, cwd, itemsPerShard: items, copies, attached })
         deps.dispatch({ type: 'submit', job, priority: 0 })
         start(job, () => inputs, items)
         deps.spread.inputs(job, copies)
@@ -144,6 +144,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
     resume({ job, kept, request }) {
       const record = deps.book.get(job)
       if (!record || !request || kept.outcome || kept.owner !== deps.self) return
+      if (request.attached) return deps.dispatch({ type: 'cancel', job })
       deps.spread.inputs(job, request.copies)
       if (kept.complete) return
       // Only from the end of the chain that others may know of.

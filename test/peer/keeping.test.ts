@@ -38,11 +38,11 @@ describe('what peers keep', { timeout: 90_000 }, () => {
     const rows = await rowsOf(one, job)
     expect(rows).toHaveLength(count)
 
-    // Its inputs are freed, and both hold the result: either may be switched off.
+    // Its inputs are freed, and both hold the result (the spec alone has some 2 kB): either may be switched off.
     const inputs = 50_000
     await until(async () => {
       const kept = [await known(one, job), await known(two, job)].map(state => state?.keptBytes ?? 0)
-      return kept.every(bytes => bytes > 1000 && bytes < inputs)
+      return kept.every(bytes => bytes > 10_000 && bytes < inputs)
     }, 'both keep the result and no more')
     const leader = (await one.job(job)).leader === (await one.info()).peer ? one : two
     const other = leader === one ? two : one

@@ -101,6 +101,7 @@ async function classify(inputs: string[], options: ClassifyOptions): Promise<voi
       top: options.top,
       labels: options.labels,
       scores: options.scores,
+      attached: session.temporary && !options.detach,
       copies: options.detach ? otherCopies(options.copies, session.temporary) : 0,
     })
     for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)
