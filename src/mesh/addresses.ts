@@ -39,6 +39,13 @@ export function peerOf(address: string): PeerKey | undefined {
     .findLast(part => part.code === CODE_P2P)?.value
 }
 
+/** Where an address leads, for a plain connection; undefined for what is not TCP on a host. */
+export function multiaddrParts(address: string): { host: string; port: number } | undefined {
+  if (!isTcp(address)) return undefined
+  const [host, port] = parse(address)?.getComponents() ?? []
+  return host?.value && port?.value ? { host: host.value, port: Number(port.value) } : undefined
+}
+
 /** Those of `addresses` that can be dialled. */
 export function asMultiaddrs(addresses: string[]): Multiaddr[] {
   return addresses.filter(isTcp).map(address => multiaddr(address))

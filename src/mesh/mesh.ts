@@ -32,6 +32,7 @@ import {
   reportTopic,
 } from './messages.ts'
 import { createNode, type Node, startNode } from './node.ts'
+import { encodeTrials, probeProtocol, probeReach, tryAll } from './probe.ts'
 import { openPipe } from './reach.ts'
 import { createRequests, type Requests } from './requests/requests.ts'
 import { streamPipe } from './stream-pipe.ts'
@@ -160,6 +161,7 @@ function wire({ node, requests, members, join }: Parts): void {
     members.helloFrom(from, body)
     return members.hello(from)
   })
+  requests.serve(probeProtocol, async from => encodeTrials(await tryAll(members.get(from)?.addresses ?? [])))
   requests.serve(aliveProtocol, async () => nothing)
   requests.serve(partProtocol, async from => {
     members.happened({ type: 'parted', peer: from })
@@ -222,6 +224,12 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
       requests.serve(protocol, (from, body, signal) => {
         members.used(from)
         return handler(from, body, signal)
+      }),
+    reachability: () =>
+      probeReach({
+        addresses: () => ownAddresses(node),
+        peers: () => members.records(),
+        ask: peer => requests.request(peer, probeProtocol, nothing),
       }),
     stop() {
       stopping.abort()

@@ -59,6 +59,24 @@ export interface MeshEvents {
   warning: string
 }
 
+/** What a plain connection to an address met: a listener, a refusal, no answer at all, or no way there. */
+export type TrialOutcome = 'open' | 'refused' | 'silent' | 'no-route' | 'unknown-name'
+
+export interface AddressTrial {
+  address: string
+  outcome: TrialOutcome
+}
+
+/** Who reaches whom, tried from both sides. */
+export interface Reachability {
+  /** Where this peer listens. */
+  listening: string[]
+  /** This peer's trials of those that it has no connection to. */
+  outward: { peer: PeerKey; trials: AddressTrial[] }[]
+  /** Neighbours' trials of this peer. */
+  inward: { peer: PeerKey; trials: AddressTrial[] }[]
+}
+
 export type GossipHandler = (from: PeerKey, bytes: Uint8Array) => void
 
 /**
@@ -102,6 +120,8 @@ export interface Mesh {
   request(peer: PeerKey, protocol: string, body: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
   /** Serves `protocol` (`/shardmesh/block/1`), once; 64 requests of one peer at a time, the rest wait. */
   serve(protocol: string, handler: RequestHandler): void
+  /** Tries the addresses of peers without a connection, and lets neighbours try this peer's; takes some seconds. */
+  reachability(): Promise<Reachability>
   /** Leaves the mesh: tells neighbours, closes every connection and listener; within 2 s. */
   stop(): Promise<void>
 }

@@ -66,6 +66,7 @@ function world(holders: Record<PeerKey, Uint8Array[]>) {
     serve(_protocol, handler) {
       served = handler
     },
+    reachability: async () => ({ listening: [], outward: [], inward: [] }),
     stop: async () => {},
   }
   const serve = (from: PeerKey, id: BlockId) =>
