@@ -310,6 +310,20 @@ describe('strings and maps', () => {
     })
   })
 
+  test('numbers that are written as strings become numbers', async () => {
+    const keys = { keys_int64s: [1, 2, 3], values_strings: strings('10', '-2.5', '1e3'), default_string: '0' }
+    const bytes = model({
+      ops: [
+        { type: 'LabelEncoder', domain, inputs: ['x'], outputs: ['s'], attributes: keys },
+        { type: 'Cast', inputs: ['s'], outputs: ['y'], attributes: { to: float32 } },
+        { type: 'Cast', inputs: ['s'], outputs: ['same'], attributes: { to: text } },
+      ],
+      inputs: { x: [['N'], int64] },
+      outputs: { y: float32, same: text },
+    })
+    await hold(bytes, { x: i64([4], 3, 2, 9, 1) })
+  })
+
   test('an operator that computes is not given strings, and is named', async () => {
     const bytes = model({
       ops: [

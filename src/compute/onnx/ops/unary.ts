@@ -1,6 +1,10 @@
 /** Operators of one element: Relu, Exp, Sigmoid, Clip and their like -> unary, or short chains of it. */
+
+import type { Tensor } from '../../engine/graph.ts'
 import type { UnaryOp } from '../../kernels/unary.ts'
-import { isElementType } from '../../tensor/element-type.ts'
+import { isElementType, isFloat } from '../../tensor/element-type.ts'
+import type { Labels } from '../../tensor/labels.ts'
+import { elementsOf } from '../../tensor/shape.ts'
 import {
   InputValueNeeded,
   inputAt,
@@ -79,12 +83,40 @@ export const shrink: Lowering = context => {
   return [emitWhere(context, below, emitWith(context, 'add', x, bias), upper)]
 }
 
-function target(context: LowerContext) {
+export const cast: Lowering = context => {
   const to = elementTypeName(context.op.attributes.int('to', 0))
-  if (isElementType(to)) return to
-  throw unsupported(context, `casts to ${to}`)
+  const x = inputAt(context, 0)
+  if (to === 'string') return [asStrings(context, x)]
+  if (!isElementType(to)) throw unsupported(context, `casts to ${to}`)
+  return [x.labels ? emitCast(context, numbersOf(context, x, x.labels), to) : emitCast(context, x, to)]
 }
 
-export const cast: Lowering = context => [emitCast(context, inputAt(context, 0), target(context))]
+export const castLike: Lowering = context => {
+  const [x, like] = [inputAt(context, 0), inputAt(context, 1)]
+  if (like.labels) return [asStrings(context, x)]
+  return [emitCast(context, x.labels ? numbersOf(context, x, x.labels) : x, like.type)]
+}
 
-export const castLike: Lowering = context => [emitCast(context, inputAt(context, 0), inputAt(context, 1).type)]
+/** Strings as they are, or numbers that are known; what a device computes is not written out. */
+function asStrings(context: LowerContext, x: Tensor): Tensor {
+  if (x.labels) return x
+  const known = context.graph.known(x)
+  if (!known || isFloat(x.type)) throw unsupported(context, `writes ${known ? x.type : 'computed numbers'} as strings`)
+  const names = [...new Set(Array.from(known, String))]
+  const data = Float64Array.from(known, value => names.indexOf(String(value)))
+  return context.graph.constant({ dims: x.dims, type: 'int64', data, labels: { names, open: false } })
+}
+
+/** The numbers that strings are written as. */
+function numbersOf(context: LowerContext, x: Tensor, { names, open }: Labels): Tensor {
+  if (open) throw unsupported(context, 'reads numbers in strings that come from outside')
+  const odd = names.find(name => name.trim() === '' || Number.isNaN(Number(name)))
+  if (odd !== undefined) throw opError(context, `reads a number in the string "${odd}"; check the model file`)
+  const params = { outer: 1, axis: names.length, inner: 1, count: elementsOf(x.dims) }
+  const table = context.graph.constant({
+    dims: [names.length],
+    type: 'float64',
+    data: Float64Array.from(names, Number),
+  })
+  return context.graph.emit('gather', context.op.name, params, [table, x], x.dims, 'float64')
+}
