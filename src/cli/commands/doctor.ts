@@ -5,22 +5,17 @@ import { availableParallelism, cpus, networkInterfaces, totalmem } from 'node:os
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import bytes from 'pretty-bytes'
+import { shortPeer } from '../../base/ids.ts'
 import { dataFolder, defaultPort, hasMesh } from '../../peer/home.ts'
 import { type CommonOptions, common, isNoPeer, withRunningPeer } from '../session.ts'
-
-interface Finding {
-  topic: string
-  ok: boolean
-  says: string
-  /** What to do, where something is to be done. */
-  advice?: string
-}
+import { type Finding, reachFindings, tokenFinding } from './doctor-reach.ts'
 
 export function addDoctor(peer: Command): void {
   common(peer.command('doctor'))
     .description('say what this machine can compute with and why not more, whom it reaches, and what to do')
+    .option('--join <token>', 'try the addresses of a join token')
     .option('--json', 'machine-readable')
-    .action(async (options: CommonOptions & { json?: boolean }) => {
+    .action(async (options: CommonOptions & { json?: boolean; join?: string }) => {
       const folder = dataFolder(options.data)
       const findings = [
         node(),
@@ -30,6 +25,7 @@ export function addDoctor(peer: Command): void {
         await port(),
         network(),
         ...(await mesh(options, folder)),
+        ...(options.join === undefined ? [] : await token(options.join)),
       ]
       if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`)
       else for (const finding of findings) process.stdout.write(lines(finding))
@@ -138,7 +134,12 @@ async function mesh(options: CommonOptions, folder: string): Promise<Finding[]> 
               says: `${info.mesh}: no other peer is connected`,
               advice: `peers on other networks, or behind a firewall that blocks mDNS (UDP 5353), join by address: peer start --join ${info.token}`,
             }
-      return [reach, ...info.warnings.slice(-5).map(says => ({ topic: 'warning', ok: false, says }))]
+      const byKey = new Map(others.map(peer => [peer.peer, peer]))
+      const tried = reachFindings(await client.reachability(), {
+        nameOf: peer => byKey.get(peer)?.name ?? shortPeer(peer),
+        up: peer => byKey.get(peer)?.connected ?? false,
+      })
+      return [reach, ...tried, ...info.warnings.slice(-5).map(says => ({ topic: 'warning', ok: false, says }))]
     })
   } catch (thrown) {
     if (!isNoPeer(thrown)) throw thrown
@@ -154,4 +155,12 @@ async function mesh(options: CommonOptions, folder: string): Promise<Finding[]> 
       },
     ]
   }
+}
+
+/** The addresses of a token that this machine cannot join with. */
+async function token(text: string): Promise<Finding[]> {
+  const { decodeToken } = await import('../../mesh/token.ts')
+  const { tryAll } = await import('../../mesh/probe.ts')
+  const trials = await tryAll(decodeToken(text).addresses)
+  return trials.map(trial => tokenFinding(trial))
 }
