@@ -99,11 +99,14 @@ async function strikeAndWait(
     if (!before) throw new Error('the job did not get going')
     if (before.outcome) cell.notes.push('it was over before the fault')
     const scene = { network, peers, watch, job, submitter, before, note: (text: string) => cell.notes.push(text) }
-    const victims = await fault.strike(scene)
+    const { victims, after } = await fault.strike(scene)
+    // What goes wrong while it is put right is said, and the job's end waited for all the same.
+    const right = after?.catch((thrown: unknown) => scene.note(`afterwards: ${String(thrown)}`))
     const leased = victims.length > 0 ? watch.releasedMs(victims, before.leader ?? '') : {}
     // A peer that was restarted has another client; one that is gone, none.
     const ended = await watch.until(summary => summary.outcome !== undefined, limitMs)
     cell.seconds = (performance.now() - startMs - wastedMs) / 1000
+    await right
     if (leased.value !== undefined) cell.leasedSeconds = leased.value / 1000
     if (!ended) throw new Error(`the job did not end within ${limitMs / 1000} s`)
     if (ended.outcome?.phase !== 'final') throw new Error(`the job ${ended.outcome?.phase}: ${ended.outcome?.reason}`)

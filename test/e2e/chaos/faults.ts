@@ -17,6 +17,13 @@ export interface Scene {
   note(text: string): void
 }
 
+export interface Struck {
+  /** Peers whose work must be leased again. */
+  victims: ChaosPeer[]
+  /** Resolves when all is right again. */
+  after?: Promise<void>
+}
+
 export interface Fault {
   readonly name: string
   /** Other peers hold the inputs before the fault. */
@@ -26,8 +33,8 @@ export interface Fault {
   /** One peer says of each of its results that it is another shard's. */
   readonly liar?: boolean
   readonly needsNamespaces?: boolean
-  /** Resolves when all is right again; to the victims whose work must be leased again, where there are any. */
-  strike(scene: Scene): Promise<ChaosPeer[]>
+  /** Resolves when it has struck. */
+  strike(scene: Scene): Promise<Struck>
   /** Before the job is submitted. False: it cannot be had on this machine. */
   prepare?(network: ChaosNetwork): Promise<boolean>
 }
@@ -60,14 +67,28 @@ async function timed(scene: Scene, what: string, work: () => Promise<void>): Pro
   scene.note(`${what} ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
 }
 
+async function rejoined(scene: Scene): Promise<void> {
+  await timed(scene, 'all know all after', () =>
+    until(() => knowEachOther(scene.peers.living()), 'the peers know each other again', rejoinMsMax),
+  )
+}
+
+/** Hangs `peer` for a while, as a laptop's lid does. */
+async function stopped(scene: Scene, peer: ChaosPeer): Promise<void> {
+  peer.process.kill('SIGSTOP')
+  await pause(stopMs)
+  peer.process.kill('SIGCONT')
+  await rejoined(scene)
+}
+
 export const faults: Fault[] = [
-  { name: 'nothing', strike: async () => [] },
+  { name: 'nothing', strike: async () => ({ victims: [] }) },
   {
     name: 'kill-worker',
     async strike(scene) {
       const worker = workerOf(scene)
       void scene.peers.kill(worker)
-      return [worker]
+      return { victims: [worker] }
     },
   },
   {
@@ -75,7 +96,7 @@ export const faults: Fault[] = [
     async strike(scene) {
       const leader = leaderOf(scene)
       void scene.peers.kill(leader)
-      return [leader]
+      return { victims: [leader] }
     },
   },
   {
@@ -83,30 +104,21 @@ export const faults: Fault[] = [
     async strike(scene) {
       const both = [leaderOf(scene), workerOf(scene)]
       for (const victim of both) void scene.peers.kill(victim)
-      return both
+      return { victims: both }
     },
   },
   {
     name: 'stop-worker',
     async strike(scene) {
       const worker = workerOf(scene)
-      worker.process.kill('SIGSTOP')
-      void pause(stopMs).then(async () => {
-        worker.process.kill('SIGCONT')
-        await timed(scene, 'rejoined in', () =>
-          until(() => knowEachOther(scene.peers.living()), 'the stopped peer rejoins', rejoinMsMax),
-        )
-      })
-      return [worker]
+      return { victims: [worker], after: stopped(scene, worker) }
     },
   },
   {
     name: 'stop-leader',
     async strike(scene) {
       const leader = leaderOf(scene)
-      leader.process.kill('SIGSTOP')
-      void pause(stopMs).then(() => leader.process.kill('SIGCONT'))
-      return [leader]
+      return { victims: [leader], after: stopped(scene, leader) }
     },
   },
   {
@@ -116,20 +128,18 @@ export const faults: Fault[] = [
       const leader = leaderOf(scene)
       const worker = workerOf(scene)
       await scene.network.cut([leader.index, worker.index])
-      void pause(cutMs).then(async () => {
+      const after = pause(cutMs).then(async () => {
         await scene.network.heal()
-        await timed(scene, 'rejoined in', () =>
-          until(() => knowEachOther(scene.peers.living()), 'the halves know each other', rejoinMsMax),
-        )
+        await rejoined(scene)
       })
-      return []
+      return { victims: [], after }
     },
   },
   {
     name: 'lossy',
     needsNamespaces: true,
     prepare: network => network.lossy(true),
-    strike: async () => [],
+    strike: async () => ({ victims: [] }),
   },
   {
     name: 'submitter-leaves',
@@ -141,7 +151,7 @@ export const faults: Fault[] = [
         60_000,
       )
       await scene.peers.leave(scene.submitter)
-      return []
+      return { victims: [] }
     },
   },
   {
@@ -149,9 +159,9 @@ export const faults: Fault[] = [
     async strike(scene) {
       await Promise.all(scene.peers.living().map(peer => scene.peers.kill(peer)))
       for (const peer of scene.peers.all) await scene.peers.restart(peer)
-      return []
+      return { victims: [] }
     },
   },
-  { name: 'disk-full', smallDiskBytes: 6 * 1024 * 1024, strike: async () => [] },
-  { name: 'liar', liar: true, strike: async () => [] },
+  { name: 'disk-full', smallDiskBytes: 6 * 1024 * 1024, strike: async () => ({ victims: [] }) },
+  { name: 'liar', liar: true, strike: async () => ({ victims: [] }) },
 ]

@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util'
 import { printTable } from '../../../bench/report.ts'
+import { median } from '../../../src/base/statistics.ts'
 import { type Cell, runCell } from './cell.ts'
 import { faults } from './faults.ts'
 import { drawPictures, workNames } from './workloads.ts'
@@ -45,14 +46,14 @@ const pictures = await drawPictures(Number(values.items))
 try {
   for (const name of workNames.filter(each => values.work === undefined || values.work === each)) {
     const work = pictures.work(name)
-    let reference: Cell | undefined
+    const undisturbed: Cell[] = []
     for (const fault of faults) {
       // The undisturbed run is what the others are compared with.
       if (fault.name !== 'nothing' && wanted && !wanted.includes(fault.name)) continue
-      for (let turn = 0; turn < (fault.name === 'nothing' ? 1 : Number(values.repeat)); turn++) {
+      for (let turn = 0; turn < Number(values.repeat); turn++) {
         const cell = await runCell({ fault, work, peers: Number(values.peers), limitMs: Number(values.limit) * 1000 })
-        reference ??= cell
-        rows.push(row(cell, reference))
+        if (fault.name === 'nothing') undisturbed.push(cell)
+        rows.push(row(cell, undisturbed))
         console.log(
           rows
             .at(-1)
@@ -69,13 +70,13 @@ console.log()
 printTable(head, rows)
 process.exit(failed > 0 ? 1 : 0)
 
-function row(cell: Cell, reference: Cell): string[] {
+function row(cell: Cell, undisturbed: Cell[]): string[] {
   const notes = cell.notes.join('; ')
   if (cell.skipped !== undefined) return [cell.fault, cell.work, 'SKIPPED', '', '', '', '', '', cell.skipped]
-  const equal = cell.hash !== undefined && cell.hash === reference.hash
+  const equal = cell.hash !== undefined && cell.hash === undisturbed[0]?.hash
+  const usual = undisturbed.flatMap(({ seconds }) => (seconds === undefined ? [] : [seconds]))
   if (!cell.completed || !cell.exact || !equal) failed++
-  const lost =
-    cell.seconds !== undefined && reference.seconds !== undefined ? cell.seconds - reference.seconds : undefined
+  const lost = cell.seconds !== undefined && usual.length > 0 ? cell.seconds - median(usual) : undefined
   return [
     cell.fault,
     cell.work,
@@ -83,7 +84,7 @@ function row(cell: Cell, reference: Cell): string[] {
     yes(cell.exact),
     yes(equal),
     cell.leasedSeconds?.toFixed(2) ?? '-',
-    cell === reference ? `(${cell.seconds?.toFixed(1)})` : (lost?.toFixed(1) ?? '-'),
+    undisturbed.includes(cell) ? `(${cell.seconds?.toFixed(1)})` : (lost?.toFixed(1) ?? '-'),
     (cell.peakBytes / 1e6).toFixed(0),
     notes,
   ]
