@@ -1,7 +1,7 @@
 /** A peer whose disk is full pauses and says so, its work goes elsewhere or waits, and it goes on once there is room. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Peer } from '../../src/peer/peer.ts'
 import { until } from '../e2e/mesh-of-processes.ts'
 import { onSmallDisk } from '../fixtures/small-disk.ts'
@@ -14,6 +14,7 @@ describe('a full disk', { timeout: 90_000 }, () => {
   beforeAll(async () => {
     some = await somePeers(count)
   })
+  afterEach(() => some.stopAll())
   afterAll(() => some.end())
 
   const pausedOf = async (asked: Peer, name: string) => (await asked.peers()).find(one => one.name === name)?.paused

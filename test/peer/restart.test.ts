@@ -1,7 +1,7 @@
 /** A mesh that is switched off in the middle of a job and on again: the job goes on where it was, and is still listed later. */
 import { cp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openRecordStore } from '../../src/data/store/record-store.ts'
 import { itemsPerShard } from '../../src/jobs/workloads/classify/spec.ts'
 import type { ClassifyRequest, ResultItem } from '../../src/peer/control.ts'
@@ -45,6 +45,7 @@ describe('peers that are switched off and on', { timeout: 90_000 }, () => {
     expect(rows(undisturbed)).toHaveLength(count)
     await some.stop(alone)
   })
+  afterEach(() => some.stopAll())
   afterAll(() => some.end())
 
   test('all of them in the middle: nothing finished is computed again, and the result is the same', async () => {

@@ -14,6 +14,8 @@ export interface SomePeers {
   /** The first one makes the mesh, the others join it while any of it runs. */
   start(name: string, init?: Partial<PeerInit>): Promise<Peer>
   stop(...peers: Peer[]): Promise<void>
+  /** Whatever a test that failed left running. */
+  stopAll(): Promise<void>
   end(): Promise<void>
 }
 
@@ -46,6 +48,7 @@ export async function somePeers(images: number): Promise<SomePeers> {
       return peer
     },
     stop,
+    stopAll: () => stop(...running),
     async end() {
       await stop(...running)
       await rm(scratch, { recursive: true, force: true })
