@@ -218,3 +218,20 @@ describe('SVMClassifier', () => {
     }
   })
 })
+
+test('whether scores are probabilities is told from the attributes, behind a label and a ZipMap', () => {
+  const zipped = (attributes: Record<string, AttributeInit>) =>
+    makeModel({
+      opset: 13,
+      domains: { 'ai.onnx.ml': 3 },
+      inputs: { x: ['N', 2] },
+      types: { label: 7 },
+      outputs: ['label', 'named'],
+      ops: [
+        { type: 'LinearClassifier', domain: 'ai.onnx.ml', inputs: ['x'], outputs: ['label', 'scores'], attributes },
+        { type: 'ZipMap', domain: 'ai.onnx.ml', inputs: ['scores'], outputs: ['named'] },
+      ],
+    })
+  expect(loadModel(zipped({ post_transform: 'SOFTMAX' })).endsInProbability).toBe(true)
+  expect(loadModel(zipped({ post_transform: 'NONE' })).endsInProbability).toBe(false)
+})
