@@ -1,89 +1,55 @@
 /**
  * A trained model as an ONNX file of plain operators: features in, as the table had them; label, probabilities or the like out.
  *
- * Inputs: `features` [rows, features]. Outputs: kmeans `label`, `distances`; gmm `label`, `probabilities`, `log_likelihood`;
+ * Inputs: `features` [rows, features], or the images that they are made of. Outputs: kmeans `label`, `distances`; gmm `label`, `probabilities`, `log_likelihood`;
  * softmax `label`, `probabilities`; svm `label`, `scores`; linear `prediction`; pca `components`. A label is the class itself
  * where all classes are whole numbers, else its place in the list of classes, which the model card holds.
  */
 import { assert } from '../../base/errors.ts'
-import {
-  type AttributeValueInit,
-  type EncodedModel,
-  type EncodedPort,
-  type EncodedTensor,
-  encodeModel,
-} from '../../compute/onnx/encode.ts'
+import { type EncodedPort, encodeModel } from '../../compute/onnx/encode.ts'
+import { type ImageFeatures, imageFeatureOps, imagePort } from '../features/features.ts'
 import type { Setting, TrainedModel } from '../method.ts'
 import { precisionFactor } from '../methods/gmm-density.ts'
+import { createGraphWriter, type GraphWriter } from './graph.ts'
 import type { ModelCard } from './model-card.ts'
-
-/** 13 and later take axes of some reductions as inputs; 17 is before others do, and known to runtimes for years. */
-const opset = 17
 
 /** Under this name the card lies in the file's metadata. */
 export const cardKey = 'shardmesh.model-card'
 
 type ModelOf<K extends TrainedModel['kind']> = Extract<TrainedModel, { kind: K }>
 
-/** The file's bytes; the same model and card give the same ones. */
-export function exportOnnx(model: TrainedModel, setting: Setting, card: ModelCard): Uint8Array {
-  const graph = createGraph(setting)
+/**
+ * The file's bytes; the same model and card give the same ones.
+ * @param images what makes the features: then the file takes `image` [rows, channels, height, width] instead
+ */
+export function exportOnnx(model: TrainedModel, setting: Setting, card: ModelCard, images?: ImageFeatures): Uint8Array {
+  const graph = createGraph(setting, images)
   if (model.kind === 'kmeans') kmeansOps(graph, model)
   else if (model.kind === 'gmm') mixtureOps(graph, model)
   else if (model.kind === 'pca') componentOps(graph, model)
   else linearOps(graph, model, setting)
-  return encodeModel({ ...graph.parts, metadata: { [cardKey]: JSON.stringify(card) } })
+  return encodeModel(graph.finish({ [cardKey]: JSON.stringify(card) }))
 }
 
-interface Graph {
-  parts: EncodedModel
+interface Graph extends GraphWriter {
   features: number
   /** The features as the method saw them. */
   x: string
-  op(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, AttributeValueInit>>): string
-  constant(name: string, dims: readonly number[], values: ArrayLike<number>): string
-  int64(name: string, values: readonly number[]): string
-  /** Gives a tensor its name in the file. */
-  output(port: EncodedPort, from: string): void
 }
 
-function createGraph({ options, summary, transform }: Setting): Graph {
-  const constants: Record<string, EncodedTensor> = {}
-  const outputs: EncodedPort[] = []
-  const ops: EncodedModel['ops'][number][] = []
+function createGraph({ options, summary, transform }: Setting, images: ImageFeatures | undefined): Graph {
+  const writer = createGraphWriter(options.method)
   const d = summary.features
-  const graph: Graph = {
-    parts: {
-      ...{ opset, name: options.method, constants, outputs, ops },
-      inputs: [{ name: 'features', type: 'float32', dims: ['rows', d] }],
-    },
-    features: d,
-    x: 'features',
-    op(type, inputs, attributes) {
-      const result = `t${ops.length}`
-      ops.push({ type, inputs, outputs: [result], ...(attributes && { attributes }) })
-      return result
-    },
-    constant(name, dims, values) {
-      constants[name] = { dims, data: Float32Array.from(values) }
-      return name
-    },
-    int64(name, values) {
-      constants[name] = { dims: [values.length], data: BigInt64Array.from(values, BigInt) }
-      return name
-    },
-    output(port, from) {
-      outputs.push(port)
-      ops.push({ type: 'Identity', inputs: [from], outputs: [port.name] })
-    },
-  }
+  let x = images
+    ? imageFeatureOps(writer, writer.input(imagePort(images)), images)
+    : writer.input({ name: 'features', type: 'float32', dims: ['rows', d] })
   if (options.missing === 'mean') {
-    const gaps = graph.op('IsNaN', [graph.x])
-    graph.x = graph.op('Where', [gaps, graph.constant('fill', [d], summary.mean), graph.x])
+    const gaps = writer.op('IsNaN', [x])
+    x = writer.op('Where', [gaps, writer.constant('fill', [d], summary.mean), x])
   }
-  if (transform.shift) graph.x = graph.op('Sub', [graph.x, graph.constant('shift', [d], transform.shift)])
-  if (transform.scale) graph.x = graph.op('Mul', [graph.x, graph.constant('scale', [d], transform.scale)])
-  return graph
+  if (transform.shift) x = writer.op('Sub', [x, writer.constant('shift', [d], transform.shift)])
+  if (transform.scale) x = writer.op('Mul', [x, writer.constant('scale', [d], transform.scale)])
+  return { ...writer, features: d, x }
 }
 
 const floats = (name: string, ...dims: (number | string)[]): EncodedPort => ({ name, type: 'float32', dims })

@@ -1,0 +1,56 @@
+/** ONNX graphs written op by op; the names of tensors in between are made up, those of constants as far as they are free. */
+import type {
+  AttributeValueInit,
+  EncodedModel,
+  EncodedOp,
+  EncodedPort,
+  EncodedTensor,
+} from '../../compute/onnx/encode.ts'
+
+/** 13 and later take axes of some reductions as inputs; 17 is before others do, and known to runtimes for years. */
+const opset = 17
+
+export interface GraphWriter {
+  /** One op with one output, whose name is returned. */
+  op(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, AttributeValueInit>>): string
+  constant(name: string, dims: readonly number[], values: ArrayLike<number>): string
+  int64(name: string, values: readonly number[]): string
+  input(port: EncodedPort): string
+  /** Gives a tensor its name in the file. */
+  output(port: EncodedPort, from: string): void
+  finish(metadata?: Readonly<Record<string, string>>): EncodedModel
+}
+
+export function createGraphWriter(name: string): GraphWriter {
+  const constants: Record<string, EncodedTensor> = {}
+  const inputs: EncodedPort[] = []
+  const outputs: EncodedPort[] = []
+  const ops: EncodedOp[] = []
+  const free = (wanted: string): string => {
+    if (!Object.hasOwn(constants, wanted)) return wanted
+    for (let i = 2; ; i++) if (!Object.hasOwn(constants, `${wanted}-${i}`)) return `${wanted}-${i}`
+  }
+  const add = (wanted: string, tensor: EncodedTensor): string => {
+    const given = free(wanted)
+    constants[given] = tensor
+    return given
+  }
+  return {
+    op(type, from, attributes) {
+      const result = `t${ops.length}`
+      ops.push({ type, inputs: from, outputs: [result], ...(attributes && { attributes }) })
+      return result
+    },
+    constant: (wanted, dims, values) => add(wanted, { dims, data: Float32Array.from(values) }),
+    int64: (wanted, values) => add(wanted, { dims: [values.length], data: BigInt64Array.from(values, BigInt) }),
+    input(port) {
+      inputs.push(port)
+      return port.name
+    },
+    output(port, from) {
+      outputs.push(port)
+      ops.push({ type: 'Identity', inputs: [from], outputs: [port.name] })
+    },
+    finish: metadata => ({ opset, name, inputs, outputs, constants, ops, ...(metadata && { metadata }) }),
+  }
+}
