@@ -6,6 +6,7 @@ const table: Record<string, () => Promise<Workload>> = {
   classify: async () => (await import('./classify/workload.ts')).classify,
   embed: async () => (await import('./embed/workload.ts')).embed,
   score: async () => (await import('./score/workload.ts')).score,
+  train: async () => (await import('./train/workload.ts')).train,
 }
 
 /** Throws JOB_KIND_UNKNOWN for a workload that this version does not have. */

@@ -1,0 +1,174 @@
+/** Training as a workload of rounds: the methods of src/learn on the shards of a table, and a model's file at the end. */
+import { createHash } from 'node:crypto'
+import { assert, PeerError } from '../../../base/errors.ts'
+import type { Backend } from '../../../compute/backends/types.ts'
+import { loadModel } from '../../../compute/engine/model.ts'
+import { openSession, type Session } from '../../../compute/engine/session.ts'
+import { toHost } from '../../../compute/tensor/element-type.ts'
+import { writeBlocks } from '../../../data/store/block-list.ts'
+import { readTableShard } from '../../../data/tables/shard-blocks.ts'
+import type { TableShard } from '../../../data/tables/types.ts'
+import { openEngine } from '../../../learn/device/engine.ts'
+import { makeModelCard } from '../../../learn/export/model-card.ts'
+import { exportOnnx } from '../../../learn/export/onnx.ts'
+import { createTraining, type Parameters, type Training } from '../../../learn/training.ts'
+import { type IterativeMethod, type PartialRunner, roundsWorkload } from '../rounds.ts'
+import type { Workload } from '../workload.ts'
+import { encodeModelRoot } from './result.ts'
+import { parseTrainSpec, type TrainSpec } from './spec.ts'
+import {
+  classesOf,
+  decodePartial,
+  decodeState,
+  encodePartial,
+  encodeState,
+  type TrainPartial,
+  type TrainState,
+} from './state.ts'
+
+interface Body extends TrainSpec {
+  training: Training
+}
+
+const training: IterativeMethod<Body, TrainState, TrainPartial> = {
+  kind: 'train',
+  body(raw) {
+    const spec = parseTrainSpec(raw)
+    return { ...spec, training: createTraining(spec.options, spec.columns) }
+  },
+  open: async (body, _, backend) => openTrainer(body, backend),
+  start: ({ training }) => ({
+    stage: 'learn',
+    parameters: training.start(),
+    history: [],
+    dataHash: '',
+    numericClasses: [],
+  }),
+  merge({ training }, left, right) {
+    const numericClasses = union(left.numericClasses, right.numericClasses)
+    const joined = { stage: left.stage, hashes: [...left.hashes, ...right.hashes], numericClasses }
+    if (left.stage === 'judge') {
+      const other = right.confusion
+      return { ...joined, confusion: left.confusion?.map((count, i) => count + (other?.[i] ?? 0)) }
+    }
+    assert(left.sum && right.sum, 'a shard adds a sum')
+    return { ...joined, sum: training.merge(left.sum, right.sum) }
+  },
+  update({ training }, state, merged) {
+    const numericClasses = union(state.numericClasses, merged.numericClasses)
+    if (state.stage === 'judge')
+      return { parameters: { ...state, numericClasses, confusion: merged.confusion }, done: true }
+    assert(merged.sum, 'a shard adds a sum')
+    const parameters = training.update(state.parameters, merged.sum)
+    const objective = parameters.stage === 'rounds' ? parameters.objective : Number.NaN
+    const history = Number.isFinite(objective) ? [...state.history, objective] : state.history
+    const dataHash = state.dataHash || createHash('sha256').update(merged.hashes.join('\n')).digest('hex')
+    const learnt = parameters.stage === 'rounds' && parameters.done
+    const judged = learnt && judges(training, parameters)
+    const stage = judged ? 'judge' : 'learn'
+    return { parameters: { stage, parameters, history, dataHash, numericClasses }, done: learnt && !judged }
+  },
+  async result(body, state, sink) {
+    const { onnx, card, summary } = finish(body.training, state)
+    const { bytes, blocks } = await writeBlocks(sink, onnx)
+    const { names = [] } = summary.label.kind === 'class' ? summary.label : {}
+    return sink.put(
+      encodeModelRoot({
+        method: body.options.method,
+        bytes,
+        parts: blocks,
+        card: JSON.stringify(card),
+        rows: summary.rows,
+        rounds: card.rounds,
+        objective: { ...body.training.objective, value: card.objective.value },
+        history: state.history,
+        ...(state.confusion && { confusion: { names: [...names], counts: [...state.confusion] } }),
+        numericClasses: state.numericClasses,
+      }),
+    )
+  },
+  encodeParameters: ({ training }, state) => encodeState(training, state),
+  decodeParameters: ({ training }, block) => decodeState(training, block),
+  encodePartial: ({ training }, partial) => encodePartial(training, partial),
+  decodePartial: ({ training }, block, state) => decodePartial(training, block, state),
+}
+
+export const train: Workload = roundsWorkload(training)
+
+const union = (a: readonly string[], b: readonly string[]): string[] => [...new Set([...a, ...b])].sort()
+
+/** Classes beyond which nobody reads who is taken for whom. */
+const judgedClassesMax = 256
+
+/** Whether the model is a classifier, of which rows can be counted as right. */
+function judges(training: Training, parameters: Parameters): boolean {
+  const classes = classesOf(parameters)
+  return ['softmax', 'svm'].includes(training.options.method) && classes > 1 && classes <= judgedClassesMax
+}
+
+/** The model's file and card, which follow from the state alone. */
+function finish(training: Training, { parameters, history, dataHash }: TrainState) {
+  assert(parameters.stage === 'rounds', 'a model comes of rounds')
+  const { model, setting } = training.model(parameters)
+  const { round: rounds, objective } = parameters
+  const card = makeModelCard(training, { model, setting, rounds, objective, history, parameters }, { dataHash })
+  return { onnx: exportOnnx(model, setting, card), card, summary: setting.summary }
+}
+
+function openTrainer({ training, columns }: Body, backend: Backend): PartialRunner<TrainState, TrainPartial> {
+  const engine = openEngine(backend)
+  /** The classifier that the last stage looks through. */
+  let judge: { state: TrainState; session: Session } | undefined
+  const sessionOf = (state: TrainState): Session => {
+    if (judge?.state === state) return judge.session
+    judge?.session.dispose()
+    judge = { state, session: openSession(backend, loadModel(finish(training, state).onnx)) }
+    return judge.session
+  }
+  return {
+    async partial(state, blocks) {
+      const shard = readTableShard(blocks, true)
+      const { rows } = shard
+      const numericClasses = [backend.numericClass]
+      if (state.stage === 'judge') {
+        const confusion = await confusionOf(sessionOf(state), state, shard)
+        return { partial: { stage: 'judge', hashes: [], numericClasses, confusion }, items: rows, errors: 0 }
+      }
+      const sum = await training.partial(engine, state.parameters, shard)
+      const first = state.parameters.stage === 'summary'
+      const hashes = first ? [hashOf(blocks, columns)] : []
+      return { partial: { stage: 'learn', sum, hashes, numericClasses }, items: rows, errors: 0 }
+    },
+    close() {
+      judge?.session.dispose()
+      engine.dispose()
+    },
+  }
+}
+
+function hashOf(blocks: readonly Uint8Array[], columns: readonly string[]): string {
+  const hash = createHash('sha256').update(JSON.stringify(columns))
+  for (const block of blocks) hash.update(block)
+  return hash.digest('hex')
+}
+
+/** Rows by their label and by the class with the highest score, [classes, classes]. */
+async function confusionOf(session: Session, { parameters }: TrainState, shard: TableShard): Promise<Float64Array> {
+  const classes = classesOf(parameters)
+  const { label, rows, x } = shard
+  assert(parameters.stage === 'rounds' && parameters.summary.label.kind === 'class', 'a classifier has classes')
+  if (label?.kind !== 'class') {
+    throw new PeerError({ code: 'LEARN_NO_LABEL', kind: 'input', message: 'a shard of the table has no labels' })
+  }
+  const places = new Map(parameters.summary.label.names.map((name, place) => [name, place]))
+  const outputs = await session.run({ features: { type: 'float32', dims: [rows, x.length / rows], data: x } })
+  const scores = toHost(outputs.probabilities ?? outputs.scores)
+  const counts = new Float64Array(classes ** 2)
+  for (let row = 0; row < rows; row++) {
+    let best = 0
+    for (let c = 1; c < classes; c++) if (scores[row * classes + c] > scores[row * classes + best]) best = c
+    const truth = places.get(label.names[label.codes[row]])
+    if (truth !== undefined) counts[truth * classes + best]++
+  }
+  return counts
+}
