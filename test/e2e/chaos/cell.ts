@@ -55,7 +55,8 @@ export async function runCell({ fault, work, peers: count, limitMs }: CellInit):
   try {
     if (fault.needsNamespaces && network.kind !== 'namespaces') return { ...cell, skipped: 'needs network namespaces' }
     if (disk && !(await smallDisk(disk, fault.smallDiskBytes ?? 0))) return { ...cell, skipped: 'needs a mount' }
-    if (fault.prepare && !(await fault.prepare(network))) return { ...cell, skipped: 'the kernel has no netem' }
+    if (fault.prepare && !(await fault.prepare(network)))
+      return { ...cell, skipped: 'needs netem in the kernel, or python3' }
     // The second is neither the first of the mesh nor the one that submits.
     const env = { NODE_OPTIONS: `--import=${fileURLToPath(new URL('./liar.ts', import.meta.url))}` }
     peers = await startPeers({

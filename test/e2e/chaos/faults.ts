@@ -138,7 +138,7 @@ export const faults: Fault[] = [
   {
     name: 'lossy',
     needsNamespaces: true,
-    prepare: network => network.lossy(true),
+    prepare: network => network.lossy(),
     strike: async () => ({ victims: [] }),
   },
   {

@@ -12,6 +12,9 @@ import { type Cell, runCell } from './cell.ts'
 import { faults } from './faults.ts'
 import { drawPictures, workNames } from './workloads.ts'
 
+// An end by signal ends the peers and their network too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },

@@ -3,8 +3,9 @@
  * can be cut and made bad; on loopback where namespaces are not allowed. Invariant: `close` leaves nothing behind, and
  * opening sweeps what a harness that was killed left.
  */
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -18,8 +19,8 @@ export interface ChaosNetwork {
   /** Nothing passes between `group` and the others. Throws where cables cannot be cut. */
   cut(group: number[]): Promise<void>
   heal(): Promise<void>
-  /** 5% of packets lost and 50 ms of delay each way, or neither. False where the kernel cannot. */
-  lossy(on: boolean): Promise<boolean>
+  /** From now on 5% of packets are lost, and all are 50 ms late, each way. False where it cannot be had. */
+  lossy(): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -59,6 +60,48 @@ export async function openNetwork(count: number): Promise<ChaosNetwork> {
   }
 }
 
+const delayMs = 50
+const loss = 0.05
+
+async function netem(names: string[]): Promise<boolean> {
+  try {
+    for (const name of names) {
+      const netem = ['netem', 'delay', `${delayMs}ms`, 'loss', `${100 * loss}%`]
+      await run('tc', ['-n', name, 'qdisc', 'add', 'dev', 'eth0', 'root', ...netem])
+    }
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A program between each cable and the bridge, where the kernel has no netem; undefined without Python. */
+async function startRelay(
+  hub: string,
+  names: string[],
+  plug: (port: string, bridge: string) => Promise<void>,
+): Promise<ChildProcess | undefined> {
+  for (const [i, name] of names.entries()) {
+    // Whole packets, so that one is lost and not forty at once.
+    await ip('-n', name, 'link', 'set', 'eth0', 'gso_max_segs', '1', 'gso_max_size', '1500')
+    await ip('-n', hub, 'link', 'add', `r${i}`, 'type', 'veth', 'peer', 'name', `w${i}`)
+    await ip('-n', hub, 'link', 'set', `r${i}`, 'up')
+    await ip('-n', hub, 'link', 'set', `v${i}`, 'nomaster')
+    await plug(`w${i}`, 'whole')
+    await ip('-n', hub, 'link', 'set', `w${i}`, 'up')
+  }
+  const pairs = names.map((_, i) => `v${i}:r${i}`)
+  const program = fileURLToPath(new URL('./lossy.py', import.meta.url))
+  const args = ['netns', 'exec', hub, 'python3', program, String(delayMs), String(loss), '1', ...pairs]
+  const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ready = await new Promise<boolean>(resolve => {
+    child.stdout.once('data', () => resolve(true))
+    child.once('exit', () => resolve(false))
+    child.once('error', () => resolve(false))
+  })
+  return ready ? child : undefined
+}
+
 let opened = 0
 
 async function namespaces(count: number): Promise<ChaosNetwork> {
@@ -67,8 +110,16 @@ async function namespaces(count: number): Promise<ChaosNetwork> {
   const hub = `${id}b${part}`
   const names = Array.from({ length: count }, (_, i) => `${id}p${part}${String(i).padStart(2, '0')}`)
   const cable = (i: number) => `v${i}`
+  let relay: ChildProcess | undefined
+  const closeNow = () => {
+    relay?.kill('SIGKILL')
+    for (const name of [...names, hub]) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
+  }
+  // Also when the process ends in the middle.
+  process.once('exit', closeNow)
   const close = async () => {
-    for (const name of [...names, hub]) await ip('netns', 'del', name).catch(() => {})
+    process.off('exit', closeNow)
+    closeNow()
   }
   try {
     await ip('netns', 'add', hub)
@@ -88,30 +139,23 @@ async function namespaces(count: number): Promise<ChaosNetwork> {
     await close()
     throw thrown
   }
-  const plug = async (i: number, bridge: string) =>
-    void (await ip('-n', hub, 'link', 'set', cable(i), 'master', bridge))
+  const plug = async (port: string, bridge: string) => {
+    await ip('-n', hub, 'link', 'set', port, 'master', bridge)
+  }
   return {
     kind: 'namespaces',
     listen: i => `/ip4/10.77.0.${i + 1}/tcp/${port}`,
     under: i => ['ip', 'netns', 'exec', names[i]],
     async cut(group) {
-      for (const i of group) await plug(i, 'apart')
+      for (const i of group) await plug(cable(i), 'apart')
     },
     async heal() {
-      for (const i of names.keys()) await plug(i, 'whole')
+      for (const i of names.keys()) await plug(cable(i), 'whole')
     },
-    async lossy(on) {
-      try {
-        for (const name of names) {
-          const netem = on
-            ? ['add', 'dev', 'eth0', 'root', 'netem', 'delay', '50ms', 'loss', '5%']
-            : ['del', 'dev', 'eth0', 'root']
-          await run('tc', ['-n', name, 'qdisc', ...netem])
-        }
-        return true
-      } catch {
-        return false
-      }
+    async lossy() {
+      if (await netem(names)) return true
+      relay = await startRelay(hub, names, plug)
+      return relay !== undefined
     },
     close,
   }
