@@ -40,10 +40,14 @@ function simple(image: Float32Array, options: ImageFeatures): number[] {
   return options.kind === 'lbp' ? simplePatterns(image, options) : simpleColours(image, options)
 }
 
-/** Bytes as networks get them, with flat parts, where neighbours are equal. */
-function picture({ channels, height, width }: ImageFeatures): Float32Array {
+/**
+ * Noise beside a flat part, where neighbours are equal. Bytes over 255 only where they are counted: over 256 their differences
+ * are exact, so that a diagonal gradient is one for the plain loops too.
+ */
+function picture({ kind, channels, height, width }: ImageFeatures): Float32Array {
+  const whole = kind === 'color-histogram' ? 255 : 256
   return Float32Array.from({ length: channels * height * width }, (_, at) =>
-    Math.fround((at % width < width / 3 ? 200 : random.int(256)) / 255),
+    Math.fround((at % width < width / 3 ? 200 : random.int(256)) / whole),
   )
 }
 
