@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '../base/limits.ts'
 import type { Model } from '../compute/engine/model.ts'
-import { openSession } from '../compute/engine/session.ts'
+import { type OutputTensor, openSession } from '../compute/engine/session.ts'
 import { fromHost, isElementType, isFloat, type TypedTensor, toHost } from '../compute/tensor/element-type.ts'
 import { shapeText } from '../compute/tensor/shape.ts'
 import { readNpy } from '../data/readers/npy.ts'
@@ -74,7 +74,7 @@ function asType(tensor: TypedTensor, wanted: string | undefined): TypedTensor {
 
 async function writeOutputs(
   folder: string,
-  outputs: Readonly<Record<string, TypedTensor>>,
+  outputs: Readonly<Record<string, OutputTensor>>,
 ): Promise<InferReport['outputs']> {
   const taken = new Set<string>()
   const written: InferReport['outputs'] = []
@@ -83,9 +83,10 @@ async function writeOutputs(
     let base = name.replace(/[^A-Za-z0-9._-]/g, '_').replace(/^\.+/, '_') || 'output'
     while (taken.has(base)) base += '_'
     taken.add(base)
-    const file = join(folder, `${base}.npy`)
-    await writeFile(file, writeNpy(tensor))
-    written.push({ name, type: tensor.type, dims: tensor.dims, file })
+    // .npy has no strings that others read without pickling.
+    const file = join(folder, `${base}.${tensor.strings ? 'json' : 'npy'}`)
+    await writeFile(file, tensor.strings ? JSON.stringify(tensor.strings) : writeNpy(tensor))
+    written.push({ name, type: tensor.strings ? 'string' : tensor.type, dims: tensor.dims, file })
   }
   return written
 }
