@@ -22,6 +22,8 @@ export interface ListInputsInit {
   extensions?: readonly string[]
   /** What relative inputs are relative to. Default: the process's working folder. */
   cwd?: string
+  /** What the inputs are, for messages. Default `images`. */
+  what?: string
   /** Names of one folder held at once; more cost memory, fewer cost further readings of the folder. Default 65,536. */
   namesMax?: number
 }
@@ -66,7 +68,7 @@ export async function* listInputs(inputs: readonly string[], init: ListInputsIni
     throw new PeerError({
       code: 'INPUT_NONE',
       kind: 'input',
-      message: `no images in ${inputs.join(', ') || 'no input'}: name a folder with ${[...extensions].slice(0, 8).join(', ')} files, or files themselves`,
+      message: `no ${init.what ?? 'images'} in ${inputs.join(', ') || 'no input'}: name a folder with ${[...extensions].slice(0, 8).join(', ')} files, or files themselves`,
       details: { inputs },
     })
   }

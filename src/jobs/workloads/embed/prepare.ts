@@ -9,6 +9,7 @@ import { elementsOf } from '../../../compute/tensor/shape.ts'
 import { readModelFolder } from '../../../data/models/model-folder.ts'
 import { writeBlocks } from '../../../data/store/block-list.ts'
 import type { BlockStore } from '../../../data/store/types.ts'
+import { exportFeatures, featureCount, type ImageFeatures } from '../../../learn/features/features.ts'
 import { imageInput, named, wrong } from '../image-model.ts'
 import { imagePlan } from '../image-network.ts'
 import { type EmbedSpec, parseEmbedSpec } from './spec.ts'
@@ -50,3 +51,21 @@ export async function prepareEmbed(init: PrepareEmbedInit, store: Pick<BlockStor
   const file = await writeBlocks(store, bytes)
   return { spec: parseEmbedSpec({ name: source.name, file, ...image, output, width }), notes }
 }
+
+/** The same for features that we write as a network ourselves: images are resized to what it takes. */
+export async function prepareFeatures(options: ImageFeatures, store: Pick<BlockStore, 'put'>): Promise<PreparedEmbed> {
+  const { height, width, channels } = options
+  const file = await writeBlocks(store, exportFeatures(options))
+  const spec = parseEmbedSpec({
+    name: options.kind,
+    file,
+    input: { name: 'image', height, width, layout: 'nchw' },
+    preprocess: { resize: { height, width, filter: bilinear }, rescaleFactor: 1 / 255, channels },
+    output: 'features',
+    width: featureCount(options),
+  })
+  return { spec, notes: [] }
+}
+
+/** Pillow's number for it. */
+const bilinear = 2

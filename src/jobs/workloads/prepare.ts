@@ -1,0 +1,118 @@
+/**
+ * From what a user asks for to a job: its spec's body, the blocks of its models, and how its inputs are cut. Everything that
+ * can be wrong is told here, before any work starts.
+ */
+import { limits } from '../../base/limits.ts'
+import type { BlockList, BlockStore } from '../../data/store/types.ts'
+import { parseTableOptions } from '../../data/tables/read.ts'
+import { parseImageFeatures } from '../../learn/features/features.ts'
+import { parseTrainOptions } from '../../learn/options.ts'
+import { prepareClassify } from './classify/prepare.ts'
+import { itemsPerShard } from './classify/spec.ts'
+import { prepareEmbed, prepareFeatures } from './embed/prepare.ts'
+import { embedItemsPerShard } from './embed/spec.ts'
+import { firstColumns, type InputSource } from './inputs.ts'
+import type { JobRequest } from './requests.ts'
+import { prepareScore } from './score/prepare.ts'
+import { scoreColumns } from './score/spec.ts'
+import { parseTrainSpec } from './train/spec.ts'
+
+export interface PreparedJob {
+  /** What computes it; features are an embedding by a network of our own. */
+  workload: string
+  body: unknown
+  /** The models' files. */
+  files: readonly BlockList[]
+  /** For people: models, and how many classes or columns each gives. */
+  models: { name: string; labels: number }[]
+  source: InputSource
+  /** What had to be guessed. */
+  notes: string[]
+}
+
+type Of<W extends JobRequest['workload']> = Extract<JobRequest, { workload: W }>
+type Store = Pick<BlockStore, 'put'>
+
+/** Throws PeerError of kind `model` or `input`, one line that names what is wrong. */
+export function prepareJob(request: JobRequest, store: Store): Promise<PreparedJob> {
+  switch (request.workload) {
+    case 'classify':
+      return classifyJob(request, store)
+    case 'embed':
+    case 'features':
+      return embedJob(request, store)
+    case 'score':
+      return scoreJob(request, store)
+    case 'train':
+      return trainJob(request)
+  }
+}
+
+function images(most: number, wanted: number | undefined): InputSource {
+  return { kind: 'images', itemsPerShard: Math.min(most, wanted ?? most) }
+}
+
+async function classifyJob(request: Of<'classify'>, store: Store): Promise<PreparedJob> {
+  const { spec, notes } = await prepareClassify(request, store)
+  return {
+    workload: 'classify',
+    body: spec,
+    files: spec.models.map(model => model.file),
+    models: spec.models.map(model => ({ name: model.name, labels: model.classes.length })),
+    source: images(itemsPerShard(spec.models.length, spec.labels.length), request.itemsPerShard),
+    notes,
+  }
+}
+
+async function embedJob(request: Of<'embed'> | Of<'features'>, store: Store): Promise<PreparedJob> {
+  const { spec, notes } =
+    request.workload === 'embed'
+      ? await prepareEmbed(request, store)
+      : await prepareFeatures(parseImageFeatures(request.features), store)
+  return {
+    workload: 'embed',
+    body: spec,
+    files: [spec.file],
+    models: [{ name: spec.name, labels: spec.width }],
+    source: images(embedItemsPerShard(spec), request.itemsPerShard),
+    notes,
+  }
+}
+
+async function scoreJob(request: Of<'score'>, store: Store): Promise<PreparedJob> {
+  const { inputs: names, cwd } = request
+  const options = parseTableOptions(request.table ?? {})
+  const features = await firstColumns({ source: { kind: 'table', options }, names, cwd })
+  const { spec, notes } = await prepareScore({ ...request, features }, store)
+  // A shard's result is one block, and its features a few.
+  const columns = Math.max(scoreColumns(spec).length, features.length)
+  const most = Math.max(1, Math.min(limits.shardItemsMax, Math.floor(limits.blockBytes / (4 * columns))))
+  const rowsPerShard = Math.min(most, options.rowsPerShard ?? most)
+  return {
+    workload: 'score',
+    body: spec,
+    files: spec.models.map(model => model.file),
+    models: spec.models.map(({ name, outputs }) => ({
+      name,
+      labels: outputs.reduce((sum, output) => sum + output.columns.length, 0),
+    })),
+    source: { kind: 'table', options: { ...options, rowsPerShard } },
+    notes,
+  }
+}
+
+async function trainJob({ inputs: names, cwd, table, options: wanted }: Of<'train'>): Promise<PreparedJob> {
+  const given = parseTrainOptions(wanted)
+  const number = given.method === 'linear' ? { labelKind: 'number' as const } : {}
+  const options = parseTableOptions({ missing: given.missing, ...number, ...table })
+  const columns = await firstColumns({ source: { kind: 'table', options }, names, cwd })
+  const spec = parseTrainSpec({ options: given, columns })
+  return {
+    workload: 'train',
+    body: spec,
+    files: [],
+    models: [{ name: given.method, labels: columns.length }],
+    source: { kind: 'table', options },
+    notes: [],
+  }
+}

@@ -1,0 +1,81 @@
+/** What a submitter may ask for, as data: the same schema checks a library's call and what comes through a peer's socket. */
+import { z } from 'zod'
+import { limits } from '../../base/limits.ts'
+import { tableOptionsSchema } from '../../data/tables/options.ts'
+import { mergeKinds, scoreKinds } from './classify/spec.ts'
+import { scoreMerges } from './score/spec.ts'
+
+const text = z.string().min(1).max(4096)
+const weights = z.array(z.number().positive()).max(limits.modelsMax)
+const models = z.array(text).min(1).max(limits.modelsMax)
+
+const common = {
+  /** Folders, files or globs, relative to `cwd`. */
+  inputs: z.array(text).min(1).max(100_000),
+  cwd: text,
+  /** Other peers that shall hold the inputs before this one may leave; as many as there are, if fewer. Default 0. */
+  copies: z.int().min(0).max(limits.peersMax).optional(),
+  /** The job is cancelled when this process ends before it: for a submitter that is the peer itself. Default false. */
+  attached: z.boolean().optional(),
+}
+
+const images = {
+  ...common,
+  /** Images of one shard, at most what is usual: fewer spread a small job further. */
+  itemsPerShard: z.int().min(1).max(limits.shardItemsMax).optional(),
+}
+
+const classify = z.strictObject({
+  workload: z.literal('classify'),
+  ...images,
+  /** `.onnx` files or folders as Hugging Face exports are, relative to `cwd`. */
+  models,
+  merge: z.enum(mergeKinds),
+  /** One a model; all 1 when absent. */
+  weights: weights.optional(),
+  top: z.int().min(1).max(1000),
+  /** One label a line, for networks that bring none. */
+  labels: text.optional(),
+  /** Overrides what the graph's last operator suggests. */
+  scores: z.enum(scoreKinds).optional(),
+})
+
+const embed = z.strictObject({
+  workload: z.literal('embed'),
+  ...images,
+  model: text,
+  /** An output of the network, or what any node of it gives; default: its first output. */
+  output: text.optional(),
+})
+
+const features = z.strictObject({
+  workload: z.literal('features'),
+  ...images,
+  /** As `parseImageFeatures` of src/learn takes them. */
+  features: z.record(z.string().max(64), z.unknown()),
+})
+
+/** How the table is read; the label's column is not among the features. */
+const table = tableOptionsSchema.partial().optional()
+
+const score = z.strictObject({
+  workload: z.literal('score'),
+  ...common,
+  models,
+  merge: z.enum(scoreMerges).optional(),
+  weights: weights.optional(),
+  table,
+})
+
+const train = z.strictObject({
+  workload: z.literal('train'),
+  ...common,
+  /** As `parseTrainOptions` of src/learn takes them. */
+  options: z.record(z.string().max(64), z.unknown()),
+  table,
+})
+
+export const jobRequestSchema = z.discriminatedUnion('workload', [classify, embed, features, score, train])
+
+export type JobRequest = z.infer<typeof jobRequestSchema>
+export type ClassifyRequest = z.infer<typeof classify>
