@@ -107,23 +107,23 @@ describe.skipIf(!available)('every tile gives the same bits as a product without
     )
   }
 
-  test('whose sizes are no multiples of anything', { timeout: 60_000 }, async () => {
+  test('whose sizes are no multiples of anything', { timeout: 120_000 }, async () => {
     await expectSame('gemm', gemm(131, 137, 37, 0), others)
   })
 
-  test('read four at a time', { timeout: 60_000 }, async () => {
+  test('read four at a time', { timeout: 120_000 }, async () => {
     const { variant } = callOf(tile, 'gemm', gemm(129, 132, 36, 0).params)
     expect(variant.constants).toMatchObject({ FOUR_A: true, FOUR_B: true, FOUR_B_DOWN: false })
     expect(variant.operands.map(operand => operand.four)).toEqual([true, true, false, true])
     await expectSame('gemm', gemm(129, 132, 36, 0), some)
   })
 
-  test('read four at a time along k', { timeout: 60_000 }, async () => {
+  test('read four at a time along k', { timeout: 120_000 }, async () => {
     expect(callOf(tile, 'gemm', gemm(129, 130, 36, 1).params).variant.constants).toMatchObject({ FOUR_B_DOWN: true })
     await expectSame('gemm', gemm(129, 130, 36, 1), some)
   })
 
-  test('matrices read by strides', { timeout: 60_000 }, async () => {
+  test('matrices read by strides', { timeout: 120_000 }, async () => {
     // b lies transposed, as keys in attention do.
     const strides = { strideA0: 0, strideA1: 70 * 20, strideAM: 20, strideAK: 1 }
     const more = { strideB0: 0, strideB1: 68 * 20, strideBK: 1, strideBN: 20 }
@@ -132,13 +132,13 @@ describe.skipIf(!available)('every tile gives the same bits as a product without
     await expectSame('matmul', { params, sizes: [2 * 70 * 20, 2 * 68 * 20], outputs: 2 * 70 * 68 }, ['64x64/64'])
   })
 
-  test('convolutions of single pixels', { timeout: 60_000 }, async () => {
+  test('convolutions of single pixels', { timeout: 120_000 }, async () => {
     const one = conv2d(12, 10, 70, 1)
     expect(callOf(tile, 'conv2d', one.params).variant.constants).toMatchObject({ FOUR_A: true, FOUR_B: true })
     await expectSame('conv2d', one, some)
   })
 
-  test('convolutions of windows', { timeout: 60_000 }, async () => {
+  test('convolutions of windows', { timeout: 120_000 }, async () => {
     const one = conv2d(3, 9, 70, 3)
     expect(callOf(tile, 'conv2d', one.params).variant.constants).toMatchObject({ FOUR_A: false, FOUR_B: false })
     await expectSame('conv2d', one, some)

@@ -40,7 +40,9 @@ function choices(file: string): Record<string, string> {
 }
 
 describe.skipIf(!available)('tuning', () => {
-  test('measures, remembers what it chose, and takes what is remembered, with the same bits', async () => {
+  test('measures, remembers what it chose, and takes what is remembered, with the same bits', {
+    timeout: 120_000,
+  }, async () => {
     const file = join(folder, 'a', 'tiles.json')
     const untuned = await run({})
     expect(await run({ file, budgetMs: 60_000 })).toEqual(untuned)
@@ -55,7 +57,7 @@ describe.skipIf(!available)('tuning', () => {
     expect(readFileSync(file, 'utf8')).toBe(text)
   })
 
-  test('a name that no tile has is as none', async () => {
+  test('a name that no tile has is as none', { timeout: 120_000 }, async () => {
     const file = join(folder, 'old.json')
     const untuned = await run({ file, budgetMs: 60_000 })
     writeFileSync(file, readFileSync(file, 'utf8').replace(/\d+x\d+\/\d+"/, '9x9/9"'))

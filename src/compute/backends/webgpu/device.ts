@@ -102,8 +102,14 @@ export async function openGpu(choice: AdapterChoice = 'any', precision: Precisio
 // One instance for the life of the process: collecting it while a device lives has crashed Dawn.
 let instance: GPU | undefined
 
-/** Dawn hides float16 on NVIDIA unless it is asked for; it concerns devices that ask for the feature, no others. */
-const instanceFlags = ['enable-dawn-features=vulkan_enable_f16_on_nvidia']
+/**
+ * Dawn hides float16 on NVIDIA unless it is asked for (it concerns devices that ask for the feature, no others), and rounds
+ * timestamps to 65 us, which is for pages that nobody knows.
+ */
+const instanceFlags = [
+  'enable-dawn-features=vulkan_enable_f16_on_nvidia',
+  'disable-dawn-features=timestamp_quantization',
+]
 
 async function requestAdapter(): Promise<GPUAdapter> {
   let adapter: GPUAdapter | null

@@ -16,7 +16,8 @@ import {
 } from '../../engine/program.ts'
 import type { KernelName, Unsupported } from '../../kernels/index.ts'
 import { takeInputs } from '../ports.ts'
-import type { Executable, RunOutputs } from '../types.ts'
+import type { Executable, RunInputs, RunOutputs } from '../types.ts'
+import { type Clock, createClock, spansMax } from './clock.ts'
 import type { GpuContext } from './device.ts'
 import {
   allocate,
@@ -44,6 +45,8 @@ export interface ExecutableDeps {
 }
 
 interface Dispatch {
+  /** The program's step. */
+  index: number
   pipeline: GPUComputePipeline
   group: GPUBindGroup
   workgroups: Call['workgroups']
@@ -57,6 +60,8 @@ interface PlannedStep {
   params: Uint8Array<ArrayBuffer>
   inputs: (number | null)[]
   output: number
+  /** Its place in the program. */
+  index: number
 }
 
 /** Throws PeerError: `MODEL_UNSUPPORTED_KERNEL`, or as `GpuContext.guard`. */
@@ -69,7 +74,7 @@ export async function compileProgram(
   const { context, weightStore } = deps
   const halves = deps.halvesOf(program)
   const planned = program.steps
-    .map(step => planStep(deps.table, step, halves))
+    .map((step, index) => ({ index, ...planStep(deps.table, step, halves) }))
     .filter(step => !step.call.workgroups.includes(0))
   const acquired: [weight: Weight, half: boolean][] = []
   const owned: GPUBuffer[] = []
@@ -94,7 +99,7 @@ export async function compileProgram(
       const dispatches = steps.map(({ entries }, place): Dispatch => {
         const { pipeline, layout } = compiled[place]
         const group = context.device.createBindGroup({ layout, entries })
-        return { pipeline, group, workgroups: calls[place].workgroups }
+        return { index: planned[place].index, pipeline, group, workgroups: calls[place].workgroups }
       })
       return createExecutable(context, program, buffers, dispatches, free)
     })
@@ -104,7 +109,11 @@ export async function compileProgram(
   }
 }
 
-function planStep<K extends KernelName>(table: GpuTable, step: StepOf<K>, halves: readonly boolean[]): PlannedStep {
+function planStep<K extends KernelName>(
+  table: GpuTable,
+  step: StepOf<K>,
+  halves: readonly boolean[],
+): Omit<PlannedStep, 'index'> {
   const implementation: Implementation<K> | Unsupported = table[step.kernel]
   const call = 'unsupported' in implementation ? implementation : implementation(step.params)
   if ('unsupported' in call) {
@@ -178,27 +187,42 @@ function createExecutable(
   // Milliseconds that the last batch took from its submission.
   let lastMs = 0
   let disposed = false
+
+  async function run(inputs: RunInputs, clock?: Clock): Promise<RunOutputs> {
+    assert(!disposed, 'an executable runs before it is disposed of')
+    const taken = takeInputs(program, inputs)
+    const readback = await staging.acquire()
+    try {
+      return await guard('a batch', () => {
+        for (const { port, data } of taken) upload(device, buffers[port.buffer], data)
+        device.queue.submit([encode(device, dispatches, buffers, layout, readback, clock)])
+        const startMs = performance.now()
+        return sleepThrough(lastMs).then(async () => {
+          const outputs = await collect(readback, layout)
+          lastMs = performance.now() - startMs
+          return outputs
+        })
+      })
+    } finally {
+      if (!disposed) staging.release(readback)
+    }
+  }
+
+  async function profile(inputs: RunInputs): Promise<{ outputs: RunOutputs; stepMs: number[] }> {
+    const clock = createClock(context, dispatches.length)
+    const outputs = await run(inputs, clock)
+    const stepMs = program.steps.map(() => 0)
+    const spans = (await clock?.read()) ?? []
+    for (const [place, { index }] of dispatches.entries()) stepMs[index] = spans[place] ?? 0
+    clock?.destroy()
+    return { outputs, stepMs }
+  }
+
+  const clocked = device.features.has('timestamp-query') && dispatches.length <= spansMax
   return {
     program,
-    async run(inputs) {
-      assert(!disposed, 'an executable runs before it is disposed of')
-      const taken = takeInputs(program, inputs)
-      const readback = await staging.acquire()
-      try {
-        return await guard('a batch', () => {
-          for (const { port, data } of taken) upload(device, buffers[port.buffer], data)
-          device.queue.submit([encode(device, dispatches, buffers, layout, readback)])
-          const startMs = performance.now()
-          return sleepThrough(lastMs).then(async () => {
-            const outputs = await collect(readback, layout)
-            lastMs = performance.now() - startMs
-            return outputs
-          })
-        })
-      } finally {
-        if (!disposed) staging.release(readback)
-      }
-    },
+    run: inputs => run(inputs),
+    ...(clocked && dispatches.length > 0 && { profile }),
     dispose() {
       if (disposed) return
       disposed = true
@@ -208,26 +232,31 @@ function createExecutable(
   }
 }
 
+/** With a clock every dispatch is a pass of its own, which it times. */
 function encode(
   device: GPUDevice,
   dispatches: Dispatch[],
   buffers: GPUBuffer[],
   layout: StagingLayout,
   readback: GPUBuffer,
+  clock?: Clock,
 ): GPUCommandBuffer {
   const encoder = device.createCommandEncoder()
-  const pass = encoder.beginComputePass()
-  let current: GPUComputePipeline | undefined
-  for (const { pipeline, group, workgroups } of dispatches) {
-    if (pipeline !== current) pass.setPipeline(pipeline)
-    current = pipeline
-    pass.setBindGroup(0, group)
-    pass.dispatchWorkgroups(...workgroups)
+  for (const [place, group] of (clock ? dispatches.map(one => [one]) : [dispatches]).entries()) {
+    const pass = encoder.beginComputePass(clock && { timestampWrites: clock.writes(place) })
+    let current: GPUComputePipeline | undefined
+    for (const { pipeline, group: bound, workgroups } of group) {
+      if (pipeline !== current) pass.setPipeline(pipeline)
+      current = pipeline
+      pass.setBindGroup(0, bound)
+      pass.dispatchWorkgroups(...workgroups)
+    }
+    pass.end()
   }
-  pass.end()
   for (const part of layout.parts) {
     if (part.bytes > 0) encoder.copyBufferToBuffer(buffers[part.buffer], 0, readback, part.offset, part.bytes)
   }
+  clock?.resolve(encoder)
   return encoder.finish()
 }
 

@@ -2,8 +2,8 @@
  * How long a dispatch takes on the device: by its own clock where the adapter has timestamps, else from the submission until
  * the queue is done, over so many dispatches that neither the clock's grain nor the submission counts.
  */
+import { type Clock, createClock } from './clock.ts'
 import type { GpuContext } from './device.ts'
-import { allocate } from './memory.ts'
 
 export interface Timed {
   pipeline: GPUComputePipeline
@@ -17,13 +17,13 @@ export interface Stopwatch {
   destroy(): void
 }
 
-/** Timestamps may be rounded to 65 us, a submission takes about as long. */
+/** Long beside a clock's grain and what a submission takes, some 65 us. */
 const wantedMs = 4
 const dispatchesMax = 64
 const turns = 3
 
 export function createStopwatch(context: GpuContext): Stopwatch {
-  const clock = context.device.features.has('timestamp-query') ? createClock(context) : undefined
+  const clock = createClock(context, 1)
   const run = (dispatch: Timed, count: number) => runDispatches(context, clock, dispatch, count)
   return {
     async time(dispatch) {
@@ -42,40 +42,6 @@ export function createStopwatch(context: GpuContext): Stopwatch {
   }
 }
 
-/** Two timestamps and how they come back. */
-interface Clock {
-  writes: GPUComputePassTimestampWrites
-  resolve(encoder: GPUCommandEncoder): void
-  /** Milliseconds between them; undefined where the device's clock was set back in between. */
-  read(): Promise<number | undefined>
-  destroy(): void
-}
-
-function createClock(context: GpuContext): Clock {
-  const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage
-  const querySet = context.device.createQuerySet({ type: 'timestamp', count: 2 })
-  const resolved = allocate(context, 'timestamps', 16, QUERY_RESOLVE | COPY_SRC)
-  const readback = allocate(context, 'timestamps', 16, MAP_READ | COPY_DST)
-  return {
-    writes: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 },
-    resolve(encoder) {
-      encoder.resolveQuerySet(querySet, 0, 2, resolved, 0)
-      encoder.copyBufferToBuffer(resolved, 0, readback, 0, 16)
-    },
-    async read() {
-      await readback.mapAsync(GPUMapMode.READ)
-      const [begin, end] = new BigInt64Array(readback.getMappedRange().slice(0))
-      readback.unmap()
-      return end > begin ? Number(end - begin) / 1e6 : undefined
-    },
-    destroy() {
-      querySet.destroy()
-      resolved.destroy()
-      readback.destroy()
-    },
-  }
-}
-
 function runDispatches(
   { device, guard }: GpuContext,
   clock: Clock | undefined,
@@ -84,7 +50,7 @@ function runDispatches(
 ): Promise<number> {
   return guard('a measurement', async () => {
     const encoder = device.createCommandEncoder()
-    const pass = encoder.beginComputePass(clock && { timestampWrites: clock.writes })
+    const pass = encoder.beginComputePass(clock && { timestampWrites: clock.writes(0) })
     pass.setPipeline(pipeline)
     pass.setBindGroup(0, group)
     for (let i = 0; i < count; i++) pass.dispatchWorkgroups(...workgroups)
@@ -94,6 +60,8 @@ function runDispatches(
     device.queue.submit([encoder.finish()])
     await device.queue.onSubmittedWorkDone()
     const elapsedMs = performance.now() - startMs
-    return (await clock?.read()) ?? elapsedMs
+    const [deviceMs] = (await clock?.read()) ?? []
+    // A clock that stood still tells nothing.
+    return deviceMs || elapsedMs
   })
 }
