@@ -14,9 +14,9 @@ export const blockProtocol = '/shardmesh/block/1'
 
 export interface BlockExchange {
   /**
-   * From the store, else from `holders`, the likeliest first, else from any other connected peer. Concurrent demands
-   * for a block share one fetch, which goes on while one of them wants it. Throws PeerError `BLOCK_UNAVAILABLE`, or
-   * `signal`'s reason.
+   * From the store, else from `holders`, the likeliest first, else from any other connected peer; a holder that is away
+   * is waited for, up to 20 s. Concurrent demands for a block share one fetch, which goes on while one of them wants it.
+   * Throws PeerError `BLOCK_UNAVAILABLE`, or `signal`'s reason.
    */
   get(id: BlockId, holders: readonly PeerKey[], signal?: AbortSignal): Promise<Uint8Array>
   /** What this peer holds itself. */
@@ -27,6 +27,9 @@ export interface BlockExchange {
 
 /** Without a byte from the peer: a block that is slow to come is not given up while anything comes. */
 const fetchTimeoutMs = 30_000
+
+/** For a holder that restarts or sleeps: a demand that failed at once would fail its shard before the holder is back. */
+const awayMsMax = 20_000
 
 interface Fetch {
   bytes: Promise<Uint8Array>
@@ -42,7 +45,12 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
   /** Requests that are with a peer: it may hang, and is then not waited for. */
   const asked = new Map<PeerKey, Set<AbortController>>()
 
+  const arrivals = new Set<(peer: PeerKey) => unknown>()
+
   mesh.serve(blockProtocol, serveBlocks(store))
+  mesh.on('up', ({ peer }) => {
+    for (const arrived of [...arrivals]) arrived(peer)
+  })
   mesh.on('down', peer => {
     for (const request of asked.get(peer) ?? []) request.abort(gone(peer))
   })
@@ -78,14 +86,50 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
     return up.flatMap(({ peer, neighbour }) => (neighbour && !tried.has(peer) ? [peer] : []))
   }
 
+  /** Waits until a named holder that is away comes back; false when none is away, or none came in time. */
+  function holderBack({ holders, abort }: Fetch, waitMs: number): Promise<boolean> {
+    const up = new Set(mesh.peers().flatMap(({ peer, connected }) => (connected ? [peer] : [])))
+    const away = new Set([...holders].filter(peer => peer !== mesh.self && !up.has(peer)))
+    if (away.size === 0 || waitMs <= 0) return Promise.resolve(false)
+    return new Promise(resolve => {
+      const done = (back: boolean) => {
+        clearTimeout(timer)
+        arrivals.delete(arrived)
+        abort.signal.removeEventListener('abort', aborted)
+        resolve(back)
+      }
+      const arrived = (peer: PeerKey) => away.has(peer) && done(true)
+      const aborted = () => done(false)
+      const timer = setTimeout(aborted, waitMs)
+      arrivals.add(arrived)
+      abort.signal.addEventListener('abort', aborted)
+    })
+  }
+
   async function run(id: BlockId, fetch: Fetch): Promise<Uint8Array> {
-    const { signal } = fetch.abort
     const tried = new Set<PeerKey>()
+    /** Of those tried, who did not get to answer: asked again when it is back. */
+    const cutOff = new Set<PeerKey>()
+    const arrived = (peer: PeerKey) => cutOff.delete(peer) && tried.delete(peer)
+    arrivals.add(arrived)
+    try {
+      return await search(id, fetch, tried, cutOff)
+    } finally {
+      arrivals.delete(arrived)
+    }
+  }
+
+  async function search(id: BlockId, fetch: Fetch, tried: Set<PeerKey>, cutOff: Set<PeerKey>): Promise<Uint8Array> {
+    const { signal } = fetch.abort
+    const untilMs = performance.now() + awayMsMax
     let last: unknown
     for (;;) {
       signal.throwIfAborted()
       const peers = candidates(fetch, tried)
-      if (peers.length === 0) throw unavailable(id, tried.size, last)
+      if (peers.length === 0) {
+        if (await holderBack(fetch, untilMs - performance.now())) continue
+        throw unavailable(id, tried.size, last)
+      }
       const peer = await sources.take(peers, signal)
       tried.add(peer)
       let had = false
@@ -98,6 +142,7 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
         // A store that cannot keep it is no fault of the peer, and no other peer mends it.
         if (had) throw thrown
         last = thrown
+        if (isCutOff(thrown)) cutOff.add(peer)
       } finally {
         sources.give(peer, had)
       }
@@ -179,6 +224,10 @@ function serveBlocks(store: BlockStore) {
       else if (--turn.now === 0) reading.delete(from)
     }
   }
+}
+
+function isCutOff(thrown: unknown): boolean {
+  return thrown instanceof PeerError && thrown.kind === 'transport' && thrown.code !== 'BLOCK_ABSENT'
 }
 
 function absent(): PeerError {

@@ -14,6 +14,8 @@ const bytesOf = (seed: number, length = 1000) => Uint8Array.from({ length }, (_,
 /** A mesh whose peers are stores; `answer` may delay, spoil or refuse. */
 function world(holders: Record<PeerKey, Uint8Array[]>) {
   const down = new Set<(peer: PeerKey) => void>()
+  const up = new Set<(record: PeerRecord) => void>()
+  const away = new Set<PeerKey>()
   const asked: string[] = []
   const open: Record<PeerKey, number> = {}
   const most: Record<PeerKey, number> = {}
@@ -27,24 +29,19 @@ function world(holders: Record<PeerKey, Uint8Array[]>) {
       throw new PeerError({ code: 'BLOCK_ABSENT', kind: 'transport', message: 'no such block here' })
     }
   }
+  const recordOf = (peer: PeerKey): PeerRecord => {
+    const connected = !away.has(peer)
+    return { peer, status: statusOf(peer), addresses: [], connected, neighbour: connected, lastHeardMs: 0 }
+  }
   const mesh: Mesh = {
     self: 'me',
     joined: async () => {},
     addresses: () => [],
-    peers: () =>
-      Object.keys(holders).map(
-        (peer): PeerRecord => ({
-          peer,
-          status: statusOf(peer),
-          addresses: [],
-          connected: true,
-          neighbour: true,
-          lastHeardMs: 0,
-        }),
-      ),
+    peers: () => Object.keys(holders).map(recordOf),
     setStatus() {},
     on(event, handler) {
       if (event === 'down') down.add(handler as (peer: PeerKey) => void)
+      if (event === 'up') up.add(handler as (record: PeerRecord) => void)
       return () => {}
     },
     publish: async () => {},
@@ -71,7 +68,15 @@ function world(holders: Record<PeerKey, Uint8Array[]>) {
   }
   const serve = (from: PeerKey, id: BlockId) =>
     served?.(from, new Uint8Array(Buffer.from(id, 'hex')), new AbortController().signal)
-  return { mesh, asked, most, answers, serve, fall: (peer: PeerKey) => [...down].map(each => each(peer)) }
+  const fall = (peer: PeerKey) => {
+    away.add(peer)
+    for (const handler of down) handler(peer)
+  }
+  const rise = (peer: PeerKey) => {
+    away.delete(peer)
+    for (const handler of up) handler(recordOf(peer))
+  }
+  return { mesh, asked, most, answers, serve, fall, rise }
 }
 
 test('concurrent demands share one fetch, and the block is kept', async () => {
@@ -110,7 +115,7 @@ test('who is not named is asked last, and nobody twice', async () => {
   const block = bytesOf(1)
   const { mesh, asked } = world({ a: [], b: [], c: [block] })
   const exchange = createBlockExchange(mesh, createMemoryStore())
-  await exchange.get(blockId(block), ['b', 'stranger'])
+  await exchange.get(blockId(block), ['b'])
   expect(asked.map(each => each.split(' ')[0])).toEqual(['b', 'a', 'c'])
   const nowhere = exchange.get(blockId(bytesOf(9)), ['b'])
   await expect(nowhere).rejects.toMatchObject({ code: 'BLOCK_UNAVAILABLE', retry: 'later', details: { asked: 3 } })
@@ -138,6 +143,32 @@ test('a holder that goes down is not waited for', async () => {
   const got = createBlockExchange(mesh, createMemoryStore()).get(blockId(block), ['hung', 'fig'])
   await new Promise(resolve => setImmediate(resolve))
   fall('hung')
+  expect(await got).toEqual(block)
+})
+
+test('a named holder that is away is waited for', async () => {
+  const block = bytesOf(1)
+  const { mesh, asked, fall, rise } = world({ owner: [block], other: [] })
+  fall('owner')
+  const got = createBlockExchange(mesh, createMemoryStore()).get(blockId(block), ['owner'])
+  await new Promise(resolve => setTimeout(resolve, 20))
+  expect(asked.map(each => each.split(' ')[0])).toEqual(['other'])
+  rise('other')
+  rise('owner')
+  expect(await got).toEqual(block)
+})
+
+test('a holder that falls while it is asked is asked again when it is back', async () => {
+  const block = bytesOf(1)
+  const { mesh, answers, fall, rise } = world({ owner: [block] })
+  const answer = answers.owner
+  answers.owner = () => new Promise(() => {})
+  const got = createBlockExchange(mesh, createMemoryStore()).get(blockId(block), ['owner'])
+  await new Promise(resolve => setImmediate(resolve))
+  fall('owner')
+  answers.owner = answer
+  await new Promise(resolve => setImmediate(resolve))
+  rise('owner')
   expect(await got).toEqual(block)
 })
 
