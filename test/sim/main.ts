@@ -27,7 +27,9 @@ function replay(seed: number): void {
   const transcript: string[] = []
   try {
     const { phases, tookMs } = simulate(stormy(seed, peers), transcript)
-    transcript.push(`seed ${seed} keeps every promise: ${phases.join(', ')} after ${(tookMs / 1000).toFixed(1)} s`)
+    transcript.push(
+      `seed ${seed} keeps every promise: ${phases.map(phase => phase ?? 'forgotten with its owner').join(', ')} after ${(tookMs / 1000).toFixed(1)} s`,
+    )
   } catch (thrown) {
     transcript.push(`seed ${seed}: ${thrown instanceof Error ? thrown.message : thrown}`)
     process.exitCode = 1

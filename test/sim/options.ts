@@ -127,15 +127,18 @@ export function stormy(seed: number, count?: number): SimOptions {
   const jobs = stormyJobs(random, peers)
   // Most of a job's life should lie in the storm.
   const healMs = between(6_000, 25_000)
+  const machines = Array.from({ length: peers }, (_, index) => ({
+    lanes: index > 0 && random.next() < 0.15 ? 0 : between(1, 3),
+    itemMs: random.next() < 0.1 ? between(200, 600) : between(2, 120),
+    lagMs: random.next() < 0.1 ? between(50, 800) : 0,
+    clockMs: random.next() < 0.5 ? 0 : between(-3_600_000, 3_600_000),
+    clockRate: random.next() < 0.3 ? 1 : 0.97 + random.next() * 0.06,
+  }))
+  // Enough for the submitter to do everything alone, once the rest has left.
+  const aloneMs = jobs.reduce((ms, job) => ms + job.shards * job.itemsPerShard * job.rounds * machines[0].itemMs, 0)
   return {
     seed,
-    peers: Array.from({ length: peers }, (_, index) => ({
-      lanes: index > 0 && random.next() < 0.15 ? 0 : between(1, 3),
-      itemMs: random.next() < 0.1 ? between(200, 600) : between(2, 120),
-      lagMs: random.next() < 0.1 ? between(50, 800) : 0,
-      clockMs: random.next() < 0.5 ? 0 : between(-3_600_000, 3_600_000),
-      clockRate: random.next() < 0.3 ? 1 : 0.97 + random.next() * 0.06,
-    })),
+    peers: machines,
     jobs,
     delayMs: { min: 1, max: between(2, 200) },
     gossipLossRate: rate(0.5),
@@ -148,7 +151,7 @@ export function stormy(seed: number, count?: number): SimOptions {
     silentMs: { min: 1500, max: 3000 },
     acts: stormyActs(random, peers, jobs.length, healMs - 2000),
     healMs,
-    endMs: 400_000,
+    endMs: 300_000 + aloneMs,
     config: { ownerGraceMs: 60_000 },
   }
 }

@@ -62,6 +62,13 @@ const scenarios: Record<string, Scenario> = {
       acts: [{ do: 'crash-all', atMs: 900, backMs: 1000, keeps: true }],
     },
   },
+  'rounds-leader-dies': {
+    told: 'A job in three rounds: shards stay where they are. The leader dies in the second; the next goes on in it.',
+    options: {
+      ...calm(1, 4, { shards: 6, manifests: 1, rounds: 3 }, { itemMs: 40 }),
+      acts: [{ do: 'crash-leader', atMs: 480, backMs: 5000, keeps: false }],
+    },
+  },
   'owner-cancels': {
     told: 'The owner cancels: everyone stops. Another peer that tries to cancel before is not heard.',
     options: {

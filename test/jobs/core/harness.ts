@@ -14,7 +14,8 @@ import type {
   StreamMessage,
 } from '../../../src/jobs/core/types.ts'
 
-type WithoutTime<E> = E extends { nowMs: number } ? Omit<E, 'nowMs'> : never
+/** An event before the harness says when. */
+export type WithoutTime<E> = E extends { nowMs: number } ? Omit<E, 'nowMs'> : never
 
 export const id = (text: string) => blockId(new TextEncoder().encode(text))
 export const job = id('a job')

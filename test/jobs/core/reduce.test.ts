@@ -2,8 +2,22 @@
 import { expect, test } from 'vitest'
 import { limits } from '../../../src/base/limits.ts'
 import { prng } from '../../../src/base/prng.ts'
-import type { Message, StreamMessage } from '../../../src/jobs/core/types.ts'
-import { corePeer, digest, granted, head, id, job, leading, only, result, results, sent } from './harness.ts'
+import type { Event, Message, StreamMessage } from '../../../src/jobs/core/types.ts'
+import { checkBooks } from '../../sim/checks.ts'
+import {
+  corePeer,
+  digest,
+  granted,
+  head,
+  id,
+  job,
+  leading,
+  only,
+  result,
+  results,
+  sent,
+  type WithoutTime,
+} from './harness.ts'
 
 test('never throws, whatever is heard in whatever state', () => {
   const random = prng(5)
@@ -16,16 +30,31 @@ test('never throws, whatever is heard in whatever state', () => {
     result: id('r'),
   })
   const chain = () => ({ manifest: head(random.int(3)), complete: random.next() < 0.5 })
+  const inRound = () => (random.next() < 0.7 ? {} : { round: { round: 1 + random.int(3), params: id('parameters') } })
   const messages: (() => Message)[] = [
     () => ({ type: 'offer', job, ballot: ballot(), ...chain() }),
     () => ({ type: 'offer-reply', job, ballot: ballot(), accepted: random.next() < 0.5 }),
     () => ({ type: 'manifest', job, ...chain() }),
-    () => ({ type: 'grant', job, ballot: ballot(), shards: shards(), leaseMs: 5, manifest: head(1) }),
-    () => ({ type: 'revoke', job, ballot: ballot(), shards: shards() }),
-    () => ({ type: 'renew', job, ballot: ballot(), shards: shards() }),
-    () => results(ballot(), ...shards().map(shard => result(shard))),
-    () => ({ type: 'results-ack', job, ballot: ballot(), shards: shards() }),
-    () => ({ type: 'shard-failed', job, ballot: ballot(), shard: 1, reason: '', retryable: random.next() < 0.9 }),
+    () => ({ type: 'grant', job, ballot: ballot(), shards: shards(), leaseMs: 5, manifest: head(1), ...inRound() }),
+    () => ({ type: 'revoke', job, ballot: ballot(), shards: shards(), ...inRound() }),
+    () => ({ type: 'renew', job, ballot: ballot(), shards: shards(), ...inRound() }),
+    () => ({
+      type: 'results',
+      job,
+      ballot: ballot(),
+      results: shards().map(shard => result(shard)),
+      ...inRound(),
+    }),
+    () => ({ type: 'results-ack', job, ballot: ballot(), shards: shards(), ...inRound() }),
+    () => ({
+      type: 'shard-failed',
+      job,
+      ballot: ballot(),
+      shard: 1,
+      reason: '',
+      retryable: random.next() < 0.9,
+      ...inRound(),
+    }),
     () => ({ type: 'claim', job, ballot: ballot(), ...chain() }),
     () => ({
       type: 'inventory',
@@ -34,24 +63,44 @@ test('never throws, whatever is heard in whatever state', () => {
       results: shards().map(shard => result(shard)),
       working: shards(),
       ...chain(),
+      ...inRound(),
     }),
     () => ({ type: 'superseded', job, ballot: ballot(), outcome: random.next() < 0.05 ? outcome() : undefined }),
     () => ({ type: 'cancel', job }),
     () => ({ type: 'outcome', job, outcome: outcome() }),
-    () => digest(ballot(), random.pick(peers), { outcome: random.next() < 0.05 ? outcome() : undefined }),
+    () => digest(ballot(), random.pick(peers), { outcome: random.next() < 0.05 ? outcome() : undefined, ...inRound() }),
   ]
-  for (let round = 0; round < 150; round++) {
+  const local: (() => WithoutTime<Event>)[] = [
+    () => ({ type: 'spec', job, owner: 'own', priority: random.int(3) }),
+    () => ({ type: 'params', job, round: { round: 1 + random.int(3), params: id('parameters') } }),
+    () => ({ type: 'params-failed', job, round: { round: 1 + random.int(3), params: id('parameters') } }),
+    () => ({ type: 'ran', job, result: result(random.int(4)), items: 10, elapsedMs: random.int(50), ...inRound() }),
+    () => ({ type: 'run-failed', job, shard: random.int(4), reason: 'x', retryable: true, ...inRound() }),
+    () => ({ type: 'result-lost', job, shard: random.int(4), ...inRound() }),
+    () => ({ type: 'round-merged', job, ballot: ballot(), params: id('parameters'), ...inRound() }),
+    () => ({ type: 'merged', job, ballot: ballot(), result: id('merged') }),
+    () => ({ type: 'fetch-failed', job, what: random.next() < 0.5 ? 'spec' : 'manifest' }),
+    () => ({ type: 'inputs-end', job }),
+  ]
+  let led = 0
+  for (let round = 0; round < 400; round++) {
     const peer = corePeer('me')
     for (let n = 0; n < 60; n++) {
-      const kind = random.int(10)
-      if (kind < 6) peer.hear(random.pick(peers), random.pick(messages)())
+      const kind = random.int(13)
+      if (kind >= 10) peer.feed(random.pick(local)())
+      else if (kind < 6) peer.hear(random.pick(peers), random.pick(messages)())
       else if (kind === 6) peer.undelivered(random.pick(peers), notDigest(random.pick(messages)()))
       else if (kind === 7) random.next() < 0.5 ? peer.up(random.pick(peers)) : peer.down(random.pick(peers))
       else if (kind === 8) random.next() < 0.5 ? peer.spec('own') : peer.manifest(random.int(3), 2)
       else peer.wait(random.int(3000), 500)
       peer.view()
+      // The books must hold after every step, whatever was said.
+      checkBooks('me', peer.state)
+      if (peer.state.jobs.get(job)?.leader) led++
     }
   }
+  // Much of it was heard by a leader: a fuzz of refusals alone would prove little.
+  expect(led).toBeGreaterThan(1000)
 })
 
 function notDigest(message: Message): StreamMessage {
