@@ -40,12 +40,29 @@ export async function train(
   hooks: TrainHooks = {},
 ): Promise<TrainedResult> {
   assert(shards.length > 0 && engines.length > 0, 'there are shards and engines')
+  const engineOf = (place: number) => engines[place % engines.length]
+  const held = shards.map((shard, i) => engineOf(i).keep(shard))
+  try {
+    return await rounds(training, held, engineOf, hooks)
+  } finally {
+    held.forEach((shard, i) => {
+      engineOf(i).release(shard)
+    })
+  }
+}
+
+async function rounds(
+  training: Training,
+  shards: readonly TableShard[],
+  engineOf: (place: number) => Engine,
+  hooks: TrainHooks,
+): Promise<TrainedResult> {
   let parameters = training.start()
   const history: number[] = []
   while (parameters.stage === 'summary' || !parameters.done) {
     const tree = createMergeTree<PartialSum>(shards.length, training.merge)
     for (const [i, shard] of shards.entries()) {
-      tree.add(i, await training.partial(engines[i % engines.length], parameters, shard))
+      tree.add(i, await training.partial(engineOf(i), parameters, shard))
     }
     parameters = training.update(parameters, tree.end())
     if (parameters.stage === 'summary') continue

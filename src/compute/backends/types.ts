@@ -28,6 +28,12 @@ export interface Backend {
    * @throws PeerError kind `resource` (no memory, device lost), or `model` (a kernel that this backend lacks)
    */
   compile(program: Program, weights: readonly Weight[]): Promise<Executable>
+  /**
+   * A copy of float32 values where runs read them: an input that is a part of it is not copied again. For rows that many rounds
+   * go over. Absent: the device has no memory that the host sees too.
+   * @throws PeerError OUT_OF_MEMORY
+   */
+  keep?(values: Float32Array): KeptValues
   /** What the device does at best, measured now: tens of milliseconds. Absent where nobody compares with it. */
   ceilings?(): Promise<Ceilings>
   /** Frees everything, its executables included. */
@@ -40,6 +46,12 @@ export interface Ceilings {
   flopsPerSecond: number
   /** Bytes a second of a copy far larger than caches, read and written counted. */
   bytesPerSecond: number
+}
+
+export interface KeptValues {
+  /** Valid until it is released. */
+  readonly values: Float32Array
+  release(): void
 }
 
 /** By port name; lengths and types as the program's ports say. */

@@ -1,14 +1,18 @@
 /**
  * Rows of a shard through a program on a backend, some thousands at a time, with sums that do not show how many.
  *
- * Invariant: sums over rows are made on the device in float32 over `blockRows` neighbouring rows, counted from the
- * shard's start, and from block to block in float64 in that order. The number of rows that a run takes changes no bit.
+ * Invariant: sums over rows are made on the device in float32, over `blockRows` neighbouring rows counted from the shard's start
+ * and then over `groupBlocks` such sums, and from group to group in float64 in that order. The number of rows that a run takes changes no bit.
  */
-import type { Backend, Executable, RunInputs, RunOutputs } from '../../compute/backends/types.ts'
+import { PeerError } from '../../base/errors.ts'
+import type { Backend, Executable, KeptValues, RunInputs, RunOutputs } from '../../compute/backends/types.ts'
 import type { PlannedModel } from '../../compute/engine/program.ts'
+import type { TableShard } from '../../data/tables/types.ts'
 
 /** Rows that one float32 sum goes over: few enough that their rounding is that of the products. */
 export const blockRows = 128
+/** Such sums that are added in float32 before they leave the device: what is left to read is an eighth. */
+export const groupBlocks = 8
 
 export interface Engine {
   readonly backend: Backend
@@ -17,6 +21,12 @@ export interface Engine {
    * @throws PeerError as `Backend.compile` and `Executable.run`
    */
   run(key: string, build: () => PlannedModel, inputs: RunInputs): Promise<RunOutputs>
+  /**
+   * The shard with its rows where the device reads them, for rounds over it; the shard itself where there is no such memory, or it
+   * is full. Memory is given back by `release`, or with the engine.
+   */
+  keep(shard: TableShard): TableShard
+  release(shard: TableShard): void
   dispose(): void
 }
 
@@ -25,7 +35,8 @@ const programsMax = 8
 
 export function openEngine(backend: Backend): Engine {
   const programs = new Map<string, Promise<Executable>>()
-  const release = (program: Promise<Executable>) =>
+  const kept = new Map<Float32Array, KeptValues>()
+  const end = (program: Promise<Executable>) =>
     program.then(
       executable => executable.dispose(),
       () => {},
@@ -44,14 +55,36 @@ export function openEngine(backend: Backend): Engine {
       for (const [oldest, other] of programs) {
         if (programs.size <= programsMax) break
         programs.delete(oldest)
-        release(other)
+        end(other)
       }
       return (await program).run(inputs)
     },
-    dispose() {
-      for (const program of programs.values()) release(program)
-      programs.clear()
+    keep(shard) {
+      if (kept.has(shard.x)) return shard
+      const held = keepValues(backend, shard.x)
+      if (!held) return shard
+      kept.set(held.values, held)
+      return { ...shard, x: held.values }
     },
+    release({ x }) {
+      kept.get(x)?.release()
+      kept.delete(x)
+    },
+    dispose() {
+      for (const program of programs.values()) end(program)
+      programs.clear()
+      for (const held of kept.values()) held.release()
+      kept.clear()
+    },
+  }
+}
+
+function keepValues(backend: Backend, values: Float32Array): KeptValues | undefined {
+  try {
+    return backend.keep?.(values)
+  } catch (thrown) {
+    if (thrown instanceof PeerError && thrown.kind === 'resource') return undefined
+    throw thrown
   }
 }
 
@@ -70,11 +103,13 @@ export interface Chunk {
 /** Values that a run has in memory: what a processor's second cache holds, and what keeps a GPU busy. */
 const chunkValues = { wasm: 512 * 1024, reference: 64 * 1024, webgpu: 8 * 1024 * 1024 } as const
 
-/** How many rows a run takes: a multiple of `blockRows`, no more than the shard has. */
+/** How many rows a run takes: whole groups, or all of a smaller shard in whole blocks. */
 export function chunkLength(engine: Engine, rows: number, valuesPerRow: number): number {
+  const groupRows = blockRows * groupBlocks
+  if (rows <= groupRows) return Math.max(1, Math.ceil(rows / blockRows)) * blockRows
   const most = Math.min(65_536, chunkValues[engine.backend.name] / valuesPerRow)
-  const blocks = Math.min(Math.ceil(rows / blockRows), Math.floor(most / blockRows))
-  return Math.max(1, blocks) * blockRows
+  const groups = Math.min(Math.ceil(rows / groupRows), Math.floor(most / groupRows))
+  return Math.max(1, groups) * groupRows
 }
 
 /**
@@ -107,13 +142,13 @@ export async function eachChunk(
   }
 }
 
-/** Adds sums of blocks [blocks, into.length] to float64 sums, block by block. */
+/** Adds sums of groups [groups, into.length] to float64 sums, group by group. */
 export function addBlocks(into: Float64Array, blocks: Float32Array): void {
   const length = into.length
   for (let at = 0; at < blocks.length; at += length) for (let i = 0; i < length; i++) into[i] += blocks[at + i]
 }
 
-/** The same where the blocks lie inside: [outer, blocks, inner] into [outer, inner]. */
+/** The same where the groups lie inside: [outer, groups, inner] into [outer, inner]. */
 export function addInnerBlocks(into: Float64Array, sums: Float32Array, outer: number, inner: number): void {
   const blocks = sums.length / (outer * inner)
   for (let o = 0; o < outer; o++) {

@@ -4,7 +4,7 @@ import { type BinaryOp, binaryOps } from '../../compute/kernels/binary.ts'
 import type { KernelParams } from '../../compute/kernels/index.ts'
 import { type ReduceOp, reduceOps } from '../../compute/kernels/reduce.ts'
 import { type UnaryOp, unaryOps } from '../../compute/kernels/unary.ts'
-import { blockRows } from './engine.ts'
+import { blockRows, groupBlocks } from './engine.ts'
 import type { ProgramBuilder, Value } from './program.ts'
 
 const six = (values: readonly number[], filler: number) => [
@@ -82,7 +82,7 @@ export function productStep(
   return b.run('gemm', params, [x, w, bias], batch * m * n)
 }
 
-/** Sums of products over blocks of rows: left [s, rows, m], right [s, rows, n] -> [s, blocks, m, n]. */
+/** Sums of products over groups of rows: left [s, rows, m], right [s, rows, n] -> [s, groups, m, n]. */
 export function blockProducts(
   b: ProgramBuilder,
   left: Value,
@@ -95,10 +95,19 @@ export function blockProducts(
     ...{ strideA0: rows * m, strideA1: blockRows * m, strideAM: 1, strideAK: m },
     ...{ strideB0: rows * n, strideB1: blockRows * n, strideBK: n, strideBN: 1 },
   }
-  return b.run('matmul', params, [left, right], batch * blocks * m * n)
+  const products = b.run('matmul', params, [left, right], batch * blocks * m * n)
+  return groupSums(b, products, blocks, m * n, batch)
 }
 
-/** Sums over blocks of rows: x [s, rows, n] -> [s, blocks, n]. */
+/** Sums over groups of rows: x [s, rows, n] -> [s, groups, n]. */
 export function blockSums(b: ProgramBuilder, x: Value, rows: number, n: number, batch = 1): Value {
-  return reduceStep(b, 'sum', x, (batch * rows) / blockRows, blockRows, n)
+  const blocks = rows / blockRows
+  return groupSums(b, reduceStep(b, 'sum', x, batch * blocks, blockRows, n), blocks, n, batch)
+}
+
+/** Sums of blocks [s, blocks, inner] -> [s, groups, inner]. */
+function groupSums(b: ProgramBuilder, sums: Value, blocks: number, inner: number, batch: number): Value {
+  if (blocks === 1) return sums
+  const size = Math.min(blocks, groupBlocks)
+  return reduceStep(b, 'sum', sums, (batch * blocks) / size, size, inner)
 }

@@ -33,3 +33,35 @@ test('a row of a run-time product has the same bits whatever the number of rows 
   }
   await backend.dispose()
 })
+
+test('kept values are read where they are, other inputs copied, in any order', async () => {
+  const backend = await createWasmBackend()
+  const random = prng(8)
+  const [m, k] = [40, 24]
+  const whole = normals(random, 3 * m * k)
+  const b = normals(random, k)
+  const params = { m, n: 1, k, hasScale: 0 }
+  const { program, weights, inputs } = kernelProgram(
+    'squared-distance',
+    [{ params, operands: [{ data: whole.slice(0, m * k) }, { data: b }, null] }],
+    m,
+  )
+  const executable = await backend.compile(program, weights)
+  const kept = backend.keep?.(whole)
+  expect(kept?.values).toEqual(whole)
+  const part = (from: Float32Array, i: number) => from.subarray(i * m * k, (i + 1) * m * k)
+  const run = async (in0: Float32Array) => (await executable.run({ ...inputs, in0 })).out
+  const want = [await run(part(whole, 0)), await run(part(whole, 1)), await run(part(whole, 2))]
+  expect(want[0]).not.toEqual(want[1])
+  // What follows memory that grew is another object of the same memory.
+  await backend.compile(
+    kernelProgram('squared-distance', [{ params, operands: [{ data: b }, { data: b }, null] }], 9e6).program,
+    [],
+  )
+  for (const i of [2, 0, 1]) {
+    expect(await run(part(kept?.values ?? b, i))).toEqual(want[i])
+    expect(await run(part(whole, (i + 1) % 3))).toEqual(want[(i + 1) % 3])
+  }
+  kept?.release()
+  await backend.dispose()
+})

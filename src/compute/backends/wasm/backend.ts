@@ -45,6 +45,7 @@ export async function attachWasmBackend(shared: unknown): Promise<Backend> {
 function openBackend(runtime: WasmRuntime): Backend {
   const { kind } = runtime.shared
   const open = new Set<Executable>()
+  const keptIn: KeptIn = new WeakSet()
   return {
     name: 'wasm',
     layout: 'channels-last',
@@ -53,9 +54,16 @@ function openBackend(runtime: WasmRuntime): Backend {
     numericClass: `wasm/${kind === 'simd' ? 'mul-add' : 'fma'}/f32/${kernelsVersion}`,
     async compile(program, weights) {
       checkProgram(program, weights)
-      const executable = createExecutable(runtime, program, weights, () => open.delete(executable))
+      const executable = createExecutable(runtime, program, weights, keptIn, () => open.delete(executable))
       open.add(executable)
       return executable
+    },
+    keep(from) {
+      const block = runtime.memory.allocate(from.byteLength)
+      const values = runtime.memory.floats(block.offset, from.length)
+      values.set(from)
+      keptIn.add(values.buffer)
+      return { values, release: () => block.release() }
     },
     ceilings: async () => measureCeilings(runtime),
     async dispose() {
@@ -68,10 +76,12 @@ function createExecutable(
   runtime: WasmRuntime,
   program: Program,
   weights: readonly Weight[],
+  keptIn: KeptIn,
   onDispose: () => void,
 ): Executable {
   const { memory } = runtime
   const blocks: Block[] = []
+  const readers = program.buffers.map((): Argument[] => [])
   try {
     const wasmCalls = program.steps.map(step => callOf(step, program))
     const scratchBytes = Math.max(0, ...wasmCalls.map(call => call.scratchBytes ?? 0))
@@ -90,6 +100,9 @@ function createExecutable(
       }
       const output = arena.offset + program.buffers[step.output].offset
       const args = [...step.inputs.map(place), output, scratch.offset, ...paramList(step)]
+      step.inputs.forEach((input, at) => {
+        if (input !== null) readers[input].push({ args, at })
+      })
       return bound(runtime.function(wasmCalls[i].entry), args)
     })
     const views = program.buffers.map(({ kind, dtype, offset, elements }) => {
@@ -97,11 +110,42 @@ function createExecutable(
       const at = arena.offset + offset
       return dtype === 'float32' ? memory.floats(at, elements) : memory.bytes(at, elements)
     })
-    return executableOf(program, calls, views, blocks, onDispose)
+    const returned = new Set(program.outputs.map(port => port.buffer))
+    const ports = program.buffers.map(({ offset }, i): InputPlace | undefined => {
+      const view = views[i]
+      return view && { view, address: arena.offset + offset, readers: returned.has(i) ? undefined : readers[i], keptIn }
+    })
+    return executableOf(program, calls, views, ports, blocks, onDispose)
   } catch (error) {
     release(blocks)
     throw error
   }
+}
+
+/** The memory's buffers that kept values lie in: it has another object for each time that it grew. */
+type KeptIn = WeakSet<ArrayBufferLike>
+
+/** One argument of one call. */
+interface Argument {
+  args: number[]
+  at: number
+}
+
+interface InputPlace {
+  view: KernelArray
+  /** Of the view in the memory. */
+  address: number
+  /** What reads it; undefined where it is an output too, and so must be there. */
+  readers: readonly Argument[] | undefined
+  keptIn: KeptIn
+}
+
+/** Copies an input to its place, or has the kernels read it where it is kept. */
+function takeInput(place: InputPlace | undefined, data: KernelArray): void {
+  assert(place, 'an input has a place')
+  const kept = place.readers !== undefined && place.keptIn.has(data.buffer)
+  if (!kept) place.view.set(data)
+  for (const { args, at } of place.readers ?? []) args[at] = kept ? data.byteOffset : place.address
 }
 
 /** Functions of their own, here and below, so that no closure keeps the unpacked weights alive. */
@@ -117,6 +161,7 @@ function executableOf(
   program: Program,
   calls: readonly (() => void)[],
   views: readonly (KernelArray | undefined)[],
+  ports: readonly (InputPlace | undefined)[],
   blocks: readonly Block[],
   onDispose: () => void,
 ): Executable {
@@ -125,7 +170,7 @@ function executableOf(
     program,
     run: async inputs => {
       assert(!disposed, 'a disposed executable is not run')
-      return run(program, calls, views, inputs)
+      return run(program, calls, views, ports, inputs)
     },
     profile: async inputs => {
       assert(!disposed, 'a disposed executable is not run')
@@ -135,7 +180,7 @@ function executableOf(
         call()
         stepMs.push(performance.now() - startMs)
       })
-      return { outputs: run(program, timed, views, inputs), stepMs }
+      return { outputs: run(program, timed, views, ports, inputs), stepMs }
     },
     dispose() {
       if (disposed) return
@@ -151,11 +196,12 @@ function run(
   program: Program,
   calls: readonly (() => void)[],
   views: readonly (KernelArray | undefined)[],
+  ports: readonly (InputPlace | undefined)[],
   inputs: RunInputs,
 ): RunOutputs {
-  for (const { port, data } of takeInputs(program, inputs)) views[port.buffer]?.set(data)
+  for (const { port, data } of takeInputs(program, inputs)) takeInput(ports[port.buffer], data)
   for (const call of calls) call()
-  return Object.fromEntries(program.outputs.map(port => [port.name, Float32Array.from(views[port.buffer] ?? [])]))
+  return Object.fromEntries(program.outputs.map(port => [port.name, new Float32Array(views[port.buffer] ?? [])]))
 }
 
 function callOf<K extends KernelName>(step: StepOf<K>, program: Program): WasmCall {
