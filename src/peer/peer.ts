@@ -64,6 +64,8 @@ export interface Peer extends Control {
 
 /** Blocks in memory; the system's own cache of files has the rest, and a peer is to stay under 400 MB. */
 const cacheBytes = 64 * 1024 * 1024
+/** Results of small shards, tables, specs: a file each would cost more than they have. */
+const smallBytes = 16 * 1024
 const retentionMs = 7 * 24 * 3_600_000
 const statusMs = 1000
 const warningsMax = 20
@@ -107,7 +109,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const records = await openRecordStore(join(home.folder, 'records'), warn)
   const bytesMax = init.diskBytesMax ?? Number.POSITIVE_INFINITY
   const pinned = (block: string) => holds.pinned(block)
-  const blocks = { cacheBytes, bytesMax, pinned, write: init.writeBlock }
+  const smallBytesMax = init.writeBlock ? 0 : smallBytes
+  const blocks = { cacheBytes, bytesMax, pinned, smallBytesMax, write: init.writeBlock, onWarning: warn }
   const disk = await openDiskStore(home.blocksFolder, blocks).catch(async thrown => {
     await records.close()
     throw thrown
@@ -222,6 +225,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     spread,
     patiently: room.patiently,
     dispatch: driver.dispatch,
+    warning: warn,
   })
   const garbage = createGarbage({ store, holds, drops, endedBefore: driver.endedBefore, retentionMs: keptMs })
   const control = createControl({

@@ -1,15 +1,15 @@
 /**
- * Blocks on disk, `folder/ab/abcd…`: one file a block, named by its id. Invariant: a file under its final name is
- * whole, because it was written under another name and renamed; what the disk damaged later is found by its hash,
+ * Blocks on disk: large ones as files, small ones as records. Invariant: what the disk damaged is found by its hash,
  * removed, and can be put again. A killed process loses no block that was put. None is forced to the disk one by one:
  * what a power failure takes is found missing or damaged, and fetched or computed again.
  */
-import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BlockId, blockId, isBlockId } from '../../base/ids.ts'
-import { limits } from '../../base/limits.ts'
 import { createBlockCache } from './block-cache.ts'
-import { checkBlockSize, storeError, systemCode } from './errors.ts'
+import { openBlockFiles } from './block-files.ts'
+import type { BlockPlace } from './block-place.ts'
+import { openBlockRecords } from './block-records.ts'
+import { checkBlockSize, storeError } from './errors.ts'
 import type { BlockStore } from './types.ts'
 
 export interface DiskStoreInit {
@@ -19,45 +19,48 @@ export interface DiskStoreInit {
   bytesMax?: number
   /** Blocks that are not to go, whatever the bound. */
   pinned?: (id: BlockId) => boolean
+  /** Blocks of at most so many bytes are records and not files; default 0: all are files. */
+  smallBytesMax?: number
   /** Writes a file; tests give one that fails as a full disk does. */
   write?: (file: string, bytes: Uint8Array) => Promise<void>
+  /** A line for the user: records were damaged. */
+  onWarning?: (line: string) => void
 }
 
 /** Pinned blocks looked at by one put in search of one that may go; they then count as used. */
 const evictionScan = 64
 
-/** A file half written by a process that died is surely abandoned after this long. */
-const abandonedMs = 60 * 60 * 1000
-
 /**
- * Opens, and makes where needed, the store in `folder`. One process at a time has a folder. The bytes that `get` returns are the store's: do not
- * write to them. Throws PeerError of kind `resource` when the folder cannot be used or the disk is full.
+ * Opens, and makes where needed, the store in `folder`. One process at a time has a folder. The bytes that `get` returns
+ * are the store's: do not write to them. Throws PeerError of kind `resource` when the folder cannot be used or the disk
+ * is full.
  */
 export async function openDiskStore(folder: string, init: DiskStoreInit = {}): Promise<BlockStore> {
   const cache = createBlockCache(init.cacheBytes ?? 64 * 1024 * 1024)
   const bytesMax = init.bytesMax ?? Number.POSITIVE_INFINITY
   const pinned = init.pinned ?? (() => false)
-  const writeFile = init.write ?? writeWhole
-  const temporary = join(folder, 'tmp')
+  const smallBytesMax = init.smallBytesMax ?? 0
   /** In the order of their last use: a Map iterates in order of insertion. */
-  let index: Map<BlockId, number>
+  const index = new Map<BlockId, number>()
+  const smallOnes = new Set<BlockId>()
   let held = 0
+  let files: BlockPlace
+  let records: BlockPlace | undefined
   try {
-    await mkdir(temporary, { recursive: true })
-    await removeAbandoned(temporary)
-    index = await measure(folder)
-    for (const bytes of index.values()) held += bytes
-    // Found out now rather than after hours of work.
-    await writeWhole(join(temporary, `probe-${process.pid}`), new Uint8Array(1))
-    await unlink(join(temporary, `probe-${process.pid}`))
+    files = await openBlockFiles(folder, init.write)
+    if (smallBytesMax > 0) records = await openBlockRecords(join(folder, 'small'), init.onWarning ?? (() => {}))
+    const small = (await records?.list()) ?? []
+    const large = await files.list()
+    for (const { id } of small) smallOnes.add(id)
+    for (const { id, bytes } of [...small, ...large.filter(one => !smallOnes.has(one.id))]) {
+      index.set(id, bytes)
+      held += bytes
+    }
   } catch (thrown) {
     throw storeError(folder, thrown)
   }
-
-  const shelves = new Set<string>()
+  const placeOf = (id: BlockId) => (records && smallOnes.has(id) ? records : files)
   const writing = new Map<BlockId, Promise<void>>()
-  let names = 0
-  const place = (id: BlockId) => join(folder, id.slice(0, 2), id)
 
   const record = (id: BlockId, bytes: number | undefined): void => {
     held += (bytes ?? 0) - (index.get(id) ?? 0)
@@ -85,23 +88,8 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
   }
 
   const write = async (id: BlockId, bytes: Uint8Array): Promise<void> => {
-    const file = place(id)
-    const present = await fileBytes(file)
-    if (present === bytes.length) return record(id, present)
-    const shelf = id.slice(0, 2)
-    if (!shelves.has(shelf)) {
-      await mkdir(join(folder, shelf), { recursive: true })
-      shelves.add(shelf)
-    }
-    const draft = join(temporary, `${process.pid}-${names++}`)
-    try {
-      await writeFile(draft, bytes)
-      await rename(draft, file)
-    } catch (thrown) {
-      await unlink(draft).catch(() => {}) // it may not even exist; the first error is the one that matters
-      shelves.delete(shelf)
-      throw thrown
-    }
+    if (records && bytes.length <= smallBytesMax && !index.has(id)) smallOnes.add(id)
+    if (!smallOnes.has(id) || !index.has(id)) await placeOf(id).write(id, bytes)
     record(id, bytes.length)
     if (held > bytesMax) await evict(held - bytesMax)
   }
@@ -120,11 +108,8 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
 
   const remove = async (id: BlockId): Promise<void> => {
     cache.delete(id)
-    try {
-      await unlink(place(id))
-    } catch (thrown) {
-      if (systemCode(thrown) !== 'ENOENT') throw thrown // another call was quicker
-    }
+    await placeOf(id).remove(id)
+    smallOnes.delete(id)
     record(id, undefined)
   }
 
@@ -153,8 +138,9 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
       const cached = cache.get(id)
       if (cached) used(id)
       if (cached || !isBlockId(id)) return cached
-      const bytes = await guarded(readBounded(place(id)))
+      const bytes = await guarded(placeOf(id).read(id))
       if (!bytes) {
+        smallOnes.delete(id)
         record(id, undefined)
         return undefined
       }
@@ -176,70 +162,9 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
     list: () => [...index].map(([id, bytes]) => ({ id, bytes })),
     async close() {
       await Promise.allSettled(writing.values())
+      await records?.close()
+      await files.close()
       cache.clear()
     },
-  }
-}
-
-async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'w', 0o600)
-  try {
-    await handle.writeFile(bytes)
-  } finally {
-    await handle.close()
-  }
-}
-
-/** A file's size; undefined when there is none. */
-async function fileBytes(file: string): Promise<number | undefined> {
-  try {
-    return (await stat(file)).size
-  } catch (thrown) {
-    if (systemCode(thrown) === 'ENOENT') return undefined
-    throw thrown
-  }
-}
-
-/** A file's bytes, at most one more than a block may have; undefined when there is none or the disk cannot read it. */
-async function readBounded(file: string): Promise<Uint8Array | undefined> {
-  try {
-    const size = await fileBytes(file)
-    if (size === undefined) return undefined
-    if (size > limits.blockBytesMax) return new Uint8Array(0)
-    return await readFile(file)
-  } catch (thrown) {
-    const code = systemCode(thrown)
-    if (code === 'ENOENT') return undefined
-    if (code === 'EIO') return new Uint8Array(0) // a bad sector is damage like any other
-    throw thrown
-  }
-}
-
-/** The bytes of every block under `folder`, the one written longest ago first. */
-async function measure(folder: string): Promise<Map<BlockId, number>> {
-  const found: { id: BlockId; bytes: number; writtenMs: number }[] = []
-  const look = async (id: BlockId, file: string) => {
-    const { size, mtimeMs } = await stat(file)
-    found.push({ id, bytes: size, writtenMs: mtimeMs })
-  }
-  for (const shelf of await readdir(folder)) {
-    if (!/^[0-9a-f]{2}$/.test(shelf)) continue
-    const names = (await readdir(join(folder, shelf))).filter(isBlockId)
-    for (let i = 0; i < names.length; i += 64) {
-      await Promise.all(names.slice(i, i + 64).map(name => look(name, join(folder, shelf, name))))
-    }
-  }
-  found.sort((a, b) => a.writtenMs - b.writtenMs)
-  return new Map(found.map(({ id, bytes }) => [id, bytes]))
-}
-
-async function removeAbandoned(temporary: string): Promise<void> {
-  for (const name of await readdir(temporary)) {
-    const file = join(temporary, name)
-    try {
-      if (Date.now() - (await stat(file)).mtimeMs > abandonedMs) await unlink(file)
-    } catch (thrown) {
-      if (systemCode(thrown) !== 'ENOENT') throw thrown
-    }
   }
 }

@@ -20,6 +20,8 @@ export interface RecordChange {
 export interface RecordStore {
   /** All or nothing, in order with other writes. Throws PeerError STORE_FULL or STORE_UNUSABLE; the same changes may be written again later. */
   write(changes: readonly RecordChange[]): Promise<void>
+  /** The record of this key; undefined when there is none, or it was damaged. */
+  get(key: string): Promise<Uint8Array | undefined>
   /** Every sound record whose key begins with `prefix`, by key. A damaged one is set aside and warned of. */
   entries(prefix: string): AsyncIterable<[key: string, value: Uint8Array]>
   /** Moves a record out of the way that is whole but makes no sense to its reader. */
@@ -125,6 +127,13 @@ export async function openRecordStore(folder: string, warn: (line: string) => vo
       if (changes.length === 0) return
       await inTurn(() => batch(changes, false))
       dirty = true
+    },
+    async get(key) {
+      const record = await db.get(key)
+      if (!record) return undefined
+      const value = unsealed(record)
+      if (!value) await inTurn(() => moveAside(key, record))
+      return value
     },
     async *entries(prefix) {
       for await (const [key, record] of db.iterator({ gte: prefix, lt: `${prefix}\x7f` })) {

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { blockId } from '../../../src/base/ids.ts'
 import { prng } from '../../../src/base/prng.ts'
@@ -19,6 +20,46 @@ const fresh = () => join(root, `store-${count++}`)
 
 blockStoreCompliance('the disk store', () => openDiskStore(fresh(), { cacheBytes: 1500 }))
 blockStoreCompliance('the disk store without a cache', () => openDiskStore(fresh(), { cacheBytes: 0 }))
+
+blockStoreCompliance('the disk store with small blocks as records', () =>
+  openDiskStore(fresh(), { cacheBytes: 0, smallBytesMax: 4096 }),
+)
+
+test('small blocks are records, whatever else happens to them', async () => {
+  const folder = fresh()
+  const [small, edge, large] = [100, 4096, 4097].map(bytes => randomBytes(bytes, bytes))
+  let store = await openDiskStore(folder)
+  await store.put(small) // by an earlier version: a file, and it stays one
+  await store.close()
+  store = await openDiskStore(folder, { cacheBytes: 0, smallBytesMax: 4096 })
+  for (const bytes of [small, edge, large, edge]) await store.put(bytes)
+  const places = await readdir(folder)
+  expect(places.filter(name => /^[0-9a-f]{2}$/.test(name)).sort()).toEqual(
+    [blockId(small).slice(0, 2), blockId(large).slice(0, 2)].sort(),
+  )
+  expect(await store.size()).toBe(100 + 4096 + 4097)
+  await store.close()
+
+  // Damaged like any other block: absent, and mended when it is put again.
+  const raw = new ClassicLevel<string, Uint8Array>(join(folder, 'small'), { valueEncoding: 'view' })
+  await raw.put(blockId(edge), randomBytes(1, 4100))
+  await raw.close()
+  const lines: string[] = []
+  const again = { cacheBytes: 0, smallBytesMax: 4096, onWarning: (line: string) => lines.push(line) }
+  store = await openDiskStore(folder, again)
+  expect(lines).toHaveLength(1)
+  expect(await store.get(blockId(edge))).toBeUndefined()
+  for (const bytes of [small, edge, large]) {
+    await store.put(bytes)
+    expect(Buffer.from((await store.get(blockId(bytes)))!).equals(bytes)).toBe(true)
+    await store.delete(blockId(bytes))
+    expect(await store.has(blockId(bytes))).toBe(false)
+  }
+  await store.close()
+  store = await openDiskStore(folder, again)
+  expect(store.list()).toEqual([])
+  await store.close()
+})
 
 test('finds its blocks again after the process is gone', async () => {
   const folder = fresh()
