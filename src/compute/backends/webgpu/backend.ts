@@ -47,7 +47,7 @@ export interface WebGpuInit {
   adapter?: AdapterChoice
   /**
    * Default f32. f16 stores weights and what passes between kernels as float16, which halves memory and its traffic, and sums
-   * in float32: a numeric class of its own, some 1e-3 of a result's size away from f32's.
+   * in float32: a numeric class of its own, within 1e-2 of f32 in the relative L2 norm of a network's outputs.
    */
   precision?: Precision
   tuning?: TuningInit
