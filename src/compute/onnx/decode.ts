@@ -13,6 +13,7 @@ import {
   type RawModel,
   type RawNode,
   type RawValueInfo,
+  textOf,
   toNumber,
 } from './schema.ts'
 import { decodeTensor, elementTypeName, type ReadExternal } from './tensor-proto.ts'
@@ -135,8 +136,6 @@ function decodeOp(node: RawNode, index: number, readExternal: ReadExternal | und
   return { ...op, attributes: makeAttributes(values) }
 }
 
-const utf8 = new TextDecoder()
-
 function decodeAttribute(
   raw: RawAttribute,
   op: string,
@@ -153,11 +152,11 @@ function decodeAttribute(
   return {
     f: raw.f,
     i: toNumber(raw.i),
-    s: utf8.decode(Uint8Array.from(raw.s)),
+    s: textOf(raw.s),
     t: raw.t ? decodeTensor(raw.t, `${op}, attribute "${raw.name}"`, readExternal) : undefined,
     floats: raw.floats,
     ints: raw.ints.map(toNumber),
-    strings: raw.strings.map(bytes => utf8.decode(Uint8Array.from(bytes))),
+    strings: raw.strings.map(textOf),
   }
 }
 

@@ -157,3 +157,15 @@ export function decodeRawTensor(bytes: Uint8Array): RawTensor {
 export function toNumber(value: RawInt): number {
   return typeof value === 'number' ? value : value.toNumber()
 }
+
+const utf8 = new TextDecoder()
+
+/** A string as a bytes field holds it. Short plain ones, of which a forest has a million, take no decoder. */
+export function textOf(bytes: Uint8Array | readonly number[]): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] > 127 || i > 32) return utf8.decode(Uint8Array.from(bytes))
+    text += String.fromCharCode(bytes[i])
+  }
+  return text
+}

@@ -8,7 +8,7 @@ import type { Constant } from '../tensor/constant.ts'
 import { type ElementType, elementBytes, float16Value, isElementType, makeHostArray } from '../tensor/element-type.ts'
 import { checkShape, elementsOf, shapeText } from '../tensor/shape.ts'
 import { modelError } from './model.ts'
-import { decodeRawTensor, type RawTensor, toNumber } from './schema.ts'
+import { decodeRawTensor, type RawTensor, textOf, toNumber } from './schema.ts'
 
 /** TensorProto.DataType by number. */
 const elementTypes = [
@@ -99,8 +99,6 @@ export function decodeTensor(raw: RawTensor, what: string, readExternal?: ReadEx
   return { dims, type, data }
 }
 
-const utf8 = new TextDecoder()
-
 /** Each distinct string is a name, in the order in which they come. */
 function decodeStrings(raw: RawTensor, dims: readonly number[], what: string): Constant {
   const { stringData } = raw
@@ -113,7 +111,7 @@ function decodeStrings(raw: RawTensor, dims: readonly number[], what: string): C
   }
   const places = new Map<string, number>()
   const data = Float64Array.from(stringData, bytes => {
-    const text = utf8.decode(Uint8Array.from(bytes))
+    const text = textOf(bytes)
     const place = places.get(text) ?? places.size
     places.set(text, place)
     return place

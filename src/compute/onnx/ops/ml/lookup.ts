@@ -7,7 +7,7 @@ import { treeAggregates } from '../../../kernels/tree-ensemble.ts'
 import { elementsOf } from '../../../tensor/shape.ts'
 import type { LowerContext } from '../../lowering.ts'
 import { floats } from '../../lowering.ts'
-import { below } from './tree-tables.ts'
+import { below } from './tree-branches.ts'
 
 /** Pairs of a key and its value, of equal keys the first; and what everything else becomes. */
 export interface Lookup {

@@ -64,7 +64,7 @@ export const treeEnsembleRegressor: Lowering = context => {
 
 /** 1 for the targets that a leaf of the row names [rows, targets], where rows differ in that. */
 function namedBy(context: LowerContext, x: Tensor, tables: TreeTables, targets: number): Tensor | undefined {
-  if (!tables.named.includes('sometimes')) return undefined
+  if (!tables.ones) return undefined
   return emitTrees(context, x, tables, targets, treeAggregates.max, tables.ones)
 }
 
