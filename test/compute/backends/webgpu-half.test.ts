@@ -13,6 +13,7 @@ import { createReferenceBackend } from '../../../src/compute/backends/reference/
 import { createWebGpuBackend } from '../../../src/compute/backends/webgpu/backend.ts'
 import { openGpu } from '../../../src/compute/backends/webgpu/device.ts'
 import { compileProgram } from '../../../src/compute/backends/webgpu/executable.ts'
+import { halfBits } from '../../../src/compute/backends/webgpu/half-bits.ts'
 import { planHalves, storable } from '../../../src/compute/backends/webgpu/halves.ts'
 import { createWeightStore } from '../../../src/compute/backends/webgpu/memory.ts'
 import { probeWebGpu } from '../../../src/compute/backends/webgpu/probe.ts'
@@ -24,6 +25,7 @@ import { copyParams } from '../../../src/compute/engine/copy-params.ts'
 import { loadModel, planModel } from '../../../src/compute/engine/model.ts'
 import type { BufferKind, Program, Step } from '../../../src/compute/engine/program.ts'
 import { type KernelName, kernelNames, type Unsupported } from '../../../src/compute/kernels/index.ts'
+import { float16Bits, float16Value } from '../../../src/compute/tensor/element-type.ts'
 import { elementsOf } from '../../../src/compute/tensor/shape.ts'
 import { type KernelCase, kernelCases } from '../kernels/cases.ts'
 import { haveWebGpu, offerSwiftShader } from '../webgpu.ts'
@@ -52,6 +54,26 @@ function sketch(kinds: string, calls: Call[]): Program {
 
 const halvesOf = (kinds: string, calls: Call[]) =>
   planHalves(sketch(kinds, calls)).flatMap((half, index) => (half ? [index] : []))
+
+test('weights are rounded to the nearest float16, ties to even, as the slow way has it', () => {
+  const word = new DataView(new ArrayBuffer(4))
+  const check = (bits: number) => {
+    word.setUint32(0, bits)
+    const want = float16Bits(word.getFloat32(0))
+    // A NaN's sign and payload are free.
+    expect(halfBits(bits) & (want === 0x7e00 ? 0x7fff : 0xffff), bits.toString(16)).toBe(want)
+  }
+  // Around every power of two, and around the ties between neighbours.
+  for (let exponent = 0; exponent < 256; exponent++) {
+    for (const digits of [
+      0, 1, 0xfff, 0x1000, 0x1001, 0x2fff, 0x3000, 0x3001, 0x7fefff, 0x7ff000, 0x7ff001, 0x7fffff,
+    ]) {
+      for (const sign of [0, 1]) check(((sign << 31) | (exponent << 23) | digits) >>> 0)
+    }
+  }
+  const random = prng(9)
+  for (let i = 0; i < 20_000; i++) check(random.int(2 ** 32))
+})
 
 describe('what half precision stores as float16', () => {
   test('weights of products and what passes between them; not what comes in, goes out, or is added once', () => {
@@ -202,7 +224,11 @@ function wrongAt(one: KernelCase, got: Float32Array, want: Float32Array): string
   }
 }
 
-const rounded = (data: Float32Array) => Float32Array.from(new Float16Array(data), x => (Math.abs(x) < 2 ** -14 ? 0 : x))
+const rounded = (data: Float32Array) =>
+  data.map(value => {
+    const x = float16Value(float16Bits(value))
+    return Math.abs(x) < 2 ** -14 ? 0 : x
+  })
 
 /** Kernels that read float16; where they only copy or look up, nothing else is told by them. */
 const halfKernels = [

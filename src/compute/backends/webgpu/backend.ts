@@ -86,7 +86,7 @@ export async function createWebGpuBackend(init: WebGpuInit = {}): Promise<WebGpu
     name: 'webgpu',
     layout: 'planes',
     bufferMax: bufferMaxOf(context),
-    device: adapter.name,
+    device: precision === 'f16' ? `${adapter.name} (f16)` : adapter.name,
     // Rounding is the adapter's and its compiler's: a driver may fuse a multiplication with an addition or not.
     numericClass: `webgpu/${adapter.name}/${adapter.driver}/${precision}/${kernelVersion}`,
     adapter,

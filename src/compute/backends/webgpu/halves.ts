@@ -132,7 +132,7 @@ function wholes({ steps, buffers }: Program): Set<number> {
     for (const index of inRoles(step, places)) wanted.add(index)
     if (wanted.has(step.output)) for (const input of inRoles(step, passed)) wanted.add(input)
   }
-  return found.union(wanted)
+  return new Set([...found, ...wanted])
 }
 
 /** For each of the program's buffers whether all that touch it can, by their roles, read or write it as float16. */

@@ -9,6 +9,7 @@ import { bufferAlignment, bufferBytes, type Program, type ProgramBuffer, type We
 import { type KernelName, type KernelParams, kernels } from '../../kernels/index.ts'
 import { dtypeOf, type KernelArray } from '../../tensor/dtype.ts'
 import { type GpuContext, gpuError } from './device.ts'
+import { toHalves } from './half-bits.ts'
 
 /** Bytes of the largest buffer that a kernel can use. */
 export function bufferMaxOf({ device }: GpuContext): number {
@@ -45,7 +46,7 @@ export function slotBytes({ slots, buffers }: Program, halves: readonly boolean[
 }
 
 /** Writes all of `data`, with zeros up to a multiple of four bytes as the queue demands. */
-export function upload(device: GPUDevice, buffer: GPUBuffer, data: KernelArray | Float16Array<ArrayBuffer>): void {
+export function upload(device: GPUDevice, buffer: GPUBuffer, data: KernelArray | Uint16Array<ArrayBuffer>): void {
   const whole = data.byteLength - (data.byteLength % 4)
   if (whole > 0) device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, whole)
   if (whole < data.byteLength) {
@@ -75,7 +76,7 @@ export function createWeightStore(context: GpuContext): WeightStore {
         const { data } = weight
         const bytes = storedBytes({ dtype: dtypeOf(data), elements: data.length }, half)
         entry = { buffer: allocate(context, 'a weight', bytes, STORAGE | COPY_DST), users: 0 }
-        upload(context.device, entry.buffer, half ? new Float16Array(data) : data)
+        upload(context.device, entry.buffer, half && data instanceof Float32Array ? toHalves(data) : data)
         held.set(storedKey(weight, half), entry)
       }
       entry.users++

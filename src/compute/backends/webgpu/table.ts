@@ -111,6 +111,7 @@ export function webGpuTable(layout: MatrixLayout, subgroup = 0): GpuTable {
       elementwise('scatter-elements', ['math', 'indices'], p.dim0 * p.dim1 * p.dim2 * p.dim3 * p.dim4 * p.dim5),
     'scatter-nd': p => elementwise('scatter-nd', ['math', 'indices'], scattered(p)),
     softmax: p => lineSums(subgroup, 'softmax', ['math'], p.outer * p.inner, p.axis),
+    'segment-sum': p => elementwise('segment-sum', [], p.blocks * p.inner),
     'squared-distance': p => elementwise('squared-distance', [], p.m * p.n),
     'top-k': p => elementwise('top-k', ['math'], p.outer * p.axis * p.inner),
     'tree-ensemble': p => elementwise('tree-ensemble', [], p.rows * p.targets),
