@@ -3,6 +3,7 @@ import { createParser } from 'eventsource-parser'
 import { Agent, fetch, type Response } from 'undici'
 import { PeerError, type PeerErrorInit } from '../base/errors.ts'
 import type { Control, JobSummary, ResultItem } from '../peer/control.ts'
+import { createResultReader } from './result-wire.ts'
 
 export interface Client extends Control {
   close(): Promise<void>
@@ -72,10 +73,11 @@ export async function connectClient(socketPath: string): Promise<Client> {
 
   async function* results(id: string): AsyncGenerator<ResultItem> {
     let rest = ''
+    const read = createResultReader()
     for await (const piece of pieces(await call(jobPath(id, '/result')))) {
       const lines = (rest + piece).split('\n')
       rest = lines.pop() ?? ''
-      for (const line of lines) yield JSON.parse(line) as ResultItem
+      for (const line of lines) yield read(line)
     }
   }
 

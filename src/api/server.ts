@@ -11,25 +11,10 @@ import { type Context, Hono } from 'hono'
 import { stream, streamSSE } from 'hono/streaming'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
-import { limits } from '../base/limits.ts'
-import { mergeKinds, scoreKinds } from '../jobs/workloads/classify/spec.ts'
+import { jobRequestSchema } from '../jobs/workloads/requests.ts'
 import type { Control } from '../peer/control.ts'
+import { resultToWire } from './result-wire.ts'
 
-const text = z.string().min(1).max(4096)
-export const classifyRequest = z.object({
-  workload: z.literal('classify'),
-  inputs: z.array(text).min(1).max(100_000),
-  cwd: text,
-  models: z.array(text).min(1).max(limits.modelsMax),
-  merge: z.enum(mergeKinds),
-  weights: z.array(z.number().positive()).max(limits.modelsMax).optional(),
-  top: z.number().int().min(1).max(1000),
-  labels: text.optional(),
-  scores: z.enum(scoreKinds).optional(),
-  itemsPerShard: z.int().min(1).max(limits.shardItemsMax).optional(),
-  copies: z.int().min(0).max(limits.peersMax).optional(),
-  attached: z.boolean().optional(),
-})
 export const gcRequest = z.object({ dryRun: z.boolean(), olderThanMs: z.number().min(0).optional() })
 
 const statusOf = {
@@ -67,7 +52,7 @@ export function createApi(control: Control): Hono {
 
   app.delete('/v1/jobs/:id/result', async context => context.json(await control.drop(context.req.param('id'))))
 
-  app.post('/v1/jobs', async context => context.json(await control.submit(await requestOf(context, classifyRequest))))
+  app.post('/v1/jobs', async context => context.json(await control.submit(await requestOf(context, jobRequestSchema))))
   app.post('/v1/gc', async context => context.json(await control.gc(await requestOf(context, gcRequest))))
 
   app.get('/v1/jobs/:id/events', async context => {
@@ -89,7 +74,7 @@ export function createApi(control: Control): Hono {
     return stream(context, async out => {
       let buffer = ''
       for (; !next.done && !out.aborted; next = await items.next()) {
-        buffer += `${JSON.stringify(next.value)}\n`
+        buffer += `${JSON.stringify(resultToWire(next.value))}\n`
         if (buffer.length > 64 * 1024) {
           await out.write(buffer)
           buffer = ''

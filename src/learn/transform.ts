@@ -20,8 +20,7 @@ export interface Transform {
 }
 
 export function transformOf(options: TrainOptions, summary: Summary): Transform {
-  // A support vector machine's bias is penalised, so its origin is the user's.
-  const centred = options.standardise === 'standard' || options.method !== 'svm'
+  const centred = options.standardise === 'standard' || wantsCentre(options, summary)
   const shift = centred ? Float32Array.from(summary.mean) : undefined
   if (options.standardise === 'none') {
     const scale = options.divide === 1 ? undefined : new Float32Array(summary.features).fill(1 / options.divide)
@@ -32,6 +31,18 @@ export function transformOf(options: TrainOptions, summary: Summary): Transform 
     return deviation > 0 ? 1 / deviation : 1
   })
   return { shift, scale }
+}
+
+/** How far off, in spreads, the mean may be before distances lose bits that count; centring costs a tenth of a round. */
+const offMax = 2
+
+function wantsCentre({ method }: TrainOptions, summary: Summary): boolean {
+  // A support vector machine's bias is penalised, so its origin is the user's.
+  if (method === 'svm') return false
+  if (method !== 'kmeans') return true
+  const squares = summary.squares.reduce((sum, value) => sum + value, 0)
+  const off = summary.mean.reduce((sum, value) => sum + value * value, 0) * summary.rows
+  return off > offMax ** 2 * squares
 }
 
 /** Steps from the raw rows [rows, columns] to x'. */
@@ -56,11 +67,6 @@ export function toMethod({ shift, scale }: Transform, point: ArrayLike<number>):
 export function fromMethod({ shift, scale }: Transform, points: Float64Array, columns: number): Float64Array {
   assert(points.length % columns === 0, 'whole points')
   return points.map((value, at) => value / (scale?.[at % columns] ?? 1) + (shift?.[at % columns] ?? 0))
-}
-
-/** Sums of `rows` points in the table's units [columns] -> the sums of x'. */
-export function sumsToMethod({ shift, scale }: Transform, sums: Float64Array, rows: number): Float64Array {
-  return sums.map((value, c) => (value - rows * (shift?.[c] ?? 0)) * (scale?.[c] ?? 1))
 }
 
 /** Sum over all rows and columns of x'^2, from the summary alone. */

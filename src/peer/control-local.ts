@@ -202,7 +202,13 @@ export function createControl(deps: ControlDeps): LocalControl {
         await deps.holds.use(view.job, block)
         return deps.exchange.get(block, holders)
       }
-      yield* readResult({ ...deps.exchange, get }, view.job, outcome.result, [outcome.ballot.peer, view.owner])
+      yield* readResult({
+        exchange: { ...deps.exchange, get },
+        job: view.job,
+        workload: deps.book.get(view.job)?.spec.workload ?? 'classify',
+        result: outcome.result,
+        holders: [outcome.ballot.peer, view.owner],
+      })
     },
 
     async cancel(id) {

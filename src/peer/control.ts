@@ -5,7 +5,9 @@
 import type { JobId, PeerKey } from '../base/ids.ts'
 import type { JobOutcome, JobPhase } from '../jobs/core/types.ts'
 import type { MergedRoot } from '../jobs/workloads/classify/result.ts'
-import type { MergeKind, ScoreKind } from '../jobs/workloads/classify/spec.ts'
+import type { JobRequest } from '../jobs/workloads/requests.ts'
+import type { Rows, RowsRoot } from '../jobs/workloads/rows/result.ts'
+import type { ModelRoot } from '../jobs/workloads/train/result.ts'
 import type { Reachability } from '../mesh/types.ts'
 
 export interface PeerInfo {
@@ -104,31 +106,11 @@ export interface GcReport {
   dryRun: boolean
 }
 
-export interface ClassifyRequest {
-  workload: 'classify'
-  /** Folders, files or globs, relative to `cwd`. */
-  inputs: string[]
-  cwd: string
-  /** `.onnx` files or folders as Hugging Face exports are, relative to `cwd`. */
-  models: string[]
-  merge: MergeKind
-  /** One a model; all 1 when absent. */
-  weights?: number[]
-  top: number
-  /** One label a line, for networks that bring none. */
-  labels?: string
-  /** Overrides what the graph's last operator suggests. */
-  scores?: ScoreKind
-  /** Images of one shard, at most what is usual: fewer spread a small job further. */
-  itemsPerShard?: number
-  /** Other peers that shall hold the inputs before this one may leave; as many as there are, if fewer. Default 0. */
-  copies?: number
-  /** The job is cancelled when this process ends before it: for a submitter that is the peer itself. Default false. */
-  attached?: boolean
-}
+export type { ClassifyRequest, JobRequest } from '../jobs/workloads/requests.ts'
 
 export interface Submitted {
   job: JobId
+  /** What computes it, and how many classes, columns or features each has. */
   models: { name: string; labels: number }[]
   /** What the user should know, such as a guessed preprocessing. */
   notes: string[]
@@ -150,10 +132,18 @@ export interface ResultRow {
   models: { name: string; top: Ranked[] }[]
 }
 
+/**
+ * A classification is a header, then rows and errors; columns of images or tables (embed, features, score) are `columns`, then
+ * `rows` many at a time and errors; a training is one `model`, then its file in pieces.
+ */
 export type ResultItem =
   | ({ type: 'header' } & ResultHeader)
   | ({ type: 'row' } & ResultRow)
   | { type: 'error'; path: string; reason: string }
+  | ({ type: 'columns'; job: JobId } & Omit<RowsRoot, 'parts'>)
+  | { type: 'rows'; rows: Rows }
+  | ({ type: 'model'; job: JobId } & Omit<ModelRoot, 'parts'>)
+  | { type: 'bytes'; bytes: Uint8Array }
 
 export interface Control {
   info(): Promise<PeerInfo>
@@ -162,10 +152,10 @@ export interface Control {
   /** `id`: any unambiguous prefix. Throws JOB_UNKNOWN or JOB_AMBIGUOUS. */
   job(id: string): Promise<JobSummary>
   /** Everything that can be checked beforehand is, before it resolves. */
-  submit(request: ClassifyRequest): Promise<Submitted>
+  submit(request: JobRequest): Promise<Submitted>
   /** The job's state now and at every change, until it ends or `signal` aborts. */
   watch(id: string, signal?: AbortSignal): AsyncIterable<JobSummary>
-  /** The merged result, in the order of the inputs: a header, then rows and errors. Throws JOB_NOT_FINAL. */
+  /** The merged result, in the order of the inputs. Throws JOB_NOT_FINAL. */
   results(id: string): AsyncIterable<ResultItem>
   /** Throws NOT_OWNER on any peer but the one that the job was submitted from. */
   cancel(id: string): Promise<JobSummary>

@@ -7,7 +7,7 @@ import { PeerError } from '../base/errors.ts'
 import { type BlockId, isBlockId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { decodeManifest } from '../jobs/wire/manifest.ts'
-import { decodeMergedRoot } from '../jobs/workloads/classify/result.ts'
+import { resultParts } from '../jobs/workloads/result-parts.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import { verify } from '../mesh/identity.ts'
 import type { JobRecord } from './job-book.ts'
@@ -48,7 +48,7 @@ export async function blocksOf(
   { kind, block }: Pick<Piece, 'kind' | 'block'>,
   get: GetBlock,
 ): Promise<BlockId[]> {
-  if (kind === 'result') return [block, ...decodeMergedRoot(await get(block)).parts]
+  if (kind === 'result') return [block, ...resultParts(await get(block))]
   if (kind === 'files') {
     const files = (await workloads(record.spec.workload)).files(record.spec.body)
     return [block, ...files.flatMap(file => file.blocks)]

@@ -12,12 +12,13 @@ import type { RecordChange, RecordStore } from '../data/store/record-store.ts'
 import type { JobKept, ShardResult } from '../jobs/core/types.ts'
 import { decodeValue, encodeValue } from '../jobs/wire/fields.ts'
 import { decodeKept, decodeKeptResult, encodeKept, encodeKeptResult } from '../jobs/wire/kept.ts'
+import { type InputSource, inputSourceSchema } from '../jobs/workloads/inputs.ts'
 
 /** What reading a job's inputs on needs, at the peer that submitted it. */
 export interface KeptRequest {
   inputs: string[]
   cwd: string
-  itemsPerShard: number
+  source: InputSource
   /** Its submitter waited for the result in this very process: without that one nobody wants it. */
   attached: boolean
   /** Other peers that shall hold the inputs, so that the submitter may leave. */
@@ -61,7 +62,7 @@ const requestForm = z.object({
   inputs: z.array(z.string().max(4096)).max(100_000),
   cwd: z.string().max(4096),
   attached: z.boolean(),
-  itemsPerShard: z.int().min(1).max(limits.shardItemsMax),
+  source: inputSourceSchema,
   copies: z.int().min(0).max(limits.peersMax),
 })
 const requestBytesMax = 64 * 1024 * 1024

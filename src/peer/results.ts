@@ -7,6 +7,9 @@ import {
   type MergedPart,
   type MergedRoot,
 } from '../jobs/workloads/classify/result.ts'
+import { resultParts } from '../jobs/workloads/result-parts.ts'
+import { decodeRows, decodeRowsRoot, type RowsRoot } from '../jobs/workloads/rows/result.ts'
+import { decodeModelRoot, type ModelRoot } from '../jobs/workloads/train/result.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { ResultItem, ResultRow } from './control.ts'
 
@@ -25,9 +28,9 @@ function rowOf(root: MergedRoot, part: MergedPart, row: number): ResultRow {
   }
 }
 
-async function readRoot(exchange: BlockExchange, result: string, holders: PeerKey[]): Promise<MergedRoot> {
+async function readRoot(exchange: BlockExchange, result: string, holders: PeerKey[]): Promise<Uint8Array> {
   try {
-    return decodeMergedRoot(await exchange.get(result, holders))
+    return await exchange.get(result, holders)
   } catch (cause) {
     throw new PeerError({
       code: 'RESULT_UNAVAILABLE',
@@ -39,20 +42,53 @@ async function readRoot(exchange: BlockExchange, result: string, holders: PeerKe
   }
 }
 
-export async function* readResult(
-  exchange: BlockExchange,
-  job: JobId,
-  result: string,
-  holders: PeerKey[],
-): AsyncGenerator<ResultItem> {
-  const root = await readRoot(exchange, result, holders)
+/** What a result is read from: the exchange, and who may hold its blocks. */
+export interface ResultSource {
+  exchange: BlockExchange
+  job: JobId
+  workload: string
+  result: BlockId
+  holders: PeerKey[]
+}
+
+export async function* readResult({
+  exchange,
+  job,
+  workload,
+  result,
+  holders,
+}: ResultSource): AsyncGenerator<ResultItem> {
+  const bytes = await readRoot(exchange, result, holders)
+  const get = (id: BlockId) => exchange.get(id, holders)
+  if (workload === 'classify') yield* classified(job, decodeMergedRoot(bytes), get)
+  else if (workload === 'train') yield* trained(job, decodeModelRoot(bytes), get)
+  else yield* columns(job, decodeRowsRoot(bytes), get)
+}
+
+type Get = (id: BlockId) => Promise<Uint8Array>
+
+async function* classified(job: JobId, root: MergedRoot, get: Get): AsyncGenerator<ResultItem> {
   const { parts, ...header } = root
   yield { type: 'header', job, ...header }
   for (const id of parts) {
-    const part = decodeMergedPart(await exchange.get(id, holders), root)
+    const part = decodeMergedPart(await get(id), root)
     for (let row = 0; row < part.paths.length; row++) yield { type: 'row', ...rowOf(root, part, row) }
     for (const error of part.errors) yield { type: 'error', ...error }
   }
+}
+
+async function* columns(job: JobId, { parts, ...header }: RowsRoot, get: Get): AsyncGenerator<ResultItem> {
+  yield { type: 'columns', job, ...header }
+  for (const id of parts) {
+    const rows = decodeRows(await get(id), header.columns)
+    yield { type: 'rows', rows }
+    for (const error of rows.errors) yield { type: 'error', ...error }
+  }
+}
+
+async function* trained(job: JobId, { parts, ...header }: ModelRoot, get: Get): AsyncGenerator<ResultItem> {
+  yield { type: 'model', job, ...header }
+  for (const id of parts) yield { type: 'bytes', bytes: await get(id) }
 }
 
 /** Brings a whole result here, so that it outlives the peers that hold it; each block is held before it is fetched. */
@@ -63,8 +99,7 @@ export async function keepResult(
   hold: (block: BlockId) => Promise<void>,
 ): Promise<void> {
   await hold(result)
-  const root = await readRoot(exchange, result, holders)
-  for (const part of root.parts) {
+  for (const part of resultParts(await readRoot(exchange, result, holders))) {
     await hold(part)
     await exchange.get(part, holders)
   }
@@ -73,5 +108,5 @@ export async function keepResult(
 /** The blocks of a result whose root is here; asks nobody. */
 export async function resultHere(exchange: BlockExchange, result: BlockId): Promise<BlockId[]> {
   const bytes = await exchange.local(result)
-  return bytes ? [result, ...decodeMergedRoot(bytes).parts] : []
+  return bytes ? [result, ...resultParts(bytes)] : []
 }

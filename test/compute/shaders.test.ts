@@ -94,6 +94,7 @@ const leading: { [K in KernelName]: KernelParams[K][] } = {
   'resample-axis': [ones('resample-axis')],
   'scatter-elements': [ones('scatter-elements')],
   'scatter-nd': [ones('scatter-nd')],
+  'segment-sum': [ones('segment-sum')],
   'squared-distance': [ones('squared-distance')],
   'top-k': [ones('top-k')],
   'tree-ensemble': [ones('tree-ensemble')],

@@ -27,7 +27,13 @@ const kept: JobKept = {
   endedMs: 0,
 }
 const over: JobKept = { ...kept, outcome: { phase: 'cancelled', ballot: kept.ballot }, endedMs: 9 }
-const request: KeptRequest = { inputs: ['a'], cwd: '/', itemsPerShard: 64, copies: 2, attached: false }
+const request: KeptRequest = {
+  inputs: ['a'],
+  cwd: '/',
+  source: { kind: 'images', itemsPerShard: 64 },
+  copies: 2,
+  attached: false,
+}
 const result = (shard: number) => ({ shard, block: id(100 + shard), errors: shard })
 
 async function open(folder: string, has: (block: string) => boolean = () => true) {

@@ -25,6 +25,7 @@ import { reduce } from './reduce.ts'
 import { resampleAxis } from './resample-axis.ts'
 import { scatterElements } from './scatter-elements.ts'
 import { scatterNd } from './scatter-nd.ts'
+import { segmentSum } from './segment-sum.ts'
 import { softmax } from './softmax.ts'
 import { squaredDistance } from './squared-distance.ts'
 import { topK } from './top-k.ts'
@@ -58,6 +59,7 @@ const table = {
   'resample-axis': resampleAxis,
   'scatter-elements': scatterElements,
   'scatter-nd': scatterNd,
+  'segment-sum': segmentSum,
   softmax,
   'squared-distance': squaredDistance,
   'top-k': topK,

@@ -268,6 +268,13 @@ export const measuredShapes: readonly MeasuredShape[] = [
     many,
   ),
   shape(
+    'segment-sum',
+    '4096x64, 32 segments',
+    { blocks: 4, rows: 1024, inner: 64, segments: 32 },
+    [values(4096 * 64), places(4096, 32)],
+    4 * 32 * 64,
+  ),
+  shape(
     'squared-distance',
     '4096x64, 32 centers',
     { m: 4096, n: 32, k: 64, hasScale: 1 },

@@ -1,5 +1,6 @@
 /** What a submitter may ask for, as data: the same schema checks a library's call and what comes through a peer's socket. */
 import { z } from 'zod'
+import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { tableOptionsSchema } from '../../data/tables/options.ts'
 import { mergeKinds, scoreKinds } from './classify/spec.ts'
@@ -79,3 +80,14 @@ export const jobRequestSchema = z.discriminatedUnion('workload', [classify, embe
 
 export type JobRequest = z.infer<typeof jobRequestSchema>
 export type ClassifyRequest = z.infer<typeof classify>
+
+/** A request from outside, or from a program of the same process, as plain data. Throws PeerError REQUEST_INVALID. */
+export function parseJobRequest(request: unknown): JobRequest {
+  // What is undefined is absent: it could not be written down.
+  const plain: unknown = request === undefined ? undefined : JSON.parse(JSON.stringify(request))
+  const parsed = jobRequestSchema.safeParse(plain)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const message = `${issue.path.join('.') || 'the request'}: ${issue.message}`
+  throw new PeerError({ code: 'REQUEST_INVALID', kind: 'input', message })
+}

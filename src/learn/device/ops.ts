@@ -105,6 +105,19 @@ export function blockSums(b: ProgramBuilder, x: Value, rows: number, n: number, 
   return groupSums(b, reduceStep(b, 'sum', x, batch * blocks, blockRows, n), blocks, n, batch)
 }
 
+/** Sums over groups of rows by label: x [rows, inner], labels [rows] -> [groups, segments, inner]. */
+export function segmentSums(
+  b: ProgramBuilder,
+  x: Value,
+  labels: Value,
+  { rows, inner, segments }: { rows: number; inner: number; segments: number },
+): Value {
+  const blocks = rows / blockRows
+  const params: KernelParams['segment-sum'] = { blocks, rows: blockRows, inner, segments }
+  const sums = b.run('segment-sum', params, [x, labels], blocks * segments * inner)
+  return groupSums(b, sums, blocks, segments * inner, 1)
+}
+
 /** Sums of blocks [s, blocks, inner] -> [s, groups, inner]. */
 function groupSums(b: ProgramBuilder, sums: Value, blocks: number, inner: number, batch: number): Value {
   if (blocks === 1) return sums

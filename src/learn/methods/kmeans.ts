@@ -4,21 +4,21 @@
  * Phases, kept in the parameters: k-means|| draws candidates in a few rounds, one more counts the rows nearest to each, and a
  * weighted k-means++ with Lloyd's rounds on the host makes the centers of them; then Lloyd's rounds over the rows. A center
  * that no row is nearest to goes, in a round of its own, to the row farthest from all centers.
- * Numerics: rows are centred at the table's mean; the nearest center by products in float32, sums and the inertia in float64
- * from the rows themselves. Of equal distances the first center's counts.
+ * Numerics: rows are centred at the table's mean where that is far away (transform.ts); the nearest center by products in float32,
+ * sums as engine.ts has them, the inertia in float64 out of sums. Of equal distances the first center's counts.
  * Source: Lloyd 1982; Bahmani, Moseley, Vattani, Kumar and Vassilvitskii, "Scalable k-means++", 2012.
  */
 
 import { PeerError } from '../../base/errors.ts'
 import type { TableShard } from '../../data/tables/types.ts'
 import { type Arrays, addValues } from '../arrays.ts'
-import { chunkLength, type Engine, eachChunk } from '../device/engine.ts'
-import { productStep, reduceStep } from '../device/ops.ts'
+import { addBlocks, chunkLength, type Engine, eachChunk } from '../device/engine.ts'
+import { pairwise, productStep, reduceStep, segmentSums } from '../device/ops.ts'
 import { buildProgram } from '../device/program.ts'
 import { type Method, programKey, type Setting, type Update } from '../method.ts'
 import { badOption, type OptionsOf } from '../options.ts'
 import { createDraw, emptyReservoir, mergeReservoirs, reservoirLayout, rowRandom } from '../reservoir.ts'
-import { sumsToMethod, toMethod, totalSquares, transformInputs, transformSteps } from '../transform.ts'
+import { toMethod, totalSquares, transformInputs, transformSteps } from '../transform.ts'
 import { clusterCandidates } from './kmeans-candidates.ts'
 
 type KMeans = Setting<OptionsOf<'kmeans'>>
@@ -96,8 +96,11 @@ function start(setting: KMeans): Arrays {
   }
 }
 
-/** The nearest center of each row: argmax of x·c - |c|²/2. Ports: labels [length]. */
-function nearestProgram(setting: KMeans, length: number, count: number) {
+/**
+ * The nearest center of each row: argmax of x·c - |c|²/2. Ports: labels [length], and where `sum` asks for it, the sums of each
+ * center's rows by group of rows, [groups, count, d]; `outside` [length] is far below 0 where a row is not real, else 0.
+ */
+function nearestProgram(setting: KMeans, length: number, count: number, sum: boolean) {
   const { transform, summary } = setting
   const d = summary.features
   const b = buildProgram()
@@ -105,9 +108,17 @@ function nearestProgram(setting: KMeans, length: number, count: number) {
   const centers = b.input('centers', count * d)
   const bias = b.input('bias', count)
   const scores = productStep(b, x, centers, bias, { m: length, n: count, k: d, transposed: true })
-  b.output('labels', reduceStep(b, 'argMax', scores, length, count, 1))
+  const labels = reduceStep(b, 'argMax', scores, length, count, 1)
+  b.output('labels', labels)
+  if (sum) {
+    const real = pairwise(b, 'add', labels, b.input('outside', length), length)
+    b.output('sums', segmentSums(b, x, real, { rows: length, inner: d, segments: count }))
+  }
   return b.finish()
 }
+
+/** A label plus this is none. */
+const outsideLabel = -1_000_000
 
 async function assign(setting: KMeans, engine: Engine, parameters: Arrays, shard: TableShard): Promise<Arrays> {
   const { options, summary, transform } = setting
@@ -122,36 +133,24 @@ async function assign(setting: KMeans, engine: Engine, parameters: Arrays, shard
     bias[c] = -square / 2
   }
   const counts = new Float64Array(centersMax(setting))
-  const raw = new Float64Array(options.k * d)
+  const sums = new Float64Array(options.k * d)
   const length = chunkLength(engine, shard.rows, 2 * d + count)
+  const key = programKey(setting, 'nearest', length, count, lloyds ? 'sums' : '')
   const inputs = { ...transformInputs(transform), centers, bias }
   await eachChunk(
     { x: shard.x, rows: shard.rows, features: d },
     length,
-    ({ x }) =>
-      engine.run(programKey(setting, 'nearest', length, count), () => nearestProgram(setting, length, count), {
-        ...inputs,
-        x,
+    ({ x, mask }) =>
+      engine.run(key, () => nearestProgram(setting, length, count, lloyds), {
+        ...{ ...inputs, x },
+        ...(lloyds && { outside: mask.map(real => (real === 1 ? 0 : outsideLabel)) }),
       }),
-    (chunk, { labels }) => {
+    (chunk, { labels, sums: groups }) => {
       for (let r = 0; r < chunk.rows; r++) counts[labels[r]]++
-      if (lloyds) addRows(raw, chunk.x, labels, chunk.rows, d)
+      if (lloyds) addBlocks(sums, groups)
     },
   )
-  const sums = new Float64Array(options.k * d)
-  for (let c = 0; lloyds && c < options.k; c++) {
-    sums.set(sumsToMethod(transform, raw.subarray(c * d, (c + 1) * d), counts[c]), c * d)
-  }
   return { ...emptyReservoir(slotsOf(setting), d), counts, sums }
-}
-
-/** Each row onto the sum of its center. */
-function addRows(sums: Float64Array, x: Float32Array, labels: Float32Array, rows: number, d: number): void {
-  for (let r = 0; r < rows; r++) {
-    const to = labels[r] * d
-    const from = r * d
-    for (let i = 0; i < d; i++) sums[to + i] += x[from + i]
-  }
 }
 
 /** The squared distance to the nearest center, centred; ports: distance [length] and, transformed, rows [length, d]. */

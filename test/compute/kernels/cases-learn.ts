@@ -1,6 +1,6 @@
 /** Cases of the kernels that learning methods have for themselves. */
 import type { Prng } from '../../../src/base/prng.ts'
-import { awkwards, input, type KernelCase, normals, one, type Tolerance } from './case.ts'
+import { awkwards, input, type KernelCase, normals, one, sum, type Tolerance } from './case.ts'
 
 /** All terms are positive: the error is relative, and grows with their number and the differences' own rounding. */
 const squares: Tolerance = { relative: 4e-6, absolute: 1e-6 }
@@ -48,4 +48,31 @@ export function squaredDistanceCases(random: Prng): KernelCase[] {
     ),
   )
   return cases
+}
+
+export function segmentSumCases(random: Prng): KernelCase[] {
+  const sizes = [
+    [1, 1, 1, 1],
+    [2, 5, 3, 4],
+    [3, 128, 64, 10],
+    [1, 40, 7, 3],
+    [2, 6, 8, 20],
+    [1, 3, 5, 0],
+    [2, 0, 4, 2],
+    [0, 4, 4, 2],
+  ]
+  return sizes.map(([blocks, rows, inner, segments]) => {
+    const wrong = [-1, segments, segments + 7, 0.5, Number.POSITIVE_INFINITY, -1e9]
+    const labels = Float32Array.from({ length: blocks * rows }, () =>
+      random.int(6) ? random.int(Math.max(1, segments)) : random.pick(wrong),
+    )
+    return one(
+      'segment-sum',
+      `${blocks} ${rows} ${inner} by ${segments}`,
+      { blocks, rows, inner, segments },
+      [input(normals(random, blocks * rows * inner)), input(labels)],
+      blocks * segments * inner,
+      sum(rows),
+    )
+  })
 }

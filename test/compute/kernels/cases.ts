@@ -20,7 +20,7 @@ import {
   scatterElementsCases,
   scatterNdCases,
 } from './cases-indices.ts'
-import { squaredDistanceCases } from './cases-learn.ts'
+import { segmentSumCases, squaredDistanceCases } from './cases-learn.ts'
 import { cumsumCases, lrnCases, matmulCases, normalizeCases, reduceCases, topKCases } from './cases-rows.ts'
 import { treeEnsembleCases } from './cases-trees.ts'
 import { convTransposeCases, pool3dCases } from './cases-volumes.ts'
@@ -351,6 +351,7 @@ const makers: { readonly [K in KernelName]: (random: Prng) => KernelCase[] } = {
   'resample-axis': resampleAxisCases,
   'scatter-elements': scatterElementsCases,
   'scatter-nd': scatterNdCases,
+  'segment-sum': segmentSumCases,
   'squared-distance': squaredDistanceCases,
   'top-k': topKCases,
   'tree-ensemble': treeEnsembleCases,

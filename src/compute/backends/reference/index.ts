@@ -38,6 +38,7 @@ export const referenceTable: ReferenceTable = {
   'scatter-elements': kernels['scatter-elements'].reference,
   'scatter-nd': kernels['scatter-nd'].reference,
   softmax: kernels.softmax.reference,
+  'segment-sum': kernels['segment-sum'].reference,
   'squared-distance': kernels['squared-distance'].reference,
   'top-k': kernels['top-k'].reference,
   'tree-ensemble': kernels['tree-ensemble'].reference,

@@ -136,6 +136,7 @@ export const wasmTable: WasmTable = {
   'scatter-nd': () => ({ entry: 'scatterNd' }),
   softmax: ({ inner, log }) =>
     inner === 1 && log === 0 ? { entry: 'softmaxLines', scratchBytes: pairsScratch } : { entry: 'softmax' },
+  'segment-sum': () => ({ entry: 'segmentSum' }),
   'squared-distance': () => ({ entry: 'squaredDistance' }),
   'top-k': params => ({ entry: 'topK', scratchBytes: 8 * params.axis }),
   'tree-ensemble': (params, [, , fixed]) => treeEnsemble(params, fixed),
