@@ -7,7 +7,7 @@ import type { Tensor } from '../engine/graph.ts'
 import { type LowerContext, unsupported } from './lowering.ts'
 import { mlDomain, type OnnxModel } from './model.ts'
 
-/** They move elements of one tensor (`Concat`, `Where`: of several), whatever these are. */
+/** They move elements of one tensor (`Concat`: of several), whatever these are. */
 const moving = new Set([
   ...['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Dropout', 'Transpose', 'Gather', 'GatherElements'],
   ...['GatherND', 'Slice', 'Split', 'Concat', 'Expand', 'Tile'],

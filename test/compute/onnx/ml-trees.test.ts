@@ -79,6 +79,26 @@ describe('TreeEnsembleRegressor', () => {
     await expectAsOnnxruntime(backend, bytes, { x: rows(prng(3), 9, false) })
   })
 
+  test('thresholds of float64 beside values of float32', async () => {
+    // Just above, at and just below what float32 holds.
+    const thresholds = meeting.flatMap(value => [value, value + 2 ** -40, value - 2 ** -40])
+    const bytes = makeModel({
+      opset: 13,
+      domains: { 'ai.onnx.ml': 3 },
+      inputs: { x: ['N', features] },
+      types: { x: 11 },
+      outputs: ['y'],
+      ops: [
+        {
+          ...{ type: 'TreeEnsembleRegressor', domain: 'ai.onnx.ml', inputs: ['x'], outputs: ['y'] },
+          attributes: { n_targets: 1, ...grow(6, { thresholds, doubles: true, missing: true, trees: 30 }) },
+        },
+      ],
+    })
+    const { data, dims } = rows(prng(6), 60, true)
+    await expectAsOnnxruntime(backend, bytes, { x: { type: 'float64', dims, data: Float64Array.from(data) } })
+  })
+
   test('deep trees and many rows', async () => {
     const bytes = regressor({ n_targets: 1, ...grow(4, { depth: 11, trees: 30, missing: true }) })
     await expectAsOnnxruntime(backend, bytes, { x: rows(prng(5), 700, true) })
