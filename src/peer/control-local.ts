@@ -122,8 +122,6 @@ export function createControl(deps: ControlDeps): LocalControl {
     })
   }
 
-  const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
-
   const api: Control = {
     async info() {
       return {
@@ -179,8 +177,13 @@ export function createControl(deps: ControlDeps): LocalControl {
         if (!view) return
         yield summary(view)
         if (view.outcome) return
-        await nextChange(job, watchIdleMs, signal)
-        await pause(watchMs)
+        const dueMs = performance.now() + watchMs
+        // The end is told at once, also one that came while the last state was looked at.
+        const over = () => stopped || signal?.aborted || driver.view(job)?.outcome !== undefined
+        if (!over()) await nextChange(job, watchIdleMs, signal)
+        for (let leftMs = dueMs - performance.now(); leftMs > 0 && !over(); leftMs = dueMs - performance.now()) {
+          await nextChange(job, leftMs, signal)
+        }
       }
     },
 
