@@ -68,3 +68,13 @@ export function phaseText(job: JobSummary): string {
       return job.phase
   }
 }
+
+/** What the items of a job are called: `1,797 rows`, `412 img/s`, `1,797 scored`. */
+export function itemWords(workload: string): { many: string; unit: string; done: string } {
+  const words: Record<string, { many: string; unit: string; done: string }> = {
+    embed: { many: 'images', unit: 'img', done: 'images embedded' },
+    score: { many: 'rows', unit: 'rows', done: 'rows scored' },
+    train: { many: 'rows', unit: 'rows', done: 'rows learnt from' },
+  }
+  return words[workload] ?? { many: 'images', unit: 'img', done: 'classified' }
+}

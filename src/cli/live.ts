@@ -2,7 +2,7 @@
 import cliProgress from 'cli-progress'
 import pc from 'picocolors'
 import type { JobSummary } from '../peer/control.ts'
-import { clock, count, deviceKind, rate } from './format.ts'
+import { clock, count, deviceKind, itemWords, rate } from './format.ts'
 
 export interface Live {
   update(job: JobSummary): void
@@ -25,7 +25,15 @@ function shares(job: JobSummary): string {
 function state(job: JobSummary): string {
   if (job.phase === 'open') return 'looking for a leader'
   if (job.phase === 'merging') return 'merging'
-  return `${rate(job.itemsPerSecond)} img/s${job.etaMs === undefined ? '' : `  ETA ${clock(job.etaMs)}`}`
+  const pace = `${rate(job.itemsPerSecond)} ${itemWords(job.workload).unit}/s`
+  if (job.round > 0 || job.workload === 'train') return `${roundText(job)}${pace}`
+  return `${pace}${job.etaMs === undefined ? '' : `  ETA ${clock(job.etaMs)}`}`
+}
+
+/** `round 12  loss 0.1234  `; a training ends when it has learnt enough, so that there is no time to tell. */
+function roundText({ round, objective }: JobSummary): string {
+  const value = objective ? `  ${objective.name} ${Number(objective.value.toPrecision(6))}` : ''
+  return `round ${round + 1}${value}  `
 }
 
 const total = (job: JobSummary) => `${count(job.itemsTotal)}${job.complete ? '' : '+'}`
@@ -74,7 +82,11 @@ export function live(out: NodeJS.WriteStream = process.stderr): Live {
 
 /** Who did how much, one line a peer. */
 export function shareLines(job: JobSummary): string[] {
-  const done = Math.max(1, job.itemsDone)
+  // A job in rounds has every item once a round.
+  const done = Math.max(
+    1,
+    job.shares.reduce((sum, share) => sum + share.itemsDone, 0),
+  )
   return job.shares
     .filter(share => share.itemsDone > 0)
     .sort((a, b) => b.itemsDone - a.itemsDone)

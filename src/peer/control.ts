@@ -71,6 +71,10 @@ export interface JobSummary {
   itemsPerSecond: number
   etaMs?: number
   elapsedMs: number
+  /** Of a job in rounds the one that is computed now, from 0; the counts above are of it. */
+  round: number
+  /** Of a training what its last round came to. */
+  objective?: { name: string; value: number }
   shares: JobShare[]
   outcome?: JobOutcome
   /** Bytes of the job's blocks on this peer's disk. */

@@ -72,6 +72,7 @@ export function createProgress(deps: ProgressDeps): Progress {
         itemsPerSecond,
         etaMs: view.complete && itemsPerSecond > 0 && !view.outcome ? (left / itemsPerSecond) * 1000 : undefined,
         elapsedMs,
+        round: view.round,
         shares: view.shares.map(share => ({
           peer: share.peer,
           name: name(share.peer),

@@ -34,7 +34,7 @@ const request: KeptRequest = {
   copies: 2,
   attached: false,
 }
-const result = (shard: number) => ({ shard, block: id(100 + shard), errors: shard })
+const result = (shard: number) => ({ shard, block: id(100 + shard), errors: shard % 7 })
 
 async function open(folder: string, has: (block: string) => boolean = () => true) {
   const records = await openRecordStore(folder, () => {})

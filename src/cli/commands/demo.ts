@@ -1,7 +1,7 @@
 /** `peer demo`: a whole mesh on this machine, with pictures and networks of its own or with one's own. */
 import type { Command } from 'commander'
+import { wholeNumber } from '../arguments.ts'
 import type { DemoOptions } from '../demo/run.ts'
-import { wholeNumber } from './start.ts'
 
 export function addDemo(peer: Command): void {
   peer

@@ -8,7 +8,10 @@ export function addResults(peer: Command): void {
   common(peer.command('results'))
     .description('fetch the result of a job that is done')
     .argument('<job>', "the job's id, or the beginning of it")
-    .option('--out <file>', 'a .csv or .jsonl file (default: CSV on standard output)')
+    .option(
+      '--out <file>',
+      'a file: .csv or .jsonl, of rows .parquet and .npy too, of a model .onnx (default: CSV on standard output)',
+    )
     .option('--json', 'JSONL on standard output')
     .action(async (id: string, options: CommonOptions & { out?: string; json?: boolean }) => {
       if (options.out) await checkOut(options.out)
@@ -16,7 +19,7 @@ export function addResults(peer: Command): void {
         const saved = await saveResult(client.results(id), options.out, options.json ? 'jsonl' : 'csv')
         if (options.out)
           process.stderr.write(
-            `  ${plural(saved.rows, 'row')} in ${options.out}${saved.errorsFile ? ` · ${saved.errors} unreadable (listed in ${saved.errorsFile})` : ''}\n`,
+            `  ${saved.what === 'the model is' ? 'the model is' : plural(saved.rows, 'row')} in ${[options.out, ...saved.beside].join(', ')}${saved.errorsFile ? ` · ${saved.errors} unreadable (listed in ${saved.errorsFile})` : ''}\n`,
           )
       })
     })

@@ -1,8 +1,9 @@
 /** `peer start`: runs a peer until Ctrl-C. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import pc from 'picocolors'
 import { shortPeer } from '../../base/ids.ts'
 import { dataFolder } from '../../peer/home.ts'
+import { wholeNumber } from '../arguments.ts'
 import { type Precision, precisionOption } from '../precision.ts'
 import { ageMs, sizeBytes } from '../quantities.ts'
 import { type CommonOptions, common } from '../session.ts'
@@ -18,11 +19,6 @@ interface StartOptions extends CommonOptions {
   mdns: boolean
   retention?: number
   cacheSize?: number
-}
-
-export function wholeNumber(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a whole number is expected.')
-  return Number(text)
 }
 
 export function addStart(peer: Command): void {

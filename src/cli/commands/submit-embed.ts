@@ -1,0 +1,83 @@
+/** `peer submit embed` and `peer submit features`: a row of numbers for each image, by a network or by a method of old. */
+import { type Command, Option } from 'commander'
+import { imageSize, wholeNumber } from '../arguments.ts'
+import { count } from '../format.ts'
+import { type SubmitOptions, type SubmitWords, submitJob, submitOptions } from '../submit-job.ts'
+
+const out = 'a .csv, .jsonl, .parquet or .npy file (default: CSV on standard output)'
+
+const words: SubmitWords = {
+  kind: 'rows',
+  about: ({ models: [{ name, labels }] }) => `${name} · ${count(labels)} numbers an image`,
+}
+
+export function addEmbed(submit: Command): void {
+  addNetwork(submit)
+  addFeatures(submit)
+}
+
+function addNetwork(submit: Command): void {
+  const command = submit
+    .command('embed')
+    .description('what a network makes of each image: an output, or any value inside it')
+    .argument('<input...>', 'folders (recursive), files or globs')
+    .requiredOption('--model <path>', 'an .onnx file, or a folder as Hugging Face exports are')
+    .option('--output <name>', "an output's or a node's value, by its name in the graph (default: the first output)")
+  submitOptions(command, out)
+    .addHelpText(
+      'after',
+      `
+Example:
+  peer submit embed photos --model resnet50.onnx --output /avgpool/GlobalAveragePool_output_0 --out photos.npy
+.npy holds the numbers alone; the paths are beside it, in photos.paths.txt, a line a row.`,
+    )
+    .action((inputs: string[], options: SubmitOptions & { model: string; output?: string }) =>
+      submitJob({ workload: 'embed', inputs, model: options.model, output: options.output }, options, words),
+    )
+}
+
+interface FeatureOptions extends SubmitOptions {
+  kind: string
+  size: { width: number; height: number }
+  grey?: boolean
+  orientations?: number
+  cell?: number
+  block?: number
+  bins?: number
+}
+
+function addFeatures(submit: Command): void {
+  const command = submit
+    .command('features')
+    .description('features of images: oriented gradients, colours, local patterns')
+    .argument('<input...>', 'folders (recursive), files or globs')
+    .addOption(
+      new Option(
+        '--kind <kind>',
+        'hog: oriented gradients as scikit-image; color-histogram; lbp: local binary patterns',
+      )
+        .choices(['hog', 'color-histogram', 'lbp'])
+        .makeOptionMandatory(),
+    )
+    .option('--size <pixels>', 'images are resized to this, such as 128 or 64x128 (width x height)', imageSize, {
+      width: 128,
+      height: 128,
+    })
+    .option('--grey', 'of grey images rather than of RGB')
+    .option('--orientations <n>', 'hog: directions of a gradient (default: 9)', wholeNumber)
+    .option('--cell <pixels>', "hog, lbp: a square cell's side (default: 8; lbp: the whole image)", wholeNumber)
+    .option('--block <cells>', "hog: a square block's side (default: 2)", wholeNumber)
+    .option('--bins <n>', 'color-histogram: parts of each channel (default: 32)', wholeNumber)
+  submitOptions(command, out)
+    .addHelpText(
+      'after',
+      `
+Example:
+  peer submit features photos --kind hog --size 64x128 --out hog.parquet`,
+    )
+    .action((inputs: string[], options: FeatureOptions) => {
+      const { kind, size, orientations, cell, block, bins } = options
+      const features = { kind, ...size, channels: options.grey ? 1 : 3, orientations, cell, block, bins }
+      return submitJob({ workload: 'features', inputs, features }, options, words)
+    })
+}

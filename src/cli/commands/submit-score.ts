@@ -1,0 +1,45 @@
+/** `peer submit score`: models of scikit-learn, XGBoost, LightGBM or PyTorch on the rows of a table. */
+import { type Command, Option } from 'commander'
+import { type ScoreMerge, scoreMerges } from '../../jobs/workloads/score/spec.ts'
+import { weights } from '../arguments.ts'
+import { modelsText, type SubmitOptions, submitJob, submitOptions } from '../submit-job.ts'
+import { type TableArguments, tableOf, tableOptions } from '../table-options.ts'
+
+interface ScoreOptions extends SubmitOptions, TableArguments {
+  model: string[]
+  merge?: ScoreMerge
+  weights?: number[]
+}
+
+export function addScore(submit: Command): void {
+  const command = submit
+    .command('score')
+    .description('score the rows of a table with one model or several')
+    .argument('<input...>', 'CSV (gzip too), Parquet or NPY files, folders of them, or globs')
+    .requiredOption('--model <path...>', 'an .onnx file; repeat for several')
+    .addOption(
+      new Option(
+        '--merge <how>',
+        'none; mean of the scores, vote of the best classes, or max (default: mean where several give the same classes)',
+      ).choices(scoreMerges),
+    )
+    .option('--weights <list>', 'a weight a model, such as 2,1', weights)
+  tableOptions(command, 'mean: it goes to the model as NaN, which trees take for missing')
+  submitOptions(command, 'a .csv, .jsonl or .parquet file (default: CSV on standard output)')
+    .addHelpText(
+      'after',
+      `
+A model with one input takes all features in their order; one with an input for each column takes them by name.
+
+Examples:
+  peer submit score rows.parquet --model forest.onnx --out predictions.parquet
+  peer submit score 'data/*.csv.gz' --label species --model trees.onnx --model softmax.onnx --merge vote --out scores.csv`,
+    )
+    .action((inputs: string[], options: ScoreOptions) => {
+      const { model: models, merge, weights } = options
+      return submitJob({ workload: 'score', inputs, models, merge, weights, table: tableOf(options) }, options, {
+        kind: 'rows',
+        about: modelsText,
+      })
+    })
+}

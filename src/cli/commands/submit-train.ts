@@ -1,0 +1,116 @@
+/** `peer submit train`: mixtures, clusters and linear models of the rows of a table, as an ONNX file. */
+
+import { readFileSync } from 'node:fs'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { methodNames } from '../../learn/options.ts'
+import { anyNumber, wholeNumber } from '../arguments.ts'
+import { count } from '../format.ts'
+import { type SubmitOptions, submitJob, submitOptions } from '../submit-job.ts'
+import { type TableArguments, tableOf, tableOptions } from '../table-options.ts'
+
+/** Words of the command line -> names of src/learn/options.ts. */
+interface TrainArguments extends SubmitOptions, TableArguments {
+  k?: number
+  init?: number[][]
+  covariance?: string
+  regCovar?: number
+  tolerance?: number
+  rounds?: number
+  solver?: string
+  learningRate?: number
+  momentum?: number
+  batchRows?: number
+  epochs?: number
+  c?: number
+  alpha?: number
+  components?: number
+  randomised?: boolean
+  divide?: number
+  standardise?: boolean
+  seed?: number
+}
+
+export function addTrain(submit: Command): void {
+  const command = submit
+    .command('train')
+    .description('train a model on the rows of a table, in rounds over shards that stay where they are')
+    .addArgument(submit.createArgument('<method>', 'what to train').choices(methodNames))
+    .argument('<input...>', 'CSV (gzip too), Parquet or NPY files, folders of them, or globs')
+    .option('--k <n>', 'kmeans, gmm: clusters or components', wholeNumber)
+    .option('--init <file>', 'kmeans, gmm: the centers or means to start from, a JSON file of rows', matrix)
+    .addOption(new Option('--covariance <kind>', 'gmm (default: full)').choices(['full', 'tied', 'diag', 'spherical']))
+    .option('--reg-covar <x>', 'gmm: added to every variance (default: 1e-6)', anyNumber)
+    .option('--components <n>', 'pca: directions kept', wholeNumber)
+    .option('--randomised', 'pca: by random projections rather than by the covariance, for many columns')
+    .addOption(
+      new Option('--solver <name>', 'softmax, svm (default: lbfgs), linear (default: normal)').choices([
+        'lbfgs',
+        'sgd',
+        'adam',
+        'normal',
+      ]),
+    )
+    .option('--c <x>', 'softmax, svm: weight of the losses beside the penalty (default: 1)', anyNumber)
+    .option('--alpha <x>', 'linear: the penalty of ridge regression (default: 0)', anyNumber)
+    .option('--learning-rate <x>', 'sgd, adam (default: 0.01)', anyNumber)
+    .option('--momentum <x>', 'sgd (default: 0.9)', anyNumber)
+    .option('--batch-rows <n>', 'sgd, adam: rows of a round (default: 4096)', anyNumber)
+    .option('--epochs <n>', 'sgd, adam: passes over the data (default: 20)', wholeNumber)
+    .option('--tolerance <x>', 'when to end: see the README', anyNumber)
+    .option('--rounds <n>', 'end after so many rounds in any case', anyNumber)
+    .option('--divide <x>', 'divide all features by this first, such as 255', anyNumber)
+    .option('--standardise', 'bring every feature to mean 0 and deviation 1 first')
+    .option('--seed <n>', 'of everything random (default: 0)', anyNumber)
+  tableOptions(command, "mean: a missing value is its column's mean, in the model too")
+  submitOptions(command, 'an .onnx file; its card (.card.json) and report (.html) are written beside it')
+    .addHelpText(
+      'after',
+      `
+The model is an ONNX file that any runtime runs: features in, labels, probabilities or the like out.
+The same data and options give the same file, whoever computed it.
+
+Examples:
+  peer submit train softmax digits.csv.gz --label -1 --divide 16 --out digits.onnx
+  peer submit train gmm rows.parquet --k 32 --covariance diag --out mixture.onnx
+  peer submit train linear houses.csv --label price --standardise --alpha 0.1 --out price.onnx`,
+    )
+    .action((method: string, inputs: string[], options: TrainArguments) =>
+      submitJob(
+        { workload: 'train', inputs, options: trainOptions(method, options), table: tableOf(options) },
+        options,
+        {
+          kind: 'model',
+          about: ({ models: [{ name, labels }] }) => `${name} · ${count(labels)} features`,
+        },
+      ),
+    )
+}
+
+/** Options that were not given keep their defaults, which depend on the method. */
+function trainOptions(method: string, given: TrainArguments): Record<string, unknown> {
+  const { k, init, covariance, regCovar, tolerance, solver, learningRate, momentum, batchRows, epochs, c } = given
+  const { alpha, components, divide, seed } = given
+  return {
+    method,
+    ...{ k, init, covariance, regCovar, tolerance, solver, learningRate, momentum, batchRows, epochs, c },
+    ...{ alpha, components, divide, seed },
+    ...(given.randomised && { solver: 'randomised' }),
+    ...(given.rounds !== undefined && { roundsMax: given.rounds }),
+    ...(given.standardise && { standardise: 'standard' }),
+    ...(given.missing === 'mean' && { missing: 'mean' }),
+  }
+}
+
+/** Rows of numbers; what they must be beyond that, the method says. */
+function matrix(file: string): number[][] {
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    throw new InvalidArgumentError(`${file} cannot be read as JSON.`)
+  }
+  const rows =
+    Array.isArray(value) && value.every(row => Array.isArray(row) && row.every(one => typeof one === 'number'))
+  if (!rows) throw new InvalidArgumentError(`${file} holds no rows of numbers, such as [[0, 1], [2, 3]].`)
+  return value as number[][] // it was looked at
+}

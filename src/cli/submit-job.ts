@@ -1,0 +1,178 @@
+/** What every `peer submit` does with its request: hands it over, follows it or leaves it, and saves what comes of it. */
+import type { Command } from 'commander'
+import { InvalidArgumentError } from 'commander'
+import pc from 'picocolors'
+import { PeerError } from '../base/errors.ts'
+import { shortId } from '../base/ids.ts'
+import type { Control, JobRequest, JobSummary, Submitted } from '../peer/control.ts'
+import { dataFolder, hasMesh } from '../peer/home.ts'
+import { wholeNumber } from './arguments.ts'
+import { copiesUsual, nobodyElse, otherCopies, placed, untilSafe } from './detach.ts'
+import { follow, interruptible, requireFinal } from './follow.ts'
+import { count, itemWords, plural, rate } from './format.ts'
+import { shareLines } from './live.ts'
+import { checkOut, type OutKind, type Saved, saveResult } from './save-result.ts'
+import { type CommonOptions, common, isNoPeer, runningPeer, temporaryPeer } from './session.ts'
+
+/** The options that every submission has. */
+export interface SubmitOptions extends CommonOptions {
+  out?: string
+  detach?: boolean
+  copies: number
+  json?: boolean
+}
+
+/** A submission's own words, and what its result is. */
+export interface SubmitWords {
+  /** What comes out, which decides what `--out` may be. */
+  kind: OutKind
+  /** After the job's id: `2 models · 10 labels · merge mean`. */
+  about: (submitted: Submitted) => string
+}
+
+/** @param out what `--out` takes, for the help */
+export function submitOptions(command: Command, out: string): Command {
+  return common(command)
+    .option('--out <file>', out)
+    .option('--detach', 'return once other peers hold the inputs; peer watch and peer results follow the job')
+    .option(
+      '--copies <n>',
+      'with --detach: peers that hold the inputs, this one included if it stays',
+      copies,
+      copiesUsual,
+    )
+    .option('--json', 'the summary as JSON on standard output (with --out)')
+}
+
+function copies(text: string): number {
+  const wanted = wholeNumber(text)
+  if (wanted < 1) throw new InvalidArgumentError('at least 1 is expected.')
+  return wanted
+}
+
+const say = (line: string) => process.stderr.write(`  ${line}\n`)
+
+/** A request without what the session adds. */
+export type BareRequest = JobRequest extends infer R
+  ? R extends JobRequest
+    ? Omit<R, 'cwd' | 'attached' | 'copies'>
+    : never
+  : never
+
+/** Ends the process when it is done. */
+export async function submitJob(request: BareRequest, options: SubmitOptions, words: SubmitWords): Promise<void> {
+  if (options.out) await checkOut(options.out, words.kind)
+  const abort = interruptible()
+  const session = await openSession(options)
+  try {
+    const submitted = await session.control.submit({
+      ...request,
+      cwd: process.cwd(),
+      attached: session.temporary && !options.detach,
+      copies: options.detach ? otherCopies(options.copies, session.temporary) : 0,
+    })
+    for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)
+    if (options.detach) await detach(session, submitted, options, abort.signal)
+    else await finish(session, submitted, options, words, abort.signal)
+  } finally {
+    await session.close()
+  }
+  process.exit(0) // the signal handlers would keep the process
+}
+
+interface Session {
+  control: Control
+  /** This process is the peer: the job ends with it. */
+  temporary: boolean
+  close(): Promise<void>
+}
+
+async function openSession(options: SubmitOptions): Promise<Session> {
+  try {
+    const client = await runningPeer(options)
+    return { control: client, temporary: false, close: () => client.close() }
+  } catch (thrown) {
+    if (!isNoPeer(thrown)) throw thrown
+  }
+  if (options.detach && !(await hasMesh(dataFolder(options.data)))) throw nobodyElse()
+  // A peer that leaves soon takes no shards: it would only have to give them back.
+  const peer = await temporaryPeer(options, line => say(pc.dim(line)), !options.detach)
+  if (options.detach && !(await peer.waitForPeers(0))) {
+    await peer.stop()
+    throw nobodyElse()
+  }
+  return { control: peer, temporary: true, close: () => peer.stop() }
+}
+
+async function detach(
+  session: Session,
+  submitted: Submitted,
+  options: SubmitOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const short = shortId(submitted.job)
+  try {
+    const job = await untilSafe(session.control, submitted.job, session.temporary, signal)
+    if (job.outcome) requireFinal(job)
+    if (job.copies)
+      say(`${placed(job)} ${job.copies.placed === 1 ? 'holds' : 'hold'} the inputs: this machine may leave`)
+  } catch (thrown) {
+    if (session.temporary) await session.control.cancel(submitted.job)
+    throw thrown
+  }
+  say(`fetch the result on any peer: peer results ${short}${options.out ? ` --out ${options.out}` : ''}`)
+  process.stdout.write(options.json ? `${JSON.stringify(submitted)}\n` : `${short}\n`)
+}
+
+async function finish(
+  session: Session,
+  submitted: Submitted,
+  options: SubmitOptions,
+  words: SubmitWords,
+  signal: AbortSignal,
+): Promise<void> {
+  const { job } = submitted
+  say(`job ${pc.bold(shortId(job))}  ${words.about(submitted)}`)
+  const ended = await follow(session.control, job, signal)
+  if (!ended) {
+    if (session.temporary) await session.control.cancel(job)
+    throw new PeerError({
+      code: 'INTERRUPTED',
+      kind: 'aborted',
+      message: session.temporary
+        ? 'stopped, and the job with it'
+        : `job ${shortId(job)} goes on: peer watch ${shortId(job)} follows it, peer cancel ${shortId(job)} ends it`,
+    })
+  }
+  requireFinal(ended)
+  const saved = await saveResult(session.control.results(job), options.out)
+  if (options.json && options.out)
+    process.stdout.write(
+      `${JSON.stringify({ ...ended, numericClasses: saved.numericClasses, out: options.out, errorsFile: saved.errorsFile })}\n`,
+    )
+  summarise(ended, saved, options.out)
+}
+
+function summarise(job: JobSummary, saved: Saved, out?: string): void {
+  const { unit, done } = itemWords(job.workload)
+  const unreadable =
+    saved.errors > 0
+      ? ` · ${count(saved.errors)} unreadable${saved.errorsFile ? ` (listed in ${saved.errorsFile})` : ''}`
+      : ''
+  const pace = `${rate(job.itemsPerSecond)} ${unit}/s`
+  say(
+    `${pc.green('done')} in ${(job.elapsedMs / 1000).toFixed(1)} s · ${count(saved.rows)} ${done} · ${pace}${unreadable}`,
+  )
+  for (const line of saved.told) say(line)
+  for (const line of shareLines(job)) say(`  ${line}`)
+  say(
+    pc.dim(
+      saved.numericClasses.length === 1
+        ? `reproducible to the bit (${saved.numericClasses[0]})`
+        : `computed in several numeric classes (${saved.numericClasses.join(', ')}): the last digits may differ from run to run`,
+    ),
+  )
+  if (out) say(`${saved.what} in ${pc.bold([out, ...saved.beside].join(', '))}`)
+}
+
+export const modelsText = (submitted: Submitted): string => plural(submitted.models.length, 'model')

@@ -1,0 +1,39 @@
+/** The options of commands that read tables, and what they come to. */
+import { type Command, Option } from 'commander'
+import type { TableInit } from '../data/tables/options.ts'
+import { names } from './arguments.ts'
+
+export interface TableArguments {
+  features?: string[]
+  label?: string
+  header: 'auto' | 'yes' | 'no'
+  delimiter?: string
+  skipBadRows?: boolean
+  missing: 'error' | 'mean'
+}
+
+/** @param missing what `--missing mean` means here */
+export function tableOptions(command: Command, missing: string): Command {
+  return command
+    .option('--features <columns>', 'columns to read, by name or place, such as height,width (default: all)', names)
+    .option('--label <column>', 'the column that says what a row is; it is not among the features')
+    .addOption(
+      new Option('--missing <how>', `error: the first missing value ends the job; ${missing}`)
+        .choices(['error', 'mean'])
+        .default('error'),
+    )
+    .option(
+      '--skip-bad-rows',
+      'leave rows out that cannot be read, and count them (default: the first one is an error)',
+    )
+    .addOption(
+      new Option('--header <how>', 'CSV: whether the first row holds names')
+        .choices(['auto', 'yes', 'no'])
+        .default('auto'),
+    )
+    .option('--delimiter <character>', 'CSV: what separates cells (default: a comma, in .tsv a tab)')
+}
+
+export function tableOf({ features, label, header, delimiter, skipBadRows, missing }: TableArguments): TableInit {
+  return { features, label, header, delimiter, missing, badRows: skipBadRows ? 'skip' : 'error' }
+}
