@@ -6,11 +6,18 @@ import { packageRoot } from '../../src/base/package-root.ts'
 import { openGpu } from '../../src/compute/backends/webgpu/device.ts'
 import { packParams } from '../../src/compute/backends/webgpu/memory.ts'
 import { createPipelineCache, type Variant, variantSource } from '../../src/compute/backends/webgpu/shaders.ts'
-import { webGpuTable } from '../../src/compute/backends/webgpu/table.ts'
-import { type KernelName, type KernelParams, kernelNames, kernels } from '../../src/compute/kernels/index.ts'
+import { type Call, type GpuTable, type Implementation, webGpuTable } from '../../src/compute/backends/webgpu/table.ts'
+import {
+  type KernelName,
+  type KernelParams,
+  kernelNames,
+  kernels,
+  type Unsupported,
+} from '../../src/compute/kernels/index.ts'
+import { complaint, openNullDevice } from './null-gpu.ts'
 import { haveWebGpu } from './webgpu.ts'
 
-const available = await haveWebGpu('11 tests that compile the shader variants')
+const available = await haveWebGpu('1 test of a shader that is wrong')
 const folder = join(packageRoot, 'shaders')
 const read = (name: string) => readFileSync(join(folder, `${name}.wgsl`), 'utf8')
 
@@ -101,19 +108,15 @@ const leading: { [K in KernelName]: KernelParams[K][] } = {
   where: [ones('where')],
 }
 
-function variantsOf<K extends KernelName>(name: K): Variant[] {
-  const found = new Map<string, Variant>()
-  for (const layout of ['direct', 'tile'] as const) {
-    const implementation = webGpuTable(layout)[name]
-    if ('unsupported' in implementation) continue
-    for (const params of leading[name]) {
-      const call = implementation(params)
-      if ('unsupported' in call) continue
-      const { variant } = call
-      found.set(variantSource(variant), variant)
-    }
-  }
-  return [...found.values()]
+function callsOf<K extends KernelName>(table: GpuTable, name: K): Call[] {
+  const implementation: Implementation<K> | Unsupported = table[name]
+  if ('unsupported' in implementation) return []
+  return leading[name].map(params => implementation(params)).filter((call): call is Call => !('unsupported' in call))
+}
+
+function variantsOf(name: KernelName): Variant[] {
+  const calls = (['direct', 'tile'] as const).flatMap(layout => callsOf(webGpuTable(layout), name))
+  return [...new Map(calls.map(({ variant }) => [variantSource(variant), variant])).values()]
 }
 
 test('the variants are as many as their constants say', () => {
@@ -128,15 +131,32 @@ test('the variants are as many as their constants say', () => {
   })
 })
 
-describe.skipIf(!available)('on a device with the default limits', () => {
-  // A software adapter takes seconds for each tiled variant.
-  test.each(kernelNames)('every variant of %s compiles', { timeout: 120_000 }, async name => {
-    const context = await openGpu()
-    const pipelines = createPipelineCache(context)
-    for (const variant of variantsOf(name)) await pipelines.get(variant)
-    context.close()
+describe('on a device with the default limits', async () => {
+  const device = await openNullDevice()
+
+  test.each(kernelNames)('every variant of %s compiles, with every tile and with subgroups', async name => {
+    const variants = [webGpuTable('direct'), webGpuTable('tile'), webGpuTable('tile', 4), webGpuTable('tile', 32)]
+      .flatMap(table => callsOf(table, name))
+      .flatMap(call => [call, ...(call.others ?? [])])
+      .map(({ variant }) => variant)
+    for (const variant of new Map(variants.map(one => [variantSource(one), one])).values()) {
+      expect(await complaint(device, variant)).toBeUndefined()
+    }
   })
 
+  test('the canary: more lanes or memory than the limits allow, and a wrong name, are found', async () => {
+    const [variant] = variantsOf('gemm')
+    const change = (constants: Variant['constants']) => ({
+      ...variant,
+      constants: { ...variant.constants, ...constants },
+    })
+    expect(await complaint(device, variant)).toBeUndefined()
+    expect(await complaint(device, change({ TILE_X: 512 }))).toMatch(/512|limit/)
+    expect(await complaint(device, { ...variant, common: [] })).toMatch(/multiply_tile|unresolved/)
+  })
+})
+
+describe.skipIf(!available)('on an adapter', () => {
   test('a shader that is wrong is refused with its line, as a typed error', async () => {
     const context = await openGpu()
     const [variant] = variantsOf('gemm')

@@ -1,12 +1,10 @@
 /**
  * Half precision on WebGPU: what is stored as float16, that every shader is valid WGSL with it, and, where the adapter has
- * it, kernels and networks against the reference. Dawn's null backend has every feature and computes nothing: it says
- * whether a shader is valid on machines whose adapter lacks the feature.
+ * it, kernels and networks against the reference.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { create, globals } from 'webgpu'
 import { packageRoot } from '../../../src/base/package-root.ts'
 import { prng } from '../../../src/base/prng.ts'
 import { createReferenceBackend } from '../../../src/compute/backends/reference/index.ts'
@@ -28,6 +26,7 @@ import { type KernelName, kernelNames, type Unsupported } from '../../../src/com
 import { float16Bits, float16Value } from '../../../src/compute/tensor/element-type.ts'
 import { elementsOf } from '../../../src/compute/tensor/shape.ts'
 import { type KernelCase, kernelCases } from '../kernels/cases.ts'
+import { openNullDevice } from '../null-gpu.ts'
 import { haveWebGpu, offerSwiftShader } from '../webgpu.ts'
 
 const networks = ['cifar10-resnet8/model.onnx', 'cifar10-vgg/model.onnx', 'mnist.onnx']
@@ -119,18 +118,8 @@ describe('what half precision stores as float16', () => {
   })
 })
 
-// Held for the life of the process: Dawn crashes when an instance is collected before its devices.
-const nullGpu = create(['backend=null'])
-
-async function openNull(): Promise<GPUDevice> {
-  Object.assign(globalThis, globals)
-  const adapter = await nullGpu.requestAdapter()
-  if (!adapter?.features.has('shader-f16')) throw new Error("Dawn's null backend has lost float16")
-  return adapter.requestDevice({ requiredFeatures: ['shader-f16'] })
-}
-
 describe('every shader is valid WGSL with half precision', async () => {
-  const device = await openNull()
+  const device = await openNullDevice()
 
   test('the canary: float32 written where float16 is stored is found', async () => {
     const code = 'enable f16; var<private> y: f16; @compute @workgroup_size(1) fn main() { y = 1.0f; }'
