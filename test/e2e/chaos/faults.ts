@@ -146,7 +146,11 @@ export const faults: Fault[] = [
     copies: 1,
     async strike(scene) {
       await until(
-        async () => (await scene.submitter.client.job(scene.job)).copies?.safe === true,
+        async () => {
+          const { copies, outcome } = await scene.submitter.client.job(scene.job)
+          if (outcome) scene.note('the job was over before others held the inputs')
+          return outcome !== undefined || copies?.safe === true
+        },
         'others hold the inputs',
         60_000,
       )
