@@ -1,15 +1,22 @@
 /**
  * `npm run sim`: the protocol under as many storms as you like, ending in one table. `--seeds N` runs that many (2,000),
  * `--from N` begins at that seed, `--peers N` puts that many peers into each, `--seed N` replays one and prints all of it.
- * The exit code is 1 when a promise was broken.
+ * `--grow` shows instead how cost and recovery grow from 10 to 1,000 peers, or for `--peers N` alone. The exit code is 1 when a promise was broken.
  */
 import { parseArgs } from 'node:util'
+import { printGrowth } from './growth.ts'
 import { stormy } from './options.ts'
 import { simulate } from './simulate.ts'
 import { simulateOrTell } from './tell.ts'
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' }, peers: { type: 'string' } },
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    seed: { type: 'string' },
+    peers: { type: 'string' },
+    grow: { type: 'boolean' },
+  },
 })
 
 /** A whole number above 0; ends the process with a line when it is something else. */
@@ -76,5 +83,6 @@ function run(first: number, count: number): void {
   if (broken > 0) process.exitCode = 1
 }
 
-if (values.seed !== undefined) replay(whole('seed', values.seed, 1))
+if (values.grow) printGrowth(peers === undefined ? [10, 30, 100, 300, 1000] : [peers])
+else if (values.seed !== undefined) replay(whole('seed', values.seed, 1))
 else run(whole('from', values.from, 1), whole('seeds', values.seeds, 2000))

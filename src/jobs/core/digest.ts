@@ -3,8 +3,12 @@ import { inRound } from './rounds.ts'
 import { allRead, type Job, type LeaderRole, type Turn } from './state.ts'
 import type { Digest } from './types.ts'
 
-/** The state of a running job as its leader knows it. `done` is a copy. */
-export function leaderDigest(turn: Turn, job: Job, leader: LeaderRole): Digest {
+/** So many peers' shares go with every digest; more of them with every `sharesEvery`-th, for they are what makes it large. */
+const sharesAlways = 32
+const sharesEvery = 8
+
+/** The state of a running job as its leader knows it; `shares` of everyone unless told otherwise. `done` is a copy. */
+export function leaderDigest(turn: Turn, job: Job, leader: LeaderRole, withShares = true): Digest {
   // Time as the version's floor: a leader that came back without its memory still counts upwards.
   leader.version = Math.max(leader.version + 1, Math.floor(turn.nowMs))
   const shards = job.items.length
@@ -24,7 +28,7 @@ export function leaderDigest(turn: Turn, job: Job, leader: LeaderRole): Digest {
     shards,
     shardsDone: leader.results.size,
     errors: leader.errors,
-    shares: [...leader.assignees]
+    shares: [...(withShares ? leader.assignees : [])]
       .filter(([, facts]) => facts.leased.size > 0 || facts.itemsDone > 0)
       .map(([peer, facts]) => ({
         peer,
@@ -67,6 +71,7 @@ export function gossipDigest(turn: Turn, job: Job, leader: LeaderRole, important
   if (turn.nowMs - leader.digestAtMs < wait) return
   leader.digestAtMs = turn.nowMs
   leader.digestSoon = false
-  turn.effects.push({ type: 'gossip', message: leaderDigest(turn, job, leader) })
+  const withShares = leader.assignees.size <= sharesAlways || leader.digests++ % sharesEvery === 0
+  turn.effects.push({ type: 'gossip', message: leaderDigest(turn, job, leader, withShares) })
   turn.changed.add(job.id)
 }

@@ -47,6 +47,7 @@ export function becomeLeader(turn: Turn, job: Job, ballot: Ballot, awaiting: Pee
     homes: new Map(),
     digestAtMs: Number.NEGATIVE_INFINITY,
     digestSoon: true,
+    digests: 0,
     version: 0,
   }
   job.leader = leader

@@ -130,6 +130,17 @@ function creditShards(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, f
   return Math.min(Math.max(facts.slots * turn.config.aheadPerSlot, byRate), limits.messageShardsMax)
 }
 
+/** The look-ahead is meant for so many lanes; more lanes look further, so that one late shard does not idle a crowd. */
+const lanesPerLookahead = 512
+
+/** No shard from here on is leased yet. */
+function leaseEnd({ config, state }: Turn, job: Job, leader: LeaderRole): number {
+  let lanes = 0
+  for (const { slots } of state.peers.values()) lanes += slots
+  const ahead = config.lookaheadShards * Math.max(1, lanes / lanesPerLookahead)
+  return Math.min(job.items.length, leader.mergeNext + Math.floor(ahead))
+}
+
 /** Grants whatever may be granted to everyone, or to `only`. */
 export function assign(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey): void {
   if (leader.stage !== 'running') return
@@ -162,7 +173,7 @@ function takePending(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, co
   const facts = turn.state.peers.get(peer)
   if (leader.homes.size > 0 && facts && assigneeFacts(leader, peer).leased.size > facts.slots) return []
   while (leader.cursor < job.items.length && !isPending(leader, leader.cursor)) leader.cursor++
-  const end = Math.min(job.items.length, leader.mergeNext + turn.config.lookaheadShards)
+  const end = leaseEnd(turn, job, leader)
   const shards: number[] = []
   for (let shard = leader.cursor; shard < end && shards.length < count; shard++) {
     if (!isPending(leader, shard) || isAtHomeElsewhere(turn, leader, shard, peer)) continue
@@ -174,7 +185,7 @@ function takePending(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, co
 /** Of the shards that the peer computed in the round before: it has their inputs. */
 function takeOwn(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, count: number): number[] {
   const facts = assigneeFacts(leader, peer)
-  const end = Math.min(job.items.length, leader.mergeNext + turn.config.lookaheadShards)
+  const end = leaseEnd(turn, job, leader)
   while (facts.homeNext < facts.home.length && !isPending(leader, facts.home[facts.homeNext])) facts.homeNext++
   const shards: number[] = []
   for (let at = facts.homeNext; at < facts.home.length && shards.length < count; at++) {
@@ -196,7 +207,7 @@ function isAtHomeElsewhere(turn: Turn, leader: LeaderRole, shard: number, peer: 
 function takeFromHome(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, count: number): number[] {
   const shards: number[] = []
   if (leader.homes.size === 0) return shards
-  const end = Math.min(job.items.length, leader.mergeNext + turn.config.lookaheadShards)
+  const end = leaseEnd(turn, job, leader)
   for (let shard = end - 1; shard >= leader.cursor && shards.length < count; shard--) {
     if (isPending(leader, shard) && mayTry(turn, leader, peer, shard)) shards.push(shard)
   }

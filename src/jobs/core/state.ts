@@ -117,6 +117,7 @@ export interface LeaderRole {
   ahead?: { head: RoundHead; holders: PeerKey[]; asked: number; dueMs: number }
   digestAtMs: number
   digestSoon: boolean
+  digests: number
   version: number
   /** Since when no further manifest can be hoped for, though not all were read. */
   starvedMs?: number

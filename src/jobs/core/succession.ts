@@ -137,7 +137,8 @@ function keepSeen(turn: Turn, job: Job, digest: Digest): void {
   if (job.outcome && (!digest.outcome || (job.seen && job.seen.shardsDone > digest.shardsDone))) return
   const order = job.seen ? compareBallots(digest.ballot, job.seen.ballot) : 1
   if (order < 0 || (order === 0 && digest.version <= (job.seen?.version ?? 0))) return
-  job.seen = digest
+  // A digest without shares leaves them as they were.
+  job.seen = digest.shares.length === 0 && job.seen ? { ...digest, shares: job.seen.shares } : digest
   turn.changed.add(job.id)
 }
 

@@ -134,7 +134,7 @@ export interface Digest {
   shards: number
   shardsDone: number
   errors: number
-  /** By peer: shards leased now, and items completed so far. */
+  /** By peer: shards leased now, and items completed so far. Empty: as in the digest before. */
   shares: { peer: PeerKey; leased: number; itemsDone: number; itemsPerSecond: number }[]
   outcome?: JobOutcome
 }
@@ -286,7 +286,7 @@ export interface CoreConfig {
   speculateMs: number
   /** A job whose owner is gone before all inputs were read, or whose manifests nobody has, fails after this time. */
   ownerGraceMs: number
-  /** No shard further than this beyond the merge is leased: bounds the results that wait to be merged. */
+  /** No shard further than this beyond the merge is leased, or in proportion more for more than 512 lanes: bounds the results that wait to be merged. */
   lookaheadShards: number
 }
 
