@@ -49,6 +49,13 @@ const good: Record<string, (random: Prng) => Attributes> = {
     ...{ rho: floats(random, 1), kernel_type: 'POLY', kernel_params: floats(random, 3) },
   }),
   Scaler: random => ({ offset: floats(random, features), scale: floats(random, features) }),
+  TreeEnsemble: random => ({
+    ...{ n_targets: 2, tree_roots: [0], leaf_targetids: [0, 1, 1], nodes_featureids: [0, 2] },
+    nodes_modes: { tensor: { dims: [2], data: Uint8Array.of(random.int(6), random.int(6)) } },
+    nodes_splits: { tensor: { dims: [2], data: Float32Array.of(0.5, -0.5) } },
+    leaf_weights: { tensor: { dims: [3], data: Float32Array.of(1, 2, 4) } },
+    ...{ nodes_truenodeids: [1, 0], nodes_falsenodeids: [0, 1], nodes_trueleafs: [0, 1], nodes_falseleafs: [1, 1] },
+  }),
   TreeEnsembleClassifier: random => ({
     classlabels_int64s: [0, 1, 2],
     ...treeAttributes(random, { prefix: 'class', trees: 3, depth: 3, features, ids: [0, 1, 2], missing: true }),
@@ -101,7 +108,7 @@ function randomModel(random: Prng): Uint8Array {
   const inputs = type === 'ArrayFeatureExtractor' ? ['x', 'places'] : ['x']
   return makeModel({
     opset: 13,
-    domains: { 'ai.onnx.ml': 3 },
+    domains: { 'ai.onnx.ml': 5 },
     inputs: { x: ['N', features] },
     constants: { places: { dims: [2], data: [random.int(5) - 1, 0] } },
     outputs: /Classifier/.test(type) ? ['y', 'z'] : ['y'],

@@ -122,6 +122,63 @@ describe('TreeEnsembleRegressor', () => {
   })
 })
 
+/** Attributes of TreeEnsemble, opset 5: a forest whose leaves hold one weight each. */
+function rootedTrees(random: Prng, trees: number, depth: number, targets: number): Record<string, AttributeInit> {
+  const node = { features: [], yes: [], no: [], yesLeaf: [], noLeaf: [], missing: [] } as Record<string, number[]>
+  const [modes, splits, ids, weights, roots]: number[][] = [[], [], [], [], []]
+  const grow = (left: number): number => {
+    const at = modes.push(random.int(6)) - 1
+    splits.push(random.pick(meeting))
+    node.features.push(random.int(features))
+    node.missing.push(random.int(2))
+    for (const side of ['yes', 'no']) {
+      const leaf = left === 0 || random.int(4) === 0
+      node[`${side}Leaf`][at] = Number(leaf)
+      // What is grown first takes a place of its own before this one is written.
+      const place = leaf ? ids.push(random.int(targets)) - 1 : grow(left - 1)
+      node[side][at] = place
+      if (leaf) weights.push(random.normal())
+    }
+    return at
+  }
+  for (let tree = 0; tree < trees; tree++) roots.push(grow(depth))
+  return {
+    ...{ n_targets: targets, tree_roots: roots, nodes_featureids: node.features, leaf_targetids: ids },
+    nodes_modes: { tensor: { dims: [modes.length], data: Uint8Array.from(modes) } },
+    nodes_splits: { tensor: { dims: [splits.length], data: Float32Array.from(splits) } },
+    ...{ nodes_truenodeids: node.yes, nodes_falsenodeids: node.no, nodes_missing_value_tracks_true: node.missing },
+    ...{ nodes_trueleafs: node.yesLeaf, nodes_falseleafs: node.noLeaf },
+    leaf_weights: { tensor: { dims: [weights.length], data: Float32Array.from(weights) } },
+  }
+}
+
+describe('TreeEnsemble', () => {
+  const ensemble = (attributes: Record<string, AttributeInit>) =>
+    makeModel({
+      ...{ opset: 21, domains: { 'ai.onnx.ml': 5 }, inputs: { x: ['N', features] }, outputs: ['y'] },
+      ops: [{ type: 'TreeEnsemble', domain: 'ai.onnx.ml', name: 'trees', inputs: ['x'], outputs: ['y'], attributes }],
+    })
+
+  test.each([0, 1, 2, 3])('aggregate_function %s, and every transform', async aggregate_function => {
+    for (const post_transform of [0, 1, 2, 3]) {
+      const random = prng(aggregate_function * 4 + post_transform)
+      const bytes = ensemble({ aggregate_function, post_transform, ...rootedTrees(random, 6, 4, 3) })
+      await expectAsOnnxruntime(backend, bytes, { x: rows(random, 40, true) })
+    }
+  })
+
+  test('a place that is not there, and a branch by membership, are refused by name', async () => {
+    const open = async (changes: Record<string, AttributeInit>) => {
+      const bytes = ensemble({ ...rootedTrees(prng(1), 2, 0, 1), ...changes })
+      await openSession(backend, loadModel(bytes)).run({ x: rows(prng(1), 2, false) })
+    }
+    await expect(open({ tree_roots: [7] })).rejects.toThrow(/TreeEnsemble "trees".*roots within/)
+    await expect(open({ nodes_truenodeids: [99, 1] })).rejects.toThrow(/leads to node 99/)
+    const member = { tensor: { dims: [2], data: Uint8Array.of(6, 6) } }
+    await expect(open({ nodes_modes: member })).rejects.toThrow(/by membership/)
+  })
+})
+
 describe('TreeEnsembleClassifier', () => {
   const classifier = (attributes: Record<string, AttributeInit>, label = 7) =>
     treeModel('TreeEnsembleClassifier', attributes, { label, scores: 1 })

@@ -4,7 +4,7 @@ import { labelEncoder, oneHotEncoder } from './encoders.ts'
 import { arrayFeatureExtractor, binarizer, featureVectorizer, imputer, normalizer, scaler, zipMap } from './features.ts'
 import { linearClassifier, linearRegressor } from './linear.ts'
 import { svmClassifier, svmRegressor } from './svm.ts'
-import { treeEnsembleClassifier, treeEnsembleRegressor } from './trees.ts'
+import { treeEnsemble, treeEnsembleClassifier, treeEnsembleRegressor } from './trees.ts'
 
 export const mlLowerings: ReadonlyMap<string, Lowering> = new Map([
   ['ArrayFeatureExtractor', arrayFeatureExtractor],
@@ -19,6 +19,7 @@ export const mlLowerings: ReadonlyMap<string, Lowering> = new Map([
   ['SVMClassifier', svmClassifier],
   ['SVMRegressor', svmRegressor],
   ['Scaler', scaler],
+  ['TreeEnsemble', treeEnsemble],
   ['TreeEnsembleClassifier', treeEnsembleClassifier],
   ['TreeEnsembleRegressor', treeEnsembleRegressor],
   ['ZipMap', zipMap],

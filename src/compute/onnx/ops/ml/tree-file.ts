@@ -2,9 +2,9 @@
  * The attributes of a tree ensemble as nodes that lead to each other; every place and index that comes from the file is
  * checked here.
  *
- * Source: ai.onnx.ml opset 1 and 3; the first node that is listed of a tree is its root, as onnxruntime has it.
+ * Source: ai.onnx.ml opsets 1, 3 and 5; before 5 the first node that is listed of a tree is its root, as onnxruntime has it.
  */
-import { type LowerContext, mismatch, opError } from '../../lowering.ts'
+import { type LowerContext, mismatch, opError, unsupported } from '../../lowering.ts'
 import { floatsAttribute } from './rows.ts'
 
 /** One branch or leaf of the file. */
@@ -100,4 +100,58 @@ function readEntries(
     if (Number.isNaN(weights[i])) throw opError(context, 'has a weight that is no number; check the model file')
     nodes[place].entries.push([target, weights[i]])
   })
+}
+
+/** The modes of opset 5 by number. */
+const modeNames = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ', 'BRANCH_MEMBER']
+
+/**
+ * The same of the operator TreeEnsemble, opset 5: branches and leaves in lists of their own, which the branches' sides and
+ * the list of roots count.
+ * @throws PeerError MODEL_BAD_OP; MODEL_UNSUPPORTED for branches by membership
+ */
+export function readTreesByRoots(context: LowerContext, targets: number): TreeFile {
+  const { attributes } = context.op
+  const list = (name: string) => attributes.ints(name) ?? []
+  const values = (name: string): ArrayLike<number> => attributes.tensor(name)?.data ?? []
+  const [modes, splits, weights] = [values('nodes_modes'), values('nodes_splits'), values('leaf_weights')]
+  const [features, tracks, ids] = [
+    list('nodes_featureids'),
+    list('nodes_missing_value_tracks_true'),
+    list('leaf_targetids'),
+  ]
+  const sides = { yes: list('nodes_truenodeids'), no: list('nodes_falsenodeids') }
+  const leaf = { yes: list('nodes_trueleafs'), no: list('nodes_falseleafs') }
+  const lists = [splits, features, sides.yes, sides.no, leaf.yes, leaf.no]
+  if (modes.length === 0 || lists.some(other => other.length !== modes.length) || ids.length !== weights.length) {
+    const got = `${lists.map(l => l.length)}; ${ids.length}, ${weights.length}`
+    throw mismatch(context, 'as many of each attribute of its nodes, and of its leaves,', `${modes.length}`, got)
+  }
+  const leaves: FileNode[] = []
+  const addLeaf = (place: number): number => {
+    const [target, weight] = [ids[place], weights[place]]
+    if (!(target >= 0 && target < targets))
+      throw mismatch(context, 'targets within', `[0, ${targets - 1}]`, `${target}`)
+    if (Number.isNaN(weight)) throw opError(context, 'has a weight that is no number; check the model file')
+    const own = { mode: 'LEAF', feature: 0, threshold: 0, missing: false, no: -1, yes: -1 }
+    return modes.length + leaves.push({ ...own, entries: [[target, weight]] }) - 1
+  }
+  const child = (side: 'yes' | 'no', i: number): number => {
+    const place = sides[side][i]
+    const most = leaf[side][i] !== 0 ? ids.length : modes.length
+    if (!(place >= 0 && place < most)) throw opError(context, `leads to node ${place}, which is not there`)
+    return leaf[side][i] !== 0 ? addLeaf(place) : place
+  }
+  const nodes = Array.from(modes, (number, i): FileNode => {
+    const mode = modeNames[number] ?? `${number}`
+    if (mode === 'BRANCH_MEMBER') throw unsupported(context, 'branches by membership')
+    if (!(features[i] >= 0)) throw opError(context, `has the feature ${features[i]}; check the model file`)
+    const own = { mode, feature: features[i], threshold: splits[i], missing: tracks[i] === 1, entries: [] }
+    return { ...own, no: child('no', i), yes: child('yes', i) }
+  })
+  const roots = [...list('tree_roots')]
+  if (roots.length === 0 || roots.some(root => !(root >= 0 && root < modes.length))) {
+    throw mismatch(context, 'roots within', `[0, ${modes.length - 1}]`, `[${roots.slice(0, 8)}]`)
+  }
+  return { nodes: [...nodes, ...leaves], roots }
 }

@@ -9,7 +9,7 @@ import type { Constant } from '../../../tensor/constant.ts'
 import { carrierIntegerMax } from '../../../tensor/element-type.ts'
 import { type LowerContext, opError, unsupported } from '../../lowering.ts'
 import { type Branch, branchOf } from './tree-branches.ts'
-import { type FileNode, readTrees, type TreeFile } from './tree-file.ts'
+import type { FileNode, TreeFile } from './tree-file.ts'
 
 /** Whether the leaves that a row reaches name a target: all rows, none, or some. */
 export type Named = 'always' | 'never' | 'sometimes'
@@ -39,14 +39,15 @@ export interface TreeTables {
 const made = new WeakMap<object, TreeTables>()
 
 /**
- * @param prefix of the attributes of the leaves: `target` or `class`
+ * The tables of an op, made once.
  * @param targets how many there are
- * @throws PeerError MODEL_BAD_OP with what is wrong in the attributes
+ * @param read gives the file's nodes
+ * @throws PeerError MODEL_BAD_OP, MODEL_UNSUPPORTED
  */
-export function treeTables(context: LowerContext, prefix: 'target' | 'class', targets: number): TreeTables {
+export function treeTables(context: LowerContext, targets: number, read: () => TreeFile): TreeTables {
   const known = made.get(context.op.attributes)
   if (known) return known
-  const tables = layOut(context, readTrees(context, prefix, targets), targets)
+  const tables = layOut(context, read(), targets)
   made.set(context.op.attributes, tables)
   return tables
 }

@@ -1,5 +1,6 @@
 /**
- * TreeEnsembleRegressor and TreeEnsembleClassifier (ai.onnx.ml opsets 1 and 3) -> tree-ensemble, and what becomes of its sums.
+ * TreeEnsembleRegressor and TreeEnsembleClassifier (ai.onnx.ml opsets 1 and 3), TreeEnsemble (opset 5) -> tree-ensemble, and
+ * what becomes of its sums.
  * Where the specification leaves two classes open, results are onnxruntime's, with which exporters test.
  */
 import { limits } from '../../../../base/limits.ts'
@@ -19,6 +20,7 @@ import {
   wordOf,
 } from './rows.ts'
 import { emitPair, emitTransform, type PostTransform, postTransformOf } from './scores.ts'
+import { readTrees, readTreesByRoots, type TreeFile } from './tree-file.ts'
 import { type Named, type TreeTables, treeTables } from './tree-tables.ts'
 
 function emitTrees(
@@ -45,11 +47,33 @@ function baseValues(context: LowerContext): ArrayLike<number> {
 }
 
 export const treeEnsembleRegressor: Lowering = context => {
+  const way = wordOf(context, 'aggregate_function', aggregateWords, 'SUM')
+  return regression(context, way, postTransformOf(context), targets => readTrees(context, 'target', targets))
+}
+
+/** The words of opset 5's numbers. Its page has SOFTMAX 1 and LOGISTIC 2; onnxruntime, with which models are made, has them so. */
+const aggregateWords = ['AVERAGE', 'SUM', 'MIN', 'MAX'] as const
+const transformWords = ['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'] as const
+
+export const treeEnsemble: Lowering = context => {
+  const { attributes } = context.op
+  const way = aggregateWords[attributes.int('aggregate_function', 1)]
+  const transform = transformWords[attributes.int('post_transform', 0)]
+  if (!way || !transform) throw opError(context, 'has an unknown aggregate_function or post_transform')
+  return regression(context, way, transform, targets => readTreesByRoots(context, targets))
+}
+
+function regression(
+  context: LowerContext,
+  way: (typeof aggregateWords)[number],
+  transform: PostTransform,
+  read: (targets: number) => TreeFile,
+): Tensor[] {
   const targets = context.op.attributes.int('n_targets', 0)
-  if (!(targets >= 1 && targets <= limits.labelsMax))
+  if (!(targets >= 1 && targets <= limits.labelsMax)) {
     throw opError(context, `has ${targets} targets; check the model file`)
-  const way = wordOf(context, 'aggregate_function', ['SUM', 'AVERAGE', 'MIN', 'MAX'], 'SUM')
-  const tables = treeTables(context, 'target', targets)
+  }
+  const tables = treeTables(context, targets, () => read(targets))
   const aggregate = way === 'MIN' ? treeAggregates.min : way === 'MAX' ? treeAggregates.max : treeAggregates.sum
   const x = rowsOf(context)
   const sums = emitTrees(context, x, tables, targets, aggregate)
@@ -59,7 +83,7 @@ export const treeEnsembleRegressor: Lowering = context => {
   // One target has its base value always, one of several only where a leaf names it.
   const plain = targets === 1 || base.length !== targets
   const shown = plain ? based : keepNamed(context, based, tables.named, namedBy(context, x, tables, targets))
-  return [emitTransform(context, shown, postTransformOf(context))]
+  return [emitTransform(context, shown, transform)]
 }
 
 /** 1 for the targets that a leaf of the row names [rows, targets], where rows differ in that. */
@@ -84,7 +108,7 @@ export const treeEnsembleClassifier: Lowering = context => {
   const labels = classLabels(context, 'classlabels_strings', 'classlabels_int64s')
   const classes = labelCount(labels)
   if (classes === 0) throw opError(context, 'names no classes; check the model file')
-  const tables = treeTables(context, 'class', classes)
+  const tables = treeTables(context, classes, () => readTrees(context, 'class', classes))
   const x = rowsOf(context)
   const sums = emitTrees(context, x, tables, classes, treeAggregates.sum)
   const named = namedBy(context, x, tables, classes)
