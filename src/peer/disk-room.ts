@@ -26,9 +26,12 @@ export interface DiskRoom {
 }
 
 const probeMs = 1000
-const reserveBytes = 4 * 1024 * 1024
-/** Free beyond the reserve before work goes on: enough for some blocks, so that the next one does not stop it again. */
-const roomBytes = 16 * 1024 * 1024
+/** Given up when the disk is full; of a small disk a small part. */
+const reserveBytesMax = 4 * 1024 * 1024
+const reservePart = 1 / 32
+/** Free before work goes on: enough for some blocks, so that the next one does not stop it again. */
+const roomBytesMax = 20 * 1024 * 1024
+const roomPart = 1 / 4
 const codes = ['STORE_FULL', 'STORE_UNUSABLE']
 
 const isRefusal = (thrown: unknown): thrown is PeerError => thrown instanceof PeerError && codes.includes(thrown.code)
@@ -41,17 +44,27 @@ export async function openDiskRoom({ folder, onChange, probe }: DiskRoomInit): P
   let waiting: { resolve: () => void; reject: (error: PeerError) => void }[] = []
   let working: Promise<void> = setAside()
 
+  async function space(): Promise<{ free: number; all: number }> {
+    const { bavail, bsize, blocks } = await statfs(folder)
+    return { free: bavail * bsize, all: blocks * bsize }
+  }
+
+  async function writeReserve(): Promise<void> {
+    const bytes = Math.min(reserveBytesMax, Math.floor((await space()).all * reservePart))
+    await writeFile(reserve, new Uint8Array(bytes), { mode: 0o600 })
+  }
+
   /** Not having a reserve is no reason to stop. */
   async function setAside(): Promise<void> {
-    await writeFile(reserve, new Uint8Array(reserveBytes), { mode: 0o600 }).catch(() => rm(reserve, { force: true }))
+    await writeReserve().catch(() => rm(reserve, { force: true }))
   }
 
   async function hasRoom(): Promise<boolean> {
     if (probe) return probe()
     try {
-      const { bavail, bsize } = await statfs(folder)
-      if (bavail * bsize < reserveBytes + roomBytes) return false
-      await writeFile(reserve, new Uint8Array(reserveBytes), { mode: 0o600 })
+      const { free, all } = await space()
+      if (free < Math.min(roomBytesMax, all * roomPart)) return false
+      await writeReserve()
       return true
     } catch {
       return false
