@@ -51,7 +51,10 @@ export const treeEnsembleRegressor: Lowering = context => {
   return regression(context, way, postTransformOf(context), targets => readTrees(context, 'target', targets))
 }
 
-/** The words of opset 5's numbers. Its page has SOFTMAX 1 and LOGISTIC 2; onnxruntime, with which models are made, has them so. */
+/**
+ * The words of opset 5's numbers. The specification has SOFTMAX 1 and LOGISTIC 2; onnxruntime, with which exporters test, has
+ * them as they are here.
+ */
 const aggregateWords = ['AVERAGE', 'SUM', 'MIN', 'MAX'] as const
 const transformWords = ['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'] as const
 
