@@ -19,7 +19,16 @@ const { runtime, options, columns, rowsPerShard, x }: LearnInit = workerData
 const training = createTraining(parseTrainOptions(options), columns)
 const engine = openEngine(await attachWasmBackend(runtime))
 
+/** As a peer does: its shards lie where its device reads them, for all rounds. */
+const kept = new Map<number, TableShard>()
+
 function shardOf(index: number): TableShard {
+  const known = kept.get(index) ?? engine.keep(cutShard(index))
+  kept.set(index, known)
+  return known
+}
+
+function cutShard(index: number): TableShard {
   const first = index * rowsPerShard
   const part = x.subarray(first * columns.length, (first + rowsPerShard) * columns.length)
   return { index, firstRow: first, rows: part.length / columns.length, columns, x: part }

@@ -132,25 +132,27 @@ async function assign(setting: KMeans, engine: Engine, parameters: Arrays, shard
     for (let i = 0; i < d; i++) square += centers[c * d + i] ** 2
     bias[c] = -square / 2
   }
-  const counts = new Float64Array(centersMax(setting))
+  // Integers, because this loop is the host's one for every row.
+  const tally = new Int32Array(centersMax(setting))
   const sums = new Float64Array(options.k * d)
   const length = chunkLength(engine, shard.rows, 2 * d + count)
+  const inside = new Float32Array(length)
   const key = programKey(setting, 'nearest', length, count, lloyds ? 'sums' : '')
   const inputs = { ...transformInputs(transform), centers, bias }
   await eachChunk(
     { x: shard.x, rows: shard.rows, features: d },
     length,
-    ({ x, mask }) =>
+    ({ x, mask, rows }) =>
       engine.run(key, () => nearestProgram(setting, length, count, lloyds), {
         ...{ ...inputs, x },
-        ...(lloyds && { outside: mask.map(real => (real === 1 ? 0 : outsideLabel)) }),
+        ...(lloyds && { outside: rows === length ? inside : mask.map(real => (real === 1 ? 0 : outsideLabel)) }),
       }),
     (chunk, { labels, sums: groups }) => {
-      for (let r = 0; r < chunk.rows; r++) counts[labels[r]]++
+      for (let r = 0; r < chunk.rows; r++) tally[labels[r] | 0]++
       if (lloyds) addBlocks(sums, groups)
     },
   )
-  return { ...emptyReservoir(slotsOf(setting), d), counts, sums }
+  return { ...emptyReservoir(slotsOf(setting), d), counts: Float64Array.from(tally), sums }
 }
 
 /** The squared distance to the nearest center, centred; ports: distance [length] and, transformed, rows [length, d]. */
