@@ -1,7 +1,8 @@
 /**
  * WebGPU for tests. Where no Vulkan driver is chosen and Debian's Chromium is there, its SwiftShader serves: a software
- * driver, for correctness only. A machine without an adapter skips, loudly; SHARDMESH_REQUIRE_WEBGPU=1 makes that a
- * failure.
+ * driver, for correctness only. VK_DRIVER_FILES chooses another one: lavapipe of Mesa 25 has float16, which SwiftShader
+ * lacks, and subgroups of another size; older ones Dawn refuses. A machine without an adapter skips, loudly;
+ * SHARDMESH_REQUIRE_WEBGPU=1 makes that a failure.
  */
 import { existsSync } from 'node:fs'
 import { probeWebGpu } from '../../src/compute/backends/webgpu/probe.ts'

@@ -96,6 +96,13 @@ describe.skipIf(!available)('tuning', () => {
     const chosen = await createTuner({ context, pipelines, cache, budgetMs: 60_000 }).choose(steps)
     expect(asked).toEqual(['twice', 'dear', 'cheap'])
     expect(chosen.length).toBe(4)
+    // What the driver refuses is passed over.
+    const constants = { ...call.variant.constants, TILE_X: 512 }
+    const refused = { ...call, name: 'refused', variant: { ...call.variant, constants } }
+    const usual = [{ ...steps[0], call: { ...call, others: [refused] } }]
+    const patient = createTuner({ context, pipelines, cache, budgetMs: 60_000 })
+    expect((await patient.choose(usual)).map(({ name }) => name)).toEqual([call.name])
+    expect(asked).toEqual(['twice', 'dear', 'cheap', 'cheap'])
     asked.length = 0
     expect(await createTuner({ context, pipelines, cache, budgetMs: 0 }).choose(steps)).toEqual(steps.map(() => call))
     expect(asked).toEqual([])

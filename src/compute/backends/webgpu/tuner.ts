@@ -86,7 +86,10 @@ function dearestFirst(steps: readonly TunableStep[]): TunableStep[] {
   return [...byKey.values()].sort((a, b) => b.cost - a.cost).map(({ step }) => step)
 }
 
-/** The name of the step's fastest call; undefined where the time ran out before all were measured. */
+/**
+ * The name of the step's fastest call; undefined where the time ran out before all were measured. A call that the driver
+ * refuses is not chosen.
+ */
 async function fastest(
   { context, pipelines }: TunerDeps,
   stopwatch: Stopwatch,
@@ -94,11 +97,15 @@ async function fastest(
   untilMs: number,
 ): Promise<string | undefined> {
   const calls = [call, ...(call.others ?? [])]
-  const compiled = await Promise.all(calls.map(({ variant }) => pipelines.get(variant)))
+  const compiled = await Promise.allSettled(calls.map(({ variant }) => pipelines.get(variant)))
   let best = { name: call.name, ms: Number.POSITIVE_INFINITY }
   for (const [place, { name, workgroups }] of calls.entries()) {
     if (performance.now() > untilMs) return undefined
-    const { pipeline, layout } = compiled[place]
+    const made = compiled[place]
+    const gone = context.lost()
+    if (gone) throw gone
+    if (made.status === 'rejected') continue
+    const { pipeline, layout } = made.value
     const group = await context.guard('a measurement', () => context.device.createBindGroup({ layout, entries }))
     const ms = await stopwatch.time({ pipeline, group, workgroups })
     // The first is the usual one: the others have to be clearly faster.
