@@ -1,7 +1,7 @@
 /** The options of commands that read tables, and what they come to. */
 import { type Command, Option } from 'commander'
 import type { TableInit } from '../data/tables/options.ts'
-import { names } from './arguments.ts'
+import { anyNumber, names } from './arguments.ts'
 
 export interface TableArguments {
   features?: string[]
@@ -10,6 +10,7 @@ export interface TableArguments {
   delimiter?: string
   skipBadRows?: boolean
   missing: 'error' | 'mean'
+  rowsPerShard?: number
 }
 
 /** @param missing what `--missing mean` means here */
@@ -31,9 +32,15 @@ export function tableOptions(command: Command, missing: string): Command {
         .choices(['auto', 'yes', 'no'])
         .default('auto'),
     )
+    .option(
+      '--rows-per-shard <n>',
+      'smaller shards spread a small table further (default: about 4 MiB of numbers)',
+      anyNumber,
+    )
     .option('--delimiter <character>', 'CSV: what separates cells (default: a comma, in .tsv a tab)')
 }
 
-export function tableOf({ features, label, header, delimiter, skipBadRows, missing }: TableArguments): TableInit {
-  return { features, label, header, delimiter, missing, badRows: skipBadRows ? 'skip' : 'error' }
+export function tableOf(given: TableArguments): TableInit {
+  const { features, label, header, delimiter, skipBadRows, missing, rowsPerShard } = given
+  return { features, label, header, delimiter, missing, rowsPerShard, badRows: skipBadRows ? 'skip' : 'error' }
 }

@@ -11,7 +11,9 @@ import type { Drops } from './drops.ts'
 import type { Garbage } from './garbage.ts'
 import type { Home } from './home.ts'
 import type { JobBook } from './job-book.ts'
+import type { JobKeeper } from './job-keeper.ts'
 import type { LanePool } from './lanes/pool.ts'
+import type { Objectives } from './objectives.ts'
 import type { Progress } from './progress.ts'
 import { readResult } from './results.ts'
 import type { Spread } from './spread.ts'
@@ -27,9 +29,11 @@ export interface ControlDeps {
   drops: Drops
   garbage: Garbage
   spread: Spread
+  keeper: JobKeeper
   book: JobBook
   submissions: Submissions
   progress: Progress
+  objectives: Objectives
   pool: LanePool
   status: () => PeerStatus
   warnings: readonly string[]
@@ -72,9 +76,16 @@ export function createControl(deps: ControlDeps): LocalControl {
     return bytes
   }
 
+  function totalsOf(view: JobView): Partial<JobSummary> {
+    const totals = view.outcome?.phase === 'final' ? deps.keeper.totals(view.job) : undefined
+    return totals ? { itemsDone: totals.items, itemsTotal: totals.items, errors: totals.errors, complete: true } : {}
+  }
+
   function summary(view: JobView): JobSummary {
     return {
       ...deps.progress.summary(view, deps.book.get(view.job)?.spec.workload ?? 'classify'),
+      objective: deps.objectives.of(view.job),
+      ...totalsOf(view),
       keptBytes: keptBytes(view),
       copies: copiesOf(view.job),
     }

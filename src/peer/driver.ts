@@ -36,6 +36,8 @@ export interface DriverDeps {
   knownRate: number
   /** A job's view changed. */
   changed: (job: JobId) => void
+  /** The parameters of a job's next round are here. */
+  roundBegins: (job: JobId, parameters: BlockId) => void
   ended: (job: JobId, outcome: JobOutcome) => void
   /** The job is forgotten: nothing of it is wanted any more. */
   forgotten: (job: JobId) => void
@@ -119,6 +121,7 @@ export function createDriver(deps: DriverDeps): Driver {
     merged: (job, ballot, result) => dispatch({ type: 'merged', job, ballot, result }),
     roundMerged: (job, ballot, round, params) => {
       rounds.parameters(job, params)
+      deps.roundBegins(job, params)
       dispatch({ type: 'round-merged', job, ballot, round, params })
     },
     failed: (job, ballot, reason) => dispatch({ type: 'merge-failed', job, ballot, reason }),
@@ -234,7 +237,10 @@ export function createDriver(deps: DriverDeps): Driver {
       .hold(job, block)
       .then(() => exchange.get(block, [from, ...holders(job)]))
       .then(
-        () => dispatch({ type: 'params', job, round }),
+        () => {
+          deps.roundBegins(job, block)
+          dispatch({ type: 'params', job, round })
+        },
         () => dispatch({ type: 'params-failed', job, round }),
       )
   }

@@ -26,6 +26,7 @@ import { createJobKeeper } from './job-keeper.ts'
 import { createJournal } from './journal.ts'
 import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
+import { createObjectives } from './objectives.ts'
 import { createProgress } from './progress.ts'
 import { createSpread } from './spread.ts'
 import { createSubmissions } from './submission.ts'
@@ -172,6 +173,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const progress = createProgress({ self: mesh.self, status, peers: () => mesh.peers(), nowMs: () => Date.now() })
   const view = (job: string) => driver?.view(job)
   const changed = (job: string) => control.changed(job)
+  const objectives = createObjectives(book, exchange.local, changed)
   const copies = createCopies({ mesh, store, exchange, holds, book, journal, view, bytesMax })
   const spread = createSpread({ copies, book, exchange, view, changed })
   const drops = createDrops({ mesh, holds, journal, view, dropped: changed })
@@ -184,6 +186,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     copies,
     spread,
     connected,
+    view,
+    changed,
     dropped: drops.has,
   })
   const keptMs = init.retentionMs ?? retentionMs
@@ -204,10 +208,13 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       void rememberRate(home.folder, device, status().itemsPerSecond).catch(() => {})
       void keeper.ended(job, outcome).catch(thrown => warn(`job ${job.slice(0, 8)}: ${String(thrown)}`))
     },
+    roundBegins: objectives.note,
     forgotten: job => {
+      objectives.forget(job)
       book.forget(job)
       progress.forget(job)
       drops.forget(job)
+      keeper.forget(job)
       void holds.release(job)
     },
     refused: room.refused,
@@ -237,9 +244,11 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     drops,
     garbage,
     spread,
+    keeper,
     book,
     submissions,
     progress,
+    objectives,
     pool,
     status,
     warnings,

@@ -9,8 +9,8 @@ import type { JobSummary } from './control.ts'
 const windowMs = 5000
 
 export interface Progress {
-  /** All but what this peer keeps of it. */
-  summary(view: JobView, workload: string): Omit<JobSummary, 'keptBytes' | 'copies'>
+  /** All but what this peer keeps of it, and what a training's rounds come to. */
+  summary(view: JobView, workload: string): Omit<JobSummary, 'keptBytes' | 'copies' | 'objective'>
   forget(job: JobId): void
 }
 

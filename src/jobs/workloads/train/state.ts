@@ -9,7 +9,8 @@ import { decode, encode } from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { PeerError } from '../../../base/errors.ts'
 import { limits } from '../../../base/limits.ts'
-import type { Parameters, PartialSum, Training } from '../../../learn/training.ts'
+import { createTraining, type Parameters, type PartialSum, type Training } from '../../../learn/training.ts'
+import { parseTrainSpec } from './spec.ts'
 
 export interface TrainState {
   stage: 'learn' | 'judge'
@@ -131,4 +132,12 @@ function badBlock(why: string, cause?: unknown): PeerError {
     retry: 'elsewhere',
     cause,
   })
+}
+
+/** What the last round came to, from a round's parameters; undefined before there was one. Throws PeerError LEARN_BAD_BLOCK. */
+export function lastObjective(spec: unknown, block: Uint8Array): { name: string; value: number } | undefined {
+  const { history } = parse(stateSchema, block)
+  const { options, columns } = parseTrainSpec(spec)
+  const value = history.at(-1)
+  return value === undefined ? undefined : { name: createTraining(options, columns).objective.name, value }
 }
