@@ -1,8 +1,8 @@
 /**
  * pairwise-coupling: probabilities of classes from those of each pair of them.
  *
- * Shapes: x [rows, pairs], y [rows, classes]. Params: src/compute/kernels/pairwise-coupling.ts. Scratch: q [classes, classes], then
- *         q p [classes].
+ * Shapes: x [rows, pairs], y [rows, classes]. Params: src/compute/kernels/pairwise-coupling.ts. Scratch: q [classes, classes],
+ *         then q p [classes].
  * Numerics: float32 as it stands, one operation after the other.
  * Source: Wu, Lin and Weng, "Probability estimates for multi-class classification by pairwise coupling" (2004).
  */

@@ -167,7 +167,8 @@ function walkAlone(
 
 export function treeEnsemble(
   x: usize, trees: usize, nodes: usize, leaves: usize, y: usize, scratch: usize,
-  rows: u32, features: u32, treeCount: u32, nodeCount: u32, targets: u32, depth: u32, aggregate: u32, missing: u32, single: u32, dense: u32,
+  rows: u32, features: u32, treeCount: u32, nodeCount: u32, targets: u32, depth: u32, aggregate: u32, missing: u32,
+  single: u32, dense: u32,
 ): void {
   const kind: u32 = single ? LEAF_SINGLE : dense && aggregate == AGGREGATE_SUM ? LEAF_DENSE : LEAF_ENTRIES
   const groupBytes = (features << missing) * (LANES << 2)

@@ -3,7 +3,7 @@
 // Shapes: x [rows, pairs]: r(c,d) for c < d, ordered by c, then d; y [rows, classes]. One lane a row.
 // Constants from the host: CLASSES, of the call, so that a lane holds its row's sums.
 // Numerics: float32; steps from equal probabilities until no class is off by more than 0.005 / classes, 100 at most.
-// Source: Wu, Lin and Weng, "Probability estimates for multi-class classification by pairwise coupling" (2004), the second method.
+// Source: Wu, Lin and Weng, "Probability estimates for multi-class classification by pairwise coupling" (2004): the second.
 
 struct Params {
   rows: u32,
