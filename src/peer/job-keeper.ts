@@ -5,7 +5,8 @@
  */
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
-import type { JobOutcome } from '../jobs/core/types.ts'
+import type { JobOutcome, JobView } from '../jobs/core/types.ts'
+import { resultTotals } from '../jobs/workloads/result-parts.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
@@ -23,12 +24,22 @@ export interface KeeperDeps {
   copies: Copies
   spread: Spread
   connected: (peer: PeerKey) => boolean
+  view: (job: JobId) => JobView | undefined
+  changed: (job: JobId) => void
   /** The job was given up meanwhile: its result is not wanted. */
   dropped: (job: JobId) => boolean
 }
 
+export interface JobTotals {
+  items: number
+  errors: number
+}
+
 export interface JobKeeper {
   ended(job: JobId, outcome: JobOutcome): Promise<void>
+  /** What a finished job came to, where this peer was away when that was said; from the result itself. */
+  totals(job: JobId): JobTotals | undefined
+  forget(job: JobId): void
   /** Holds again what a job needs that was kept over a restart. */
   restore(kept: KeptJob): Promise<void>
   /** Resolves once what ended jobs leave to do is done; what has to be waited for is given up. */
@@ -41,6 +52,7 @@ const bringAgainMs = 5_000
 export function createJobKeeper(deps: KeeperDeps): JobKeeper {
   const { self, exchange, holds, book, spread } = deps
   const pending = new Set<Promise<void>>()
+  const totals = new Map<JobId, JobTotals>()
   let stopped = false
 
   /** Brings the result to the submitter; false when nobody who has it can be reached. */
@@ -60,6 +72,21 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
     while (wanted() && !(await bringHome(job, result, leader)))
   }
 
+  /** A peer that was away at the end has heard that the job is over, and not what it came to. */
+  async function learnTotals(job: JobId, { result, ballot }: JobOutcome, owner?: PeerKey): Promise<void> {
+    const view = deps.view(job)
+    if (!result || (view?.complete && view.itemsTotal > 0)) return
+    try {
+      await holds.use(job, result)
+      const root = await exchange.get(result, owner === undefined ? [ballot.peer] : [ballot.peer, owner])
+      const found = resultTotals(root)
+      if (found) totals.set(job, found)
+      deps.changed(job)
+    } catch {
+      // Nobody who has it is there: the totals stay what this peer last heard.
+    }
+  }
+
   async function end(job: JobId, outcome: JobOutcome): Promise<void> {
     const { result, ballot } = outcome
     const owner = book.get(job)?.spec.submitter
@@ -74,6 +101,7 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
     if (home && !brought) void bringLater(job, result, ballot.peer)
     // The leader's copy is one, the submitter's the other: without one of these another peer has it.
     const other = owner !== undefined && owner !== self && deps.connected(owner)
+    await learnTotals(job, outcome, owner)
     if (ballot.peer === self && !other) spread.result(job, outcome, owner === undefined ? [] : [owner])
   }
 
@@ -95,6 +123,8 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
   }
 
   return {
+    totals: job => totals.get(job),
+    forget: job => void totals.delete(job),
     ended(job, outcome) {
       const work = end(job, outcome)
       pending.add(work)
@@ -105,7 +135,14 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
       if (dropped) return
       const record = await book.restore(job, kept.outcome ? { count: 0 } : kept.known)
       if (record) await deps.copies.restore(job, record, copies)
-      if (kept.outcome) return restoreEnded(keptJob, kept.outcome)
+      if (kept.outcome) {
+        await restoreEnded(keptJob, kept.outcome)
+        const here = kept.outcome.result && (await exchange.local(kept.outcome.result))
+        const found = here && !kept.seen?.complete ? resultTotals(here) : undefined
+        if (found) totals.set(job, found)
+        if (here && kept.outcome.result) await holds.use(job, kept.outcome.result)
+        return
+      }
       for (const { block } of results) await holds.hold(job, block)
       try {
         if (record) await holdInputs(job, record)

@@ -4,19 +4,29 @@ import { z } from 'zod'
 import { PeerError } from '../../base/errors.ts'
 import { isBlockId } from '../../base/ids.ts'
 
+const totalsSchema = z.object({ rows: z.int().min(0), errors: z.int().min(0) })
+
+/** Items that a result speaks of, and those of them that could not be read; undefined where it has none, as a model. */
+export function resultTotals(root: Uint8Array): { items: number; errors: number } | undefined {
+  const parsed = totalsSchema.safeParse(decoded(root))
+  return parsed.success ? { items: parsed.data.rows + parsed.data.errors, errors: parsed.data.errors } : undefined
+}
+
 const schema = z.object({ parts: z.array(z.string().refine(isBlockId, 'not a block id')) })
 
 /** The blocks that a result is made of besides its root. Throws PeerError of kind `integrity`. */
 export function resultParts(root: Uint8Array): string[] {
-  let value: unknown
+  const parsed = schema.safeParse(decoded(root))
+  if (!parsed.success) throw damaged(parsed.error.issues[0].message)
+  return parsed.data.parts
+}
+
+function decoded(root: Uint8Array): unknown {
   try {
-    value = decode(root)
+    return decode(root)
   } catch (cause) {
     throw damaged('it is not dag-cbor', cause)
   }
-  const parsed = schema.safeParse(value)
-  if (!parsed.success) throw damaged(parsed.error.issues[0].message)
-  return parsed.data.parts
 }
 
 function damaged(why: string, cause?: unknown): PeerError {
