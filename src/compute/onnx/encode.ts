@@ -7,7 +7,12 @@
 import protobuf from 'protobufjs/minimal.js'
 import { assert } from '../../base/errors.ts'
 
-export type AttributeValueInit = number | readonly number[] | string | { float: number }
+export type AttributeValueInit =
+  | number
+  | readonly number[]
+  | string
+  | { float: number }
+  | { strings: readonly string[] }
 
 export interface EncodedOp {
   type: string
@@ -54,7 +59,7 @@ const irVersion = 8
 /** TensorProto.DataType */
 const dataTypes = { float32: 1, int64: 7, string: 8 } as const
 /** AttributeProto.AttributeType */
-const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const
+const attributeTypes = { float: 1, int: 2, string: 3, ints: 7, strings: 8 } as const
 
 /** Wire types: 0 varint, 2 length-delimited, 5 four bytes. */
 const tag = (writer: Writer, field: number, wire: number) => writer.uint32((field << 3) | wire)
@@ -118,6 +123,9 @@ function writeAttribute(writer: Writer, name: string, value: AttributeValueInit)
   } else if ('float' in value) {
     tag(writer, 2, 5).float(value.float)
     int(writer, 20, attributeTypes.float)
+  } else if ('strings' in value) {
+    for (const item of value.strings) tag(writer, 9, 2).string(item)
+    int(writer, 20, attributeTypes.strings)
   } else {
     for (const item of value) int(writer, 8, item)
     int(writer, 20, attributeTypes.ints)

@@ -9,10 +9,14 @@ import type {
 
 /** 13 and later take axes of some reductions as inputs; 17 is before others do, and known to runtimes for years. */
 const opset = 17
+const mlDomain = 'ai.onnx.ml'
+const mlOpset = 2
 
 export interface GraphWriter {
   /** One op with one output, whose name is returned. */
   op(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, AttributeValueInit>>): string
+  /** The same of the domain `ai.onnx.ml`. */
+  mlOp(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValueInit>>): string
   constant(name: string, dims: readonly number[], values: ArrayLike<number>): string
   int64(name: string, values: readonly number[]): string
   input(port: EncodedPort): string
@@ -41,6 +45,11 @@ export function createGraphWriter(name: string): GraphWriter {
       ops.push({ type, inputs: from, outputs: [result], ...(attributes && { attributes }) })
       return result
     },
+    mlOp(type, from, attributes) {
+      const result = `t${ops.length}`
+      ops.push({ type, inputs: from, outputs: [result], attributes, domain: mlDomain })
+      return result
+    },
     constant: (wanted, dims, values) => add(wanted, { dims, data: Float32Array.from(values) }),
     int64: (wanted, values) => add(wanted, { dims: [values.length], data: BigInt64Array.from(values, BigInt) }),
     input(port) {
@@ -51,6 +60,10 @@ export function createGraphWriter(name: string): GraphWriter {
       outputs.push(port)
       ops.push({ type: 'Identity', inputs: [from], outputs: [port.name] })
     },
-    finish: metadata => ({ opset, name, inputs, outputs, constants, ops, ...(metadata && { metadata }) }),
+    finish: metadata => ({
+      ...{ opset, name, inputs, outputs, constants, ops },
+      ...(ops.some(op => op.domain === mlDomain) && { domains: { [mlDomain]: mlOpset } }),
+      ...(metadata && { metadata }),
+    }),
   }
 }

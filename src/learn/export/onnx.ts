@@ -1,9 +1,10 @@
 /**
  * A trained model as an ONNX file of plain operators: features in, as the table had them; label, probabilities or the like out.
  *
- * Inputs: `features` [rows, features], or the images that they are made of. Outputs: kmeans `label`, `distances`; gmm `label`, `probabilities`, `log_likelihood`;
- * softmax `label`, `probabilities`; svm `label`, `scores`; linear `prediction`; pca `components`. A label is the class itself
- * where all classes are whole numbers, else its place in the list of classes, which the model card holds.
+ * Inputs: `features` [rows, features], or the images that they are made of. Outputs: kmeans `label`, `distances`; gmm `label`,
+ * `probabilities`, `log_likelihood`; softmax `label`, `probabilities`; svm `label`, `scores`; linear `prediction`; pca
+ * `components`. A label is an integer where all classes are whole numbers, else the class's text; of kmeans and gmm the place
+ * of the cluster.
  */
 import { assert } from '../../base/errors.ts'
 import { type EncodedPort, encodeModel } from '../../compute/onnx/encode.ts'
@@ -143,9 +144,14 @@ function linearOps(graph: Graph, model: ModelOf<'softmax' | 'svm' | 'linear'>, {
   if (model.kind === 'linear') return graph.output(floats('prediction', 'rows', 1), scores)
   assert(summary.label.kind === 'class', 'a classifier has classes')
   const place = graph.op('ArgMax', [scores], { axis: 1, keepdims: 0 })
-  const classes = summary.label.names.map(Number)
-  const whole = summary.label.names.every((name, i) => name.trim() !== '' && Number.isSafeInteger(classes[i]))
-  graph.output(labels, whole ? graph.op('Gather', [graph.int64('classes', classes), place], { axis: 0 }) : place)
+  const { names } = summary.label
+  const classes = names.map(Number)
+  if (names.every((name, i) => name.trim() !== '' && Number.isSafeInteger(classes[i]))) {
+    graph.output(labels, graph.op('Gather', [graph.int64('classes', classes), place], { axis: 0 }))
+  } else {
+    const table = { keys_int64s: names.map((_, i) => i), values_strings: { strings: names } }
+    graph.output({ ...labels, type: 'string' }, graph.mlOp('LabelEncoder', [place], table))
+  }
   if (model.kind === 'svm') return graph.output(floats('scores', 'rows', outputs), scores)
   graph.output(floats('probabilities', 'rows', outputs), graph.op('Softmax', [scores], { axis: 1 }))
 }
