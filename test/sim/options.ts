@@ -149,7 +149,7 @@ export function stormy(seed: number, count?: number): SimOptions {
     blockLossRate: rate(0.05),
     closedMs: { min: 5, max: between(10, 500) },
     silentMs: { min: 1500, max: 3000 },
-    acts: stormyActs(random, peers, jobs.length, healMs - 2000),
+    acts: stormyActs(random, peers, jobs, healMs - 2000),
     healMs,
     endMs: 300_000 + aloneMs,
     config: { ownerGraceMs: 60_000 },
@@ -177,7 +177,7 @@ function stormyJobs(random: Prng, peers: number): SimJobOptions[] {
   })
 }
 
-function stormyActs(random: Prng, peers: number, jobs: number, lastMs: number): Act[] {
+function stormyActs(random: Prng, peers: number, jobs: SimJobOptions[], lastMs: number): Act[] {
   const between = (low: number, high: number) => low + random.int(high - low + 1)
   const some = () => Array.from({ length: peers }, (_, i) => i).filter(() => random.next() < 0.5)
   // A third of the worlds are of machines with disks, a third of machines without, a third of both.
@@ -197,7 +197,11 @@ function stormyActs(random: Prng, peers: number, jobs: number, lastMs: number): 
     else if (kind <= 9) acts.push({ do: 'crash-leader', atMs, backMs: between(50, 15_000), keeps })
     else if (kind === 10) acts.push({ do: 'clock', atMs, peer, byMs: between(-600_000, 600_000) })
     else if (kind === 11 && keepsRate > 0) acts.push({ do: 'crash-all', atMs, backMs: between(50, 5000), keeps: true })
-    else if (random.next() < 0.3) acts.push({ do: 'cancel', atMs, peer, job: random.int(jobs) })
+    else if (random.next() < 0.6) {
+      // Half of the cancels come from whoever may not.
+      const job = random.int(jobs.length)
+      acts.push({ do: 'cancel', atMs, peer: random.next() < 0.5 ? jobs[job].owner : peer, job })
+    }
   }
   return acts
 }

@@ -37,7 +37,7 @@ export function onGrant(turn: Turn, job: Job, from: PeerKey, message: StreamMess
     else if (!job.held.has(shard) && shard < limits.shardsMax) job.held.set(shard, false)
   }
   startHeld(turn, job)
-  sendResults(turn, job)
+  sendResults(turn, job, message.shards)
 }
 
 /** Asks for whatever the leased shards wait for, and lets the ready ones take their turn. */
@@ -72,7 +72,7 @@ export function onRan(turn: Turn, job: Job, event: Event & { type: 'ran' }): voi
   noteShardTime(job, event.elapsedMs)
   holdResult(turn, job, event.result)
   job.unacked.set(event.result.shard, turn.nowMs)
-  sendResults(turn, job)
+  sendResults(turn, job, [event.result.shard])
 }
 
 export function onRunFailed(turn: Turn, job: Job, event: Event & { type: 'run-failed' }): void {
@@ -113,12 +113,13 @@ export function giveBackWaiting(turn: Turn, job: Job): void {
   }
 }
 
-/** Sends the results that are due. The blocks travel with them; an acknowledgement is waited for, `ackMs` long. */
-export function sendResults(turn: Turn, job: Job): void {
+/** Sends the results that are due, of `shards` if they are given: an event costs what it brought, not all that waits. The blocks travel with them; an acknowledgement is waited for, `ackMs` long. */
+export function sendResults(turn: Turn, job: Job, shards: Iterable<number> = job.unacked.keys()): void {
   if (job.ballot.counter === 0) return
   const results: ShardResult[] = []
-  for (const [shard, dueMs] of job.unacked) {
-    if (dueMs > turn.nowMs || results.length >= limits.messageShardsMax) continue
+  for (const shard of shards) {
+    const dueMs = job.unacked.get(shard)
+    if (dueMs === undefined || dueMs > turn.nowMs || results.length >= limits.messageShardsMax) continue
     const result = job.results.get(shard)
     if (!result) continue
     job.unacked.set(shard, turn.nowMs + turn.config.ackMs)
