@@ -1,5 +1,5 @@
 /** What a leader gossips of its job, and what remains to be gossiped of an ended one. */
-import { inRound } from './rounds.ts'
+import { firmRound, inRound } from './rounds.ts'
 import { allRead, type Job, type LeaderRole, type Turn } from './state.ts'
 import type { Digest } from './types.ts'
 
@@ -21,7 +21,8 @@ export function leaderDigest(turn: Turn, job: Job, leader: LeaderRole, withShare
     phase: leader.stage === 'merging' ? 'merging' : 'running',
     manifest: job.known,
     complete: allRead(job),
-    ...inRound(job.round),
+    // A leader that gathers may yet have to fall back to this one, and under one ballot rounds only go up.
+    ...inRound(firmRound(job)),
     done: leader.done.slice(0, (shards + 7) >> 3),
     itemsDone: leader.itemsDone,
     itemsTotal: job.itemsTotal,

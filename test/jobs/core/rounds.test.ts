@@ -163,7 +163,7 @@ describe('a successor', () => {
     peer.down('own')
     const effects = [...peer.down('lead'), ...peer.wait(500)]
     expect(sent(effects, 'claim')).toMatchObject([{ to: 'a' }])
-    return { peer, ballot: peer.job().ballot }
+    return { peer, ballot: peer.job().ballot, effects }
   }
   const inventory = (of: { counter: number; peer: string }, at: RoundHead, ...shards: number[]): StreamMessage => ({
     type: 'inventory',
@@ -199,13 +199,16 @@ describe('a successor', () => {
     expect(sent(stayed, 'grant')[0].message.round).toEqual(round(1))
   })
 
-  test('goes back one round when the parameters of its own are gone', () => {
-    const { peer, ballot: mine } = successor(round(2), false)
+  test('goes back one round when the parameters of its own are gone, and has told nobody of a later one', () => {
+    const { peer, ballot: mine, effects: began } = successor(round(2), false)
     peer.hear('a', inventory(mine, round(1)))
     const effects: Effect[] = []
     for (let n = 0; n < 6; n++)
       effects.push(...peer.feed({ type: 'params-failed', job, round: round(2) }), ...peer.wait(3000))
     expect(sent(effects, 'grant')[0].message.round).toEqual(round(1))
     expect(peer.view()?.round).toBe(1)
+    const told = only([...began, ...effects], 'gossip').map(one => one.message.round)
+    expect(told.length).toBeGreaterThan(1)
+    for (const one of told) expect(one).toEqual(round(1))
   })
 })
