@@ -48,17 +48,20 @@ export interface JobKeeper {
 
 /** A submitter that cannot reach the result tries again after this long. */
 const bringAgainMs = 5_000
+/** What is under way when the peer stops is given so long. */
+const graceMs = 1_000
 
 export function createJobKeeper(deps: KeeperDeps): JobKeeper {
   const { self, exchange, holds, book, spread } = deps
   const pending = new Set<Promise<void>>()
   const totals = new Map<JobId, JobTotals>()
   let stopped = false
+  const stopping = new AbortController()
 
   /** Brings the result to the submitter; false when nobody who has it can be reached. */
   async function bringHome(job: JobId, result: BlockId, leader: PeerKey): Promise<boolean> {
     try {
-      await keepResult(exchange, result, [leader], block => holds.hold(job, block))
+      await keepResult(exchange, result, [leader], block => holds.hold(job, block), stopping.signal)
       return true
     } catch {
       return false
@@ -78,7 +81,8 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
     if (!result || (view?.complete && view.itemsTotal > 0)) return
     try {
       await holds.use(job, result)
-      const root = await exchange.get(result, owner === undefined ? [ballot.peer] : [ballot.peer, owner])
+      const holders = owner === undefined ? [ballot.peer] : [ballot.peer, owner]
+      const root = await exchange.get(result, holders, stopping.signal)
       const found = resultTotals(root)
       if (found) totals.set(job, found)
       deps.changed(job)
@@ -152,7 +156,10 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
     },
     async settled() {
       stopped = true
+      // A result that is on its way may arrive; a peer that is away is not waited for.
+      const late = setTimeout(() => stopping.abort(), graceMs)
       await Promise.allSettled(pending)
+      clearTimeout(late)
     },
   }
 }

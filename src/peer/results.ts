@@ -28,9 +28,14 @@ function rowOf(root: MergedRoot, part: MergedPart, row: number): ResultRow {
   }
 }
 
-async function readRoot(exchange: BlockExchange, result: string, holders: PeerKey[]): Promise<Uint8Array> {
+async function readRoot(
+  exchange: BlockExchange,
+  result: string,
+  holders: PeerKey[],
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   try {
-    return await exchange.get(result, holders)
+    return await exchange.get(result, holders, signal)
   } catch (cause) {
     throw new PeerError({
       code: 'RESULT_UNAVAILABLE',
@@ -97,11 +102,12 @@ export async function keepResult(
   result: BlockId,
   holders: PeerKey[],
   hold: (block: BlockId) => Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
   await hold(result)
-  for (const part of resultParts(await readRoot(exchange, result, holders))) {
+  for (const part of resultParts(await readRoot(exchange, result, holders, signal))) {
     await hold(part)
-    await exchange.get(part, holders)
+    await exchange.get(part, holders, signal)
   }
 }
 
