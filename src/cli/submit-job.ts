@@ -59,12 +59,26 @@ export type BareRequest = JobRequest extends infer R
     : never
   : never
 
+/** A request that another job must make possible first; `done` cleans up once this one has read its inputs. */
+export type Preparing = (
+  control: Control,
+  signal: AbortSignal,
+) => Promise<{ request: BareRequest; done: () => Promise<void> }>
+
 /** Ends the process when it is done. */
-export async function submitJob(request: BareRequest, options: SubmitOptions, words: SubmitWords): Promise<void> {
+export async function submitJob(
+  wanted: BareRequest | Preparing,
+  options: SubmitOptions,
+  words: SubmitWords,
+): Promise<void> {
   if (options.out) await checkOut(options.out, words.kind)
   const abort = interruptible()
   const session = await openSession(options)
+  let done = async () => {}
   try {
+    let request: BareRequest
+    if (typeof wanted === 'function') ({ request, done } = await wanted(session.control, abort.signal))
+    else request = wanted
     const submitted = await session.control.submit({
       ...request,
       cwd: process.cwd(),
@@ -75,6 +89,7 @@ export async function submitJob(request: BareRequest, options: SubmitOptions, wo
     if (options.detach) await detach(session, submitted, options, abort.signal)
     else await finish(session, submitted, options, words, abort.signal)
   } finally {
+    await done()
     await session.close()
   }
   process.exit(0) // the signal handlers would keep the process

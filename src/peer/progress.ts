@@ -35,19 +35,21 @@ export function createProgress(deps: ProgressDeps): Progress {
 
   function measure(view: JobView): { elapsedMs: number; itemsPerSecond: number } {
     const nowMs = deps.nowMs()
+    // A job in rounds has every item once a round.
+    const items = view.round * view.itemsTotal + view.itemsDone
     let mark = marks.get(view.job)
     if (!mark) {
-      mark = { startedMs: nowMs - view.sinceMs, samples: [{ atMs: nowMs, items: view.itemsDone }] }
+      mark = { startedMs: nowMs - view.sinceMs, samples: [{ atMs: nowMs, items }] }
       marks.set(view.job, mark)
     }
     const { samples } = mark
-    if (view.itemsDone !== samples.at(-1)?.items) samples.push({ atMs: nowMs, items: view.itemsDone })
+    if (items !== samples.at(-1)?.items) samples.push({ atMs: nowMs, items })
     while (samples.length > 2 && nowMs - samples[1].atMs > windowMs) samples.shift()
     if (view.outcome) mark.endedMs ??= nowMs
     const elapsedMs = (mark.endedMs ?? nowMs) - mark.startedMs
-    if (view.outcome) return { elapsedMs, itemsPerSecond: elapsedMs > 0 ? (view.itemsDone / elapsedMs) * 1000 : 0 }
+    if (view.outcome) return { elapsedMs, itemsPerSecond: elapsedMs > 0 ? (items / elapsedMs) * 1000 : 0 }
     const spanMs = nowMs - samples[0].atMs
-    return { elapsedMs, itemsPerSecond: spanMs > 0 ? ((view.itemsDone - samples[0].items) / spanMs) * 1000 : 0 }
+    return { elapsedMs, itemsPerSecond: spanMs > 0 ? ((items - samples[0].items) / spanMs) * 1000 : 0 }
   }
 
   return {

@@ -1,6 +1,6 @@
 /** `peer submit embed` and `peer submit features`: a row of numbers for each image, by a network or by a method of old. */
 import { type Command, Option } from 'commander'
-import { imageSize, wholeNumber } from '../arguments.ts'
+import { type FeatureArguments, featureKinds, featureOptions, featuresOf } from '../feature-options.ts'
 import { count } from '../format.ts'
 import { type SubmitOptions, type SubmitWords, submitJob, submitOptions } from '../submit-job.ts'
 
@@ -36,14 +36,8 @@ Example:
     )
 }
 
-interface FeatureOptions extends SubmitOptions {
+interface FeatureOptions extends SubmitOptions, FeatureArguments {
   kind: string
-  size: { width: number; height: number }
-  grey?: boolean
-  orientations?: number
-  cell?: number
-  block?: number
-  bins?: number
 }
 
 function addFeatures(submit: Command): void {
@@ -56,28 +50,17 @@ function addFeatures(submit: Command): void {
         '--kind <kind>',
         'hog: oriented gradients as scikit-image; color-histogram; lbp: local binary patterns',
       )
-        .choices(['hog', 'color-histogram', 'lbp'])
+        .choices(featureKinds)
         .makeOptionMandatory(),
     )
-    .option('--size <pixels>', 'images are resized to this, such as 128 or 64x128 (width x height)', imageSize, {
-      width: 128,
-      height: 128,
-    })
-    .option('--grey', 'of grey images rather than of RGB')
-    .option('--orientations <n>', 'hog: directions of a gradient (default: 9)', wholeNumber)
-    .option('--cell <pixels>', "hog, lbp: a square cell's side (default: 8; lbp: the whole image)", wholeNumber)
-    .option('--block <cells>', "hog: a square block's side (default: 2)", wholeNumber)
-    .option('--bins <n>', 'color-histogram: parts of each channel (default: 32)', wholeNumber)
-  submitOptions(command, out)
+  submitOptions(featureOptions(command), out)
     .addHelpText(
       'after',
       `
 Example:
   peer submit features photos --kind hog --size 64x128 --out hog.parquet`,
     )
-    .action((inputs: string[], options: FeatureOptions) => {
-      const { kind, size, orientations, cell, block, bins } = options
-      const features = { kind, ...size, channels: options.grey ? 1 : 3, orientations, cell, block, bins }
-      return submitJob({ workload: 'features', inputs, features }, options, words)
-    })
+    .action((inputs: string[], options: FeatureOptions) =>
+      submitJob({ workload: 'features', inputs, features: featuresOf(options.kind, options) }, options, words),
+    )
 }

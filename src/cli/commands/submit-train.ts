@@ -2,14 +2,19 @@
 
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { TableInit } from '../../data/tables/options.ts'
 import { methodNames } from '../../learn/options.ts'
+import type { Control } from '../../peer/control.ts'
 import { anyNumber, wholeNumber } from '../arguments.ts'
-import { count } from '../format.ts'
-import { type SubmitOptions, submitJob, submitOptions } from '../submit-job.ts'
+import { type FeatureArguments, featureKinds, featureOptions, featuresOf } from '../feature-options.ts'
+import { count, plural } from '../format.ts'
+import { type BareRequest, type SubmitOptions, submitJob, submitOptions } from '../submit-job.ts'
 import { type TableArguments, tableOf, tableOptions } from '../table-options.ts'
+import { type FeatureChoice, featureTable } from '../train-images.ts'
 
 /** Words of the command line -> names of src/learn/options.ts. */
-interface TrainArguments extends SubmitOptions, TableArguments {
+interface TrainArguments extends SubmitOptions, TableArguments, FeatureArguments {
+  images?: string
   k?: number
   init?: number[][]
   covariance?: string
@@ -36,6 +41,12 @@ export function addTrain(submit: Command): void {
     .description('train a model on the rows of a table, in rounds over shards that stay where they are')
     .addArgument(submit.createArgument('<method>', 'what to train').choices(methodNames))
     .argument('<input...>', 'CSV (gzip too), Parquet or NPY files, folders of them, or globs')
+    .addOption(
+      new Option(
+        '--images <features>',
+        'the inputs are images, each in a folder that is its class; learn from these features of them',
+      ).choices(featureKinds),
+    )
     .option('--k <n>', 'kmeans, gmm: clusters or components', wholeNumber)
     .option('--init <file>', 'kmeans, gmm: the centers or means to start from, a JSON file of rows', matrix)
     .addOption(new Option('--covariance <kind>', 'gmm (default: full)').choices(['full', 'tied', 'diag', 'spherical']))
@@ -61,6 +72,7 @@ export function addTrain(submit: Command): void {
     .option('--divide <x>', 'divide all features by this first, such as 255', anyNumber)
     .option('--standardise', 'bring every feature to mean 0 and deviation 1 first')
     .option('--seed <n>', 'of everything random (default: 0)', anyNumber)
+  featureOptions(command)
   tableOptions(command, "mean: a missing value is its column's mean, in the model too")
   submitOptions(command, 'an .onnx file; its card (.card.json) and report (.html) are written beside it')
     .addHelpText(
@@ -72,18 +84,40 @@ The same data and options give the same file, whoever computed it.
 Examples:
   peer submit train softmax digits.csv.gz --label -1 --divide 16 --out digits.onnx
   peer submit train gmm rows.parquet --k 32 --covariance diag --out mixture.onnx
-  peer submit train linear houses.csv --label price --standardise --alpha 0.1 --out price.onnx`,
+  peer submit train linear houses.csv --label price --standardise --alpha 0.1 --out price.onnx
+  peer submit train softmax photos --images hog --size 64 --out shapes.onnx    (photos/<class>/<image>)
+  peer submit classify more --model shapes.onnx --model resnet.onnx --out predictions.csv`,
     )
-    .action((method: string, inputs: string[], options: TrainArguments) =>
-      submitJob(
-        { workload: 'train', inputs, options: trainOptions(method, options), table: tableOf(options) },
+    .action((method: string, inputs: string[], options: TrainArguments) => {
+      const training = trainOptions(method, options)
+      const table = tableOf(options)
+      const { images } = options
+      return submitJob(
+        images === undefined
+          ? { workload: 'train', inputs, options: training, table }
+          : (control, signal) => ofImages(control, signal, inputs, featuresOf(images, options), training, table),
         options,
-        {
-          kind: 'model',
-          about: ({ models: [{ name, labels }] }) => `${name} · ${count(labels)} features`,
-        },
-      ),
-    )
+        { kind: 'model', about: ({ models: [{ name, labels }] }) => `${name} · ${count(labels)} features` },
+      )
+    })
+}
+
+/** First a job for the images' features, then the training on these. */
+async function ofImages(
+  control: Control,
+  signal: AbortSignal,
+  inputs: string[],
+  features: FeatureChoice,
+  options: Record<string, unknown>,
+  { rowsPerShard }: TableInit,
+): Promise<{ request: BareRequest; done: () => Promise<void> }> {
+  const made = await featureTable(control, { inputs, cwd: process.cwd(), features }, signal)
+  const unreadable = made.unreadable > 0 ? ` · ${count(made.unreadable)} unreadable, left out` : ''
+  process.stderr.write(
+    `  features of ${count(made.images)} images of ${plural(made.classes, 'class', 'classes')}${unreadable}\n`,
+  )
+  const { table, ...rest } = made.request
+  return { request: { workload: 'train', options, ...rest, table: { ...table, rowsPerShard } }, done: made.remove }
 }
 
 /** Options that were not given keep their defaults, which depend on the method. */

@@ -34,7 +34,7 @@ const textBytesMax = 32 * 1024 * 1024
 
 /**
  * Finds the network at `path` and reads what lies beside it; the ONNX file itself is not opened. An `.onnx` file is
- * taken alone, a folder with `model.onnx`, `onnx/model.onnx` or its only `.onnx` file. Throws PeerError of kind
+ * taken alone (but for the card that a training wrote beside it), a folder with `model.onnx`, `onnx/model.onnx` or its only `.onnx` file. Throws PeerError of kind
  * `model` that names the file, and the field where one is wrong.
  */
 export async function readModelFolder(path: string): Promise<ModelSource> {
@@ -42,7 +42,15 @@ export async function readModelFolder(path: string): Promise<ModelSource> {
   const kind = await kindOf(full)
   if (!kind) throw modelError('MODEL_MISSING', `${path} does not exist: name an .onnx file or a folder with model.onnx`)
   if (kind === 'file') {
-    return { name: modelName(full), onnxPath: full, onnxBytes: await onnxBytes(full), files: [full] }
+    const source: ModelSource = {
+      name: modelName(full),
+      onnxPath: full,
+      onnxBytes: await onnxBytes(full),
+      files: [full],
+    }
+    const card = full.replace(/\.onnx$/i, '.card.json')
+    const labels = card === full ? undefined : await readIfThere(card, text => classesOf(parseJson(card, text), card))
+    return labels ? { ...source, labels, files: [full, card] } : source
   }
   const onnxPath = await findOnnx(full, path)
   const source: ModelSource = {
@@ -173,6 +181,19 @@ function parseJson(file: string, text: string): unknown {
   } catch (thrown) {
     throw modelError('MODEL_CONFIG', `${file} is not JSON: download or export it again`, thrown)
   }
+}
+
+const cardSchema = z.object({ data: z.object({ classes: z.array(z.string()).max(limits.labelsMax).optional() }) })
+
+/** The classes of a model card that a training wrote beside its model. */
+function classesOf(card: unknown, file: string): string[] | undefined {
+  const parsed = cardSchema.safeParse(card)
+  if (parsed.success) return parsed.data.data.classes
+  throw modelError(
+    'MODEL_CONFIG',
+    `${file} is no model card: train the model again, or move the file away`,
+    parsed.error,
+  )
 }
 
 const configSchema = z.object({ id2label: z.record(z.string(), z.string()).nullish() })

@@ -101,12 +101,12 @@ async function scoreJob(request: Of<'score'>, store: Store): Promise<PreparedJob
   }
 }
 
-async function trainJob({ inputs: names, cwd, table, options: wanted }: Of<'train'>): Promise<PreparedJob> {
+async function trainJob({ inputs: names, cwd, table, options: wanted, images }: Of<'train'>): Promise<PreparedJob> {
   const given = parseTrainOptions(wanted)
   const number = given.method === 'linear' ? { labelKind: 'number' as const } : {}
   const options = parseTableOptions({ missing: given.missing, ...number, ...table })
   const columns = await firstColumns({ source: { kind: 'table', options }, names, cwd })
-  const spec = parseTrainSpec({ options: given, columns })
+  const spec = parseTrainSpec({ options: given, columns, ...(images && { images }) })
   return {
     workload: 'train',
     body: spec,

@@ -74,6 +74,8 @@ const train = z.strictObject({
   /** As `parseTrainOptions` of src/learn takes them. */
   options: z.record(z.string().max(64), z.unknown()),
   table,
+  /** What of images the table's columns are, as `parseImageFeatures` takes it: the model then takes images. */
+  images: z.record(z.string().max(64), z.unknown()).optional(),
 })
 
 export const jobRequestSchema = z.discriminatedUnion('workload', [classify, embed, features, score, train])

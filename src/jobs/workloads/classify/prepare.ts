@@ -64,7 +64,7 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
       file: await writeBlocks(store, bytes),
       ...image,
       output: output.name,
-      score: init.scores ?? (model.endsInProbability ? 'none' : 'softmax'),
+      score: init.scores ?? scoreOf(source, bytes, output.name),
       weight: init.weights?.[m] ?? 1,
       classes: align(source, own, labels, models[0]?.name),
     })
@@ -72,6 +72,12 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
   if (!labels) throw wrong('MODEL_MISSING', 'name at least one network with --model')
   const top = Math.min(init.top, labels.length)
   return { spec: parseClassifySpec({ models, labels, merge: init.merge, top }), notes }
+}
+
+/** Whether the output that is taken, which need not be the first, is a probability already. */
+function scoreOf(source: ModelSource, bytes: Uint8Array, output: string): ScoreKind {
+  const { endsInProbability } = named(source, () => loadModel(bytes, { outputs: [output] }))
+  return endsInProbability ? 'none' : 'softmax'
 }
 
 function unique(name: string, models: readonly ClassifyModel[]): string {

@@ -2,27 +2,46 @@
 import { z } from 'zod'
 import { PeerError } from '../../../base/errors.ts'
 import { limits } from '../../../base/limits.ts'
+import { featureCount, type ImageFeatures, parseImageFeatures } from '../../../learn/features/features.ts'
 import { parseTrainOptions, type TrainOptions } from '../../../learn/options.ts'
 
 const schema = z.strictObject({
   options: z.unknown(),
   /** Names of the features, as all shards have them. */
   columns: z.array(z.string().max(limits.cellCharsMax)).min(1).max(limits.tableColumnsMax),
+  /** What of images the columns are: the model then takes images. */
+  images: z.unknown().optional(),
 })
 
 export interface TrainSpec {
   options: TrainOptions
   columns: string[]
+  images?: ImageFeatures
 }
 
 /** A spec from another peer, checked. */
 export function parseTrainSpec(body: unknown): TrainSpec {
   const parsed = schema.safeParse(body)
-  if (parsed.success) return { columns: parsed.data.columns, options: parseTrainOptions(parsed.data.options) }
+  if (parsed.success) {
+    const { columns, options, images } = parsed.data
+    const spec = { columns, options: parseTrainOptions(options) }
+    return images === undefined ? spec : { ...spec, images: imagesOf(columns, images) }
+  }
   const issue = parsed.error.issues[0]
   throw new PeerError({
     code: 'JOB_SPEC_INVALID',
     kind: 'protocol',
     message: `the job's spec is not sound: ${issue.path.join('.')} ${issue.message}`,
+  })
+}
+
+function imagesOf(columns: readonly string[], wanted: unknown): ImageFeatures {
+  const images = parseImageFeatures(wanted)
+  const count = featureCount(images)
+  if (count === columns.length) return images
+  throw new PeerError({
+    code: 'FEATURES_BAD_OPTIONS',
+    kind: 'input',
+    message: `an image has ${count} features of this kind, and the table ${columns.length} columns: take the same options for both`,
   })
 }

@@ -11,6 +11,7 @@ import type { TableShard } from '../../../data/tables/types.ts'
 import { openEngine } from '../../../learn/device/engine.ts'
 import { makeModelCard } from '../../../learn/export/model-card.ts'
 import { exportOnnx } from '../../../learn/export/onnx.ts'
+import type { ImageFeatures } from '../../../learn/features/features.ts'
 import { createTraining, type Parameters, type Training } from '../../../learn/training.ts'
 import { type IterativeMethod, type PartialRunner, roundsWorkload } from '../rounds.ts'
 import type { Workload } from '../workload.ts'
@@ -69,7 +70,7 @@ const training: IterativeMethod<Body, TrainState, TrainPartial> = {
     return { parameters: { stage, parameters, history, dataHash, numericClasses }, done: learnt && !judged }
   },
   async result(body, state, sink) {
-    const { onnx, card, summary } = finish(body.training, state)
+    const { onnx, card, summary } = finish(body.training, state, body.images)
     const { bytes, blocks } = await writeBlocks(sink, onnx)
     const { names = [] } = summary.label.kind === 'class' ? summary.label : {}
     return sink.put(
@@ -106,13 +107,17 @@ function judges(training: Training, parameters: Parameters): boolean {
   return ['softmax', 'svm'].includes(training.options.method) && classes > 1 && classes <= judgedClassesMax
 }
 
-/** The model's file and card, which follow from the state alone. */
-function finish(training: Training, { parameters, history, dataHash }: TrainState) {
+/** The model's file and card, which follow from the state alone. With `images` it takes these instead of their features. */
+function finish(training: Training, { parameters, history, dataHash }: TrainState, images?: ImageFeatures) {
   assert(parameters.stage === 'rounds', 'a model comes of rounds')
   const { model, setting } = training.model(parameters)
   const { round: rounds, objective } = parameters
-  const card = makeModelCard(training, { model, setting, rounds, objective, history, parameters }, { dataHash })
-  return { onnx: exportOnnx(model, setting, card), card, summary: setting.summary }
+  const card = makeModelCard(
+    training,
+    { model, setting, rounds, objective, history, parameters },
+    { dataHash, features: images },
+  )
+  return { onnx: exportOnnx(model, setting, card, images), card, summary: setting.summary }
 }
 
 function openTrainer({ training, columns }: Body, backend: Backend): PartialRunner<TrainState, TrainPartial> {

@@ -1,0 +1,34 @@
+/** The options of commands that take features of images, and what they come to. */
+import type { Command } from 'commander'
+import { imageSize, wholeNumber } from './arguments.ts'
+import type { FeatureChoice } from './train-images.ts'
+
+export const featureKinds = ['hog', 'color-histogram', 'lbp']
+
+export interface FeatureArguments {
+  size: { width: number; height: number }
+  grey?: boolean
+  orientations?: number
+  cell?: number
+  block?: number
+  bins?: number
+}
+
+export function featureOptions(command: Command): Command {
+  return command
+    .option('--size <pixels>', 'images are resized to this, such as 128 or 64x128 (width x height)', imageSize, {
+      width: 128,
+      height: 128,
+    })
+    .option('--grey', 'of grey images rather than of RGB')
+    .option('--orientations <n>', 'hog: directions of a gradient (default: 9)', wholeNumber)
+    .option('--cell <pixels>', "hog, lbp: a square cell's side (default: 8; lbp: the whole image)", wholeNumber)
+    .option('--block <cells>', "hog: a square block's side (default: 2)", wholeNumber)
+    .option('--bins <n>', 'color-histogram: parts of each channel (default: 32)', wholeNumber)
+}
+
+export function featuresOf(kind: string, options: FeatureArguments): FeatureChoice {
+  const { size, grey, orientations, cell, block, bins } = options
+  const only = { hog: { orientations, cell, block }, lbp: { cell }, 'color-histogram': { bins } }[kind]
+  return { kind, ...size, channels: grey ? 1 : 3, ...only }
+}
