@@ -26,13 +26,13 @@ import {
   softmaxReference,
   svmReference,
 } from './reference-data.ts'
-import { cut, type PlainTable } from './shards.ts'
+import { cut as cutTable, type PlainTable } from './shards.ts'
 
 const [trainRows, perDigit] = [1200, 16]
 
 /** The model that was learnt, as a file, on these rows. */
 async function scored(engine: Engine, init: TrainInit, table: PlainTable, rows: number[][], sizes: number[]) {
-  const shards = cut(table, sizes)
+  const shards = cutTable(table, sizes)
   const training = createTraining(parseTrainOptions(init), shards[0].columns)
   const result = await train(training, shards, [engine])
   const card = makeModelCard(training, result, { dataHash: hashTable(shards) })
@@ -44,7 +44,9 @@ function wrongRows(labels: readonly number[], classes: readonly string[]): numbe
   return labels.filter((label, i) => String(label) !== classes[i]).length
 }
 
-export function describeReferences(label: string, make: () => Promise<Backend | undefined>): void {
+/** @param cut whether tables come in several shards: a software GPU takes its time for each run */
+export function describeReferences(label: string, make: () => Promise<Backend | undefined>, cut = true): void {
+  const sizes = (...rows: number[]) => (cut ? rows : [])
   describe.skipIf(missing(`learning on ${label}`, 11))(`${label} learns what scikit-learn does`, () => {
     let backend: Backend | undefined
     let engine: Engine
@@ -62,7 +64,7 @@ export function describeReferences(label: string, make: () => Promise<Backend | 
       const want = reference('kmeans-digits', kmeansReference)
       const { features } = digits()
       const init: TrainInit = { method: 'kmeans', k: 10, divide: perDigit, init: features.slice(0, 10), tolerance: 0 }
-      const { result, outputs } = await scored(engine, init, { rows: features }, features, [700, 600])
+      const { result, outputs } = await scored(engine, init, { rows: features }, features, sizes(700, 600))
       expect(Math.abs(result.objective / want.inertia - 1)).toBeLessThan(1e-6)
       expect(outputs.label).toEqual(want.labels)
     })
@@ -80,9 +82,13 @@ export function describeReferences(label: string, make: () => Promise<Backend | 
         ...(wine && { standardise: 'standard' }),
         ...(name.startsWith('digits') && { divide: perDigit }),
       }
-      const { result, outputs } = await scored(engine, init, { rows: features }, features, [
-        Math.ceil(features.length / 2),
-      ])
+      const { result, outputs } = await scored(
+        engine,
+        init,
+        { rows: features },
+        features,
+        sizes(Math.ceil(features.length / 2)),
+      )
       if (result.model.kind !== 'gmm') throw new Error('a mixture was asked for')
       const { weights, means, covariances } = result.model
       expect(Math.abs(result.objective / want.mean_log_likelihood - 1)).toBeLessThan(1e-4)
@@ -106,7 +112,7 @@ export function describeReferences(label: string, make: () => Promise<Backend | 
       const { features, classes } = digits()
       const table = { rows: features.slice(0, trainRows), classes: classes.slice(0, trainRows) }
       const init: TrainInit = { method: 'softmax', c: want.C, divide: perDigit, tolerance: 1e-7 }
-      const { result, outputs } = await scored(engine, init, table, features, [500, 400])
+      const { result, outputs } = await scored(engine, init, table, features, sizes(500, 400))
       expect(Math.abs(result.objective / want.objective - 1)).toBeLessThan(1e-5)
       expectAccuracies(outputs.label, classes, want)
     })
@@ -117,7 +123,7 @@ export function describeReferences(label: string, make: () => Promise<Backend | 
       const { features, classes } = digits()
       const table = { rows: features.slice(0, trainRows), classes: classes.slice(0, trainRows) }
       const init: TrainInit = { method: 'svm', c: want.C, divide: perDigit, tolerance: 1e-7 }
-      const { result, outputs } = await scored(engine, init, table, features, [500, 400])
+      const { result, outputs } = await scored(engine, init, table, features, sizes(500, 400))
       const optimum = hingeObjective(want, table)
       expect(Math.abs(result.objective / optimum - 1)).toBeLessThan(1e-5)
       expectAccuracies(outputs.label, classes, want)
@@ -131,7 +137,7 @@ export function describeReferences(label: string, make: () => Promise<Backend | 
         const want = reference('pca-digits', pcaReference)
         const { features } = digits()
         const init: TrainInit = { method: 'pca', components: 16, solver, divide: perDigit }
-        const { model } = await trainOn(engine, init, { rows: features }, [500, 500])
+        const { model } = await trainOn(engine, init, { rows: features }, sizes(500, 500))
         if (model.kind !== 'pca') throw new Error('components were asked for')
         want.components.forEach((row, c) => {
           const got = model.directions.subarray(c * 64, (c + 1) * 64)
