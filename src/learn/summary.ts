@@ -146,20 +146,18 @@ function sortedClasses(classes: ClassCounts): Summary['label'] {
   return { kind: 'class', names, counts: names.map(name => classes.get(name) ?? 0) }
 }
 
-/** Rows whose missing values are the means; the shard itself where none is missing. */
-export function filledShard(shard: TableShard, summary: Summary): TableShard {
+/** The shard with the columns' means where values are missing; the shard itself where none of the table is. */
+export function filledShard(shard: TableShard, { counts, rows, mean, features }: Summary): TableShard {
+  if (counts.every(count => count === rows)) return shard
   const known = filled.get(shard.x)
   // By value: a peer decodes the same summary anew each round.
-  if (known?.mean.every((value, i) => value === summary.mean[i])) return known.shard
-  const gap = shard.x.findIndex(Number.isNaN)
-  const result = gap < 0 ? shard : { ...shard, x: shard.x.map((value, at) => meanAt(value, at, summary)) }
-  filled.set(shard.x, { mean: summary.mean, shard: result })
+  if (known?.mean.every((value, i) => value === mean[i])) return known.shard
+  const x = shard.x.slice()
+  for (let at = 0; at < x.length; at++) if (Number.isNaN(x[at])) x[at] = mean[at % features]
+  const result = { ...shard, x }
+  filled.set(shard.x, { mean, shard: result })
   return result
 }
 
-/** So that rounds do not look for gaps again. */
+/** So that rounds do not fill gaps again. */
 const filled = new WeakMap<Float32Array, { mean: Float64Array; shard: TableShard }>()
-
-function meanAt(value: number, at: number, { mean, features }: Summary): number {
-  return Number.isNaN(value) ? mean[at % features] : value
-}
