@@ -148,6 +148,7 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
         return
       }
       for (const { block } of results) await holds.hold(job, block)
+      if (kept.round?.params !== undefined) await holds.hold(job, kept.round.params)
       try {
         if (record) await holdInputs(job, record)
       } catch (thrown) {

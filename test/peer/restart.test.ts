@@ -2,10 +2,12 @@
 import { cp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { prng } from '../../src/base/prng.ts'
 import { openRecordStore } from '../../src/data/store/record-store.ts'
 import { itemsPerShard } from '../../src/jobs/workloads/classify/spec.ts'
-import type { ClassifyRequest, ResultItem } from '../../src/peer/control.ts'
+import type { ClassifyRequest, JobRequest, ResultItem } from '../../src/peer/control.ts'
 import { createJournal } from '../../src/peer/journal.ts'
+import type { Peer } from '../../src/peer/peer.ts'
 import { until } from '../e2e/mesh-of-processes.ts'
 import { all, end, type SomePeers, somePeers } from './some-peers.ts'
 
@@ -85,6 +87,45 @@ describe('peers that are switched off and on', { timeout: 90_000 }, () => {
       })
       expect(rows(await all(peer.results(job)))).toEqual(rows(undisturbed))
     }
+    await some.stop(one, two)
+  })
+
+  test('all of them in a middle round of a training: it goes on from there, to the same bits', async () => {
+    const random = prng(2)
+    const row = (n: number) =>
+      [
+        ...Array.from({ length: 12 }, (_, c) => (random.normal() + ((c + n) % 4 === 0 ? 1 : 0)).toFixed(4)),
+        n % 4,
+      ].join()
+    await writeFile(join(scratch, 'clouds.csv'), Array.from({ length: 4000 }, (_, n) => row(n)).join('\n'))
+    const training: JobRequest = {
+      workload: 'train',
+      inputs: ['clouds.csv'],
+      cwd: scratch,
+      options: { method: 'softmax' },
+      table: { label: '-1', rowsPerShard: 100 },
+    }
+    const modelOf = async (peer: Peer, job: string) =>
+      Buffer.concat((await all(peer.results(job))).flatMap(item => (item.type === 'bytes' ? [item.bytes] : [])))
+    let one = await some.start('trainer')
+    const alone = await end(one, (await one.submit(training)).job)
+    const expected = await modelOf(one, alone.job)
+    expect(expected.length).toBeGreaterThan(100)
+
+    let two = await some.start('helper')
+    await one.waitForPeers(10_000)
+    const { job } = await one.submit(training)
+    await until(async () => (await one.job(job)).round >= 3, 'a middle round', 30_000)
+    await some.stop(one, two)
+    one = await some.start('trainer')
+    two = await some.start('helper')
+    expect((await one.job(job)).outcome).toBeUndefined()
+    // Parameters of the round are kept: it is not begun anew.
+    await until(async () => (await one.job(job)).round > 0 || (await one.job(job)).outcome !== undefined, 'it goes on')
+    expect((await one.job(job)).round).toBeGreaterThanOrEqual(3)
+    expect(await end(one, job)).toMatchObject({ phase: 'final' })
+    await end(two, job)
+    expect((await modelOf(two, job)).equals(expected)).toBe(true)
     await some.stop(one, two)
   })
 
