@@ -1,6 +1,6 @@
 /**
- * A peer's data folder: who it is (`identity`), which mesh it belongs to (`mesh.json`), its blocks and its
- * control socket. What is secret is readable by its owner alone (0600, in a folder of 0700).
+ * A peer's data folder: who it is (`identity`), which mesh it belongs to (`mesh.json`), what it remembers of its jobs
+ * (`records`), its blocks and its control socket. What is secret is readable by its owner alone (0600, in a folder of 0700).
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
