@@ -1,5 +1,5 @@
 /**
- * Tables from files: CSV and TSV (gzip too), Parquet, NPY; several files of one kind are one table, in the order given.
+ * Tables from files: CSV and TSV (gzip too), Parquet, NPY and NPZ; several files of one kind are one table, in the order given.
  *
  *     for await (const shard of readTable([{ path, file }], { label: 'species' })) …
  */
@@ -9,13 +9,14 @@ import type { InputFile } from '../readers/inputs.ts'
 import { createShardBuilder } from './build.ts'
 import { readCsv } from './csv.ts'
 import { readNpyTable } from './npy.ts'
+import { readNpzTable } from './npz.ts'
 import { newReport, type TableInit, type TableOptions, type TableReport, tableOptionsSchema } from './options.ts'
 import { readParquet } from './parquet.ts'
 import type { PlaceWord, RawBatch } from './raw.ts'
 import type { TableShard } from './types.ts'
 
 /** Endings of files that are tables, without the dot, in lower case. */
-export const tableExtensions: readonly string[] = ['csv', 'tsv', 'txt', 'gz', 'parquet', 'npy']
+export const tableExtensions: readonly string[] = ['csv', 'tsv', 'txt', 'gz', 'parquet', 'npy', 'npz']
 
 /** @throws PeerError TABLE_BAD_OPTIONS */
 export function parseTableOptions(init: unknown): TableOptions {
@@ -62,6 +63,7 @@ function open(
   options: TableOptions,
 ): { batches: AsyncIterable<RawBatch>; word: PlaceWord } {
   if (/\.parquet$/i.test(path)) return { batches: readParquet(file, path, options), word: 'row' }
+  if (/\.npz$/i.test(path)) return { batches: readNpzTable(file, path), word: 'row' }
   if (/\.npy$/i.test(path)) return { batches: readNpyTable(file, path), word: 'row' }
   return { batches: readCsv(file, path, options), word: 'line' }
 }

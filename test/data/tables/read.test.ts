@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { zipSync } from 'fflate'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, describe, expect, test } from 'vitest'
 import { newReport, type TableInit } from '../../../src/data/tables/options.ts'
@@ -177,4 +178,28 @@ test('NPY matrices, and what is none', async () => {
   ])
   const cube = writeNpy({ type: 'float32', dims: [1, 1, 1], data: new Float32Array(1) })
   await expect(read(cube, {}, 'cube.npy')).rejects.toMatchObject({ code: 'TABLE_COLUMNS' })
+})
+
+describe('NPZ', () => {
+  const x = writeNpy({ type: 'float32', dims: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) })
+  const y = writeNpy({ type: 'int64', dims: [3], data: BigInt64Array.of(7n, 8n, 7n) })
+
+  test.each([0, 6] as const)('matrices and vectors side by side, packed at level %i', async level => {
+    const archive = zipSync({ 'x.npy': x, 'y.npy': y, 'readme.txt': new Uint8Array(3) }, { level })
+    const [shard] = await read(archive, { label: 'y' }, 'table.npz')
+    expect(shard.columns).toEqual(['x0', 'x1'])
+    expect([...shard.x]).toEqual([1, 2, 3, 4, 5, 6])
+    expect(labels(shard)).toEqual(['7', '8', '7'])
+  })
+
+  test('refuses arrays of other lengths, damage, and an archive that would unpack to too much', async () => {
+    const short = writeNpy({ type: 'float32', dims: [2], data: new Float32Array(2) })
+    await expect(read(zipSync({ 'x.npy': x, 'z.npy': short }), {}, 'table.npz')).rejects.toThrow(/"z" is float32 \[2\]/)
+    const archive = zipSync({ 'x.npy': x })
+    await expect(read(archive.subarray(0, archive.length - 30), {}, 'table.npz')).rejects.toMatchObject({
+      code: 'TABLE_UNREADABLE',
+    })
+    const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`a${i}.npy`, y]))
+    await expect(read(zipSync(many), {}, 'table.npz')).rejects.toMatchObject({ code: 'TABLE_TOO_LARGE' })
+  })
 })
