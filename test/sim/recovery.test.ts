@@ -24,7 +24,9 @@ function recoveryMs(options: SimOptions, { act, orphans }: Fault): number {
       if (effect.message.type !== 'grant') continue
       if (atMs < act.atMs) lost = peer
       for (const shard of effect.message.shards) {
-        const orphaned = orphans === 'of the leader' ? peer !== lost : leased.get(shard) === names[1]
+        // What the lost peer is leased anew has not found anybody yet.
+        const orphaned =
+          orphans === 'of the leader' ? peer !== lost : leased.get(shard) === names[1] && effect.to !== names[1]
         if (atMs > act.atMs && orphaned) firstMs = Math.min(firstMs, atMs)
         else leased.set(shard, effect.to)
       }

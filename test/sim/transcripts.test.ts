@@ -45,6 +45,7 @@ const scenarios: Record<string, Scenario> = {
     options: {
       ...calm(2, 3, { shards: 36 }, { itemMs: 60 }),
       silentMs: { min: 60_000, max: 60_000 },
+      config: { speculateMs: 1e9 },
       acts: [{ do: 'pause', atMs: 500, peer: 2, forMs: 3300 }],
     },
   },

@@ -31,6 +31,7 @@ export function assigneeFacts(leader: LeaderRole, peer: PeerKey): AssigneeFacts 
       windowItems: 0,
       failures: 0,
       restUntilMs: Number.NEGATIVE_INFINITY,
+      silentUntilMs: Number.NEGATIVE_INFINITY,
     }
     leader.assignees.set(peer, facts)
   }
@@ -79,11 +80,21 @@ export function releaseAll(leader: LeaderRole, peer: PeerKey): void {
   for (const shard of [...(leader.assignees.get(peer)?.leased ?? [])]) release(leader, shard, peer)
 }
 
-/** Takes back what was not renewed in time. */
+/** Takes back what was not renewed in time; whoever let it expire gets nothing for a lease's term, or until it is heard. */
 export function expireLeases(turn: Turn, leader: LeaderRole): void {
   for (const [shard, leases] of [...leader.leases]) {
-    for (const one of [...leases]) if (one.expiresMs <= turn.nowMs) release(leader, shard, one.peer)
+    for (const one of [...leases]) {
+      if (one.expiresMs > turn.nowMs) continue
+      release(leader, shard, one.peer)
+      assigneeFacts(leader, one.peer).silentUntilMs = turn.nowMs + leaseTermMs(turn.config, turn.state.peers.size)
+    }
   }
+}
+
+/** The assignee lives. */
+export function noteHeard(leader: LeaderRole, peer: PeerKey): void {
+  const facts = leader.assignees.get(peer)
+  if (facts) facts.silentUntilMs = Number.NEGATIVE_INFINITY
 }
 
 /** Counts finished items towards the peer's rate in this job. */
@@ -102,9 +113,12 @@ const isPending = (leader: LeaderRole, shard: number) => !leader.results.has(sha
 
 /** Peers that may be given work now. */
 function workers(turn: Turn, leader: LeaderRole): [PeerKey, PeerFacts][] {
-  return [...turn.state.peers].filter(
-    ([peer, { slots }]) => slots > 0 && (leader.assignees.get(peer)?.restUntilMs ?? 0) <= turn.nowMs,
-  )
+  return [...turn.state.peers].filter(([peer, { slots }]) => slots > 0 && isReady(turn, leader, peer))
+}
+
+function isReady({ nowMs }: Turn, leader: LeaderRole, peer: PeerKey): boolean {
+  const facts = leader.assignees.get(peer)
+  return facts === undefined || Math.max(facts.restUntilMs, facts.silentUntilMs) <= nowMs
 }
 
 /** Relative speed: measured here, else by heartbeat, else as the others are for each slot. */
@@ -199,8 +213,7 @@ function takeOwn(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, count:
 function isAtHomeElsewhere(turn: Turn, leader: LeaderRole, shard: number, peer: PeerKey): boolean {
   const home = leader.homes.get(shard)
   if (home === undefined || home === peer) return false
-  const resting = (leader.assignees.get(home)?.restUntilMs ?? 0) > turn.nowMs
-  return (turn.state.peers.get(home)?.slots ?? 0) > 0 && !resting
+  return (turn.state.peers.get(home)?.slots ?? 0) > 0 && isReady(turn, leader, home)
 }
 
 /** An idle peer takes shards from the others' homes, those that they will reach last: balance is worth moving inputs for. */

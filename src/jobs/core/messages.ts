@@ -8,6 +8,7 @@ import { compareBallots } from './ballots.ts'
 import { adoptHead, wantManifests } from './fetches.ts'
 import { advance } from './gathering.ts'
 import { onInventory, onRenew, onResults, onShardFailed, onUndelivered } from './leader.ts'
+import { noteHeard } from './leases.ts'
 import { absorb, finish, retryTell } from './outcome.ts'
 import { onOffer, onOfferReply, onOfferUndelivered } from './owner.ts'
 import { ensureJob, runningJob } from './registry.ts'
@@ -27,8 +28,10 @@ function asLeader<M extends StreamMessage & { ballot: { counter: number; peer: P
     const job = turn.state.jobs.get(message.job)
     if (!job) return
     obey(turn, job, message.ballot)
-    if (job.leader) handle(turn, job, job.leader, from, message)
-    else if (job.outcome || compareBallots(message.ballot, job.ballot) < 0) refuse(turn, job, from)
+    if (job.leader) {
+      noteHeard(job.leader, from)
+      handle(turn, job, job.leader, from, message)
+    } else if (job.outcome || compareBallots(message.ballot, job.ballot) < 0) refuse(turn, job, from)
   }
 }
 

@@ -76,6 +76,8 @@ export interface AssigneeFacts {
   /** Failures in a row, and until when it therefore gets nothing. */
   failures: number
   restUntilMs: number
+  /** A lease of it expired: until when it gets nothing, unless it is heard before. */
+  silentUntilMs: number
 }
 
 export interface Collected {

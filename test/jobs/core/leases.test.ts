@@ -54,6 +54,19 @@ describe('what comes back', () => {
     expect(sent(late, 'revoke').every(one => one.to === 'b')).toBe(true)
   })
 
+  test('who let a lease expire gets nothing anew until it is heard, or a lease’s term has passed', () => {
+    const silent = () => {
+      const peer = leading('me', 'own', 2, { speculateMs: 1e9 })
+      peer.up('a', 1)
+      const effects = peer.wait(peer.config.leaseMs + 200)
+      expect(granted(effects)).toEqual({})
+      return peer
+    }
+    expect(granted(silent().hear('a', results(ballot, result(0))))).toEqual({ a: [1] })
+    const late = silent()
+    expect(granted(late.wait(late.config.leaseMs + 200)).a).toEqual([0, 1])
+  })
+
   test('a renewed lease stays, what the renewal does not list is given back', () => {
     const peer = leading('me', 'own', 2, { speculateMs: 1e9 })
     peer.up('a', 1)
