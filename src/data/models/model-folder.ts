@@ -42,15 +42,10 @@ export async function readModelFolder(path: string): Promise<ModelSource> {
   const kind = await kindOf(full)
   if (!kind) throw modelError('MODEL_MISSING', `${path} does not exist: name an .onnx file or a folder with model.onnx`)
   if (kind === 'file') {
-    const source: ModelSource = {
-      name: modelName(full),
-      onnxPath: full,
-      onnxBytes: await onnxBytes(full),
-      files: [full],
-    }
     const card = full.replace(/\.onnx$/i, '.card.json')
-    const labels = card === full ? undefined : await readIfThere(card, text => classesOf(parseJson(card, text), card))
-    return labels ? { ...source, labels, files: [full, card] } : source
+    const told = card === full ? undefined : await readIfThere(card, text => cardOf(parseJson(card, text), card))
+    const files = told ? [full, card] : [full]
+    return { name: modelName(full), onnxPath: full, onnxBytes: await onnxBytes(full), files, ...told }
   }
   const onnxPath = await findOnnx(full, path)
   const source: ModelSource = {
@@ -183,17 +178,26 @@ function parseJson(file: string, text: string): unknown {
   }
 }
 
-const cardSchema = z.object({ data: z.object({ classes: z.array(z.string()).max(limits.labelsMax).optional() }) })
+const side = z.int().min(1).max(limits.imageSideMax)
+const cardSchema = z.object({
+  data: z.object({ classes: z.array(z.string()).max(limits.labelsMax).optional() }),
+  /** Of a model of images: what it takes of them. */
+  features: z.object({ height: side, width: side }).optional(),
+})
 
-/** The classes of a model card that a training wrote beside its model. */
-function classesOf(card: unknown, file: string): string[] | undefined {
+/** What the card says that a training wrote beside its model. */
+function cardOf(card: unknown, file: string): Pick<ModelSource, 'labels' | 'preprocess'> {
   const parsed = cardSchema.safeParse(card)
-  if (parsed.success) return parsed.data.data.classes
-  throw modelError(
-    'MODEL_CONFIG',
-    `${file} is no model card: train the model again, or move the file away`,
-    parsed.error,
-  )
+  if (!parsed.success) {
+    const advice = 'train the model again, or move the file away'
+    throw modelError('MODEL_CONFIG', `${file} is no model card: ${advice}`, parsed.error)
+  }
+  const { data, features } = parsed.data
+  const bilinear = 2 as const
+  return {
+    ...(data.classes && { labels: data.classes }),
+    ...(features && { preprocess: { resize: { ...features, filter: bilinear }, rescaleFactor: 1 / 255 } }),
+  }
 }
 
 const configSchema = z.object({ id2label: z.record(z.string(), z.string()).nullish() })
