@@ -48,6 +48,8 @@ export interface Member {
   /** From the join token: dialled for ever. */
   seed: boolean
   connected: boolean
+  /** It said who it is over this connection. */
+  greeted: boolean
   /** Not connected, and heard by gossip. */
   far: boolean
   /** Connected, and silent for too long. */

@@ -49,7 +49,8 @@ function tickNeighbour(config: MembershipConfig, member: Member, nowMs: number):
   const silentMs = nowMs - member.heardMs
   const effects: MembershipEffect[] = []
   let next = member
-  if (silentMs >= config.silentMs && !member.hung) {
+  // One that has not greeted may be a dial that its maker gave up: gossip says whether the peer is up.
+  if (silentMs >= config.silentMs && !member.hung && member.greeted) {
     const settled = settle({ ...next, hung: true })
     next = settled.member
     effects.push(...settled.effects)

@@ -107,6 +107,7 @@ function connected(member: Member, nowMs: number): MemberStep {
   const next: Member = {
     ...member,
     connected: true,
+    greeted: false,
     far: false,
     hung: false,
     doubted: false,
@@ -130,6 +131,7 @@ function disconnected(config: MembershipConfig, member: Member, nowMs: number): 
   const away: Member = {
     ...member,
     connected: false,
+    greeted: false,
     hung: false,
     doubted: false,
     partedMs: undefined,
@@ -137,6 +139,8 @@ function disconnected(config: MembershipConfig, member: Member, nowMs: number): 
     nextDialMs: firstDial(config, peer, nowMs),
   }
   if (isParting(member, nowMs)) return settle({ ...away, far: member.up, heardMs: nowMs })
+  // A dial that its maker gave up too late to take it back: nothing was to be heard over it, and nothing is lost with it.
+  if (!member.greeted) return settle({ ...away, far: member.up })
   const lost = settle({ ...away, lostMs: nowMs })
   const news = member.connected && !member.left && !member.hung
   return { member: lost.member, effects: [...lost.effects, ...(news ? report(member, false) : [])] }
@@ -189,14 +193,16 @@ function announced(
   // Right after a connection broke, its last heartbeats are still on their way round.
   const stale = member.lostMs !== undefined && nowMs - member.lostMs < config.rumourMs && old?.boot === news.boot
   const alive = direct || (!member.connected && !stale)
+  const greeted = member.greeted || (direct && member.connected)
   const heard = alive ? { heardMs: Math.max(member.heardMs, nowMs), hung: false, doubted: false } : {}
-  if (old && !isNewer(news, old)) return settle({ ...member, ...(direct ? heard : {}) })
+  if (old && !isNewer(news, old)) return settle({ ...member, greeted, ...(direct ? heard : {}) })
   // A goodbye is undone by a new life only: its last heartbeats may still be on their way round.
   const left = member.left && old !== undefined && news.boot === old.boot
   const firstTime = member.addresses.length === 0 && !member.connected
   const settled = settle({
     ...member,
     ...heard,
+    greeted,
     left,
     far: !member.connected && (member.far || (alive && !direct)) && !left,
     announcement: news,
@@ -216,6 +222,7 @@ function stranger(peer: PeerKey, nowMs: number): Member {
     addresses: [],
     seed: false,
     connected: false,
+    greeted: false,
     far: false,
     hung: false,
     doubted: false,

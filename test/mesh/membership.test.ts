@@ -157,6 +157,20 @@ test('a broken connection is a failure, which is reported; one that was let go o
   expect(run.at(13, { type: 'disconnected', peer: 'c' })).toEqual([])
 })
 
+test('a connection over which nothing was said breaks without loss', () => {
+  const run = new Run()
+  run.at(0, { type: 'announced', peer: 'a', announcement: say(1), direct: false })
+  run.at(10, { type: 'connected', peer: 'a' })
+  expect(run.at(20, { type: 'disconnected', peer: 'a' })).toEqual([])
+  expect(run.state.members.get('a')).toMatchObject({ up: true, far: true })
+  // What was said over an earlier connection does not count for the next.
+  neighbour(run, 'b')
+  run.at(30, { type: 'parted', peer: 'b' })
+  run.at(31, { type: 'disconnected', peer: 'b' })
+  run.at(40, { type: 'connected', peer: 'b' })
+  expect(run.at(50, { type: 'disconnected', peer: 'b' })).toEqual([])
+})
+
 test('a far peer is up by its heartbeats, down by a report or after missing them, and up again by newer ones', () => {
   const run = new Run()
   const beat = (ms: number, seq: number) =>
