@@ -55,7 +55,8 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
   function current(job: JobId, ballot: Ballot, round: RoundHead | undefined): Merge {
     const known = merges.get(job)
     const sameBallot = known?.ballot.counter === ballot.counter && known.ballot.peer === ballot.peer
-    if (known && sameBallot && known.round?.round === round?.round && known.round?.params === round?.params) return known
+    if (known && sameBallot && known.round?.round === round?.round && known.round?.params === round?.params)
+      return known
     if (known) known.dropped = true
     const merger = (async () => {
       const record = deps.book.get(job)
