@@ -67,7 +67,7 @@ export async function runCell({ fault, work, peers: count, limitMs }: CellInit):
       envOf: index => (fault.liar && index === 1 ? env : undefined),
     })
     await strikeAndWait(cell, fault, work, network, peers, folder, limitMs)
-    if (disk) for (const warning of (await peers.all[1].client.info()).warnings.slice(-1)) cell.notes.push(warning)
+    if (disk) cell.notes.push(await saidOfDisk(peers.all[1]))
   } catch (thrown) {
     cell.notes.push(thrown instanceof Error ? thrown.message : String(thrown))
   } finally {
@@ -147,6 +147,12 @@ async function judged(csv: string, items: number): Promise<{ exact: boolean; has
     .map(line => line.split(',')[0])
   const exact = paths.length === items && new Set(paths).size === items
   return { exact, hash: createHash('sha256').update(text).digest('hex') }
+}
+
+/** What the peer with the small disk tells its user; that it never filled makes the cell say nothing. */
+async function saidOfDisk(peer: ChaosPeer): Promise<string> {
+  const { warnings } = await peer.client.info()
+  return warnings.find(warning => warning.includes('full')) ?? 'THE DISK NEVER FILLED'
 }
 
 /** A disk in memory; false where it may not be mounted. */

@@ -166,6 +166,6 @@ export const faults: Fault[] = [
       return { victims: [] }
     },
   },
-  { name: 'disk-full', smallDiskBytes: 6 * 1024 * 1024, strike: async () => ({ victims: [] }) },
+  { name: 'disk-full', smallDiskBytes: 2.5 * 1024 * 1024, strike: async () => ({ victims: [] }) },
   { name: 'liar', liar: true, strike: async () => ({ victims: [] }) },
 ]
