@@ -20,6 +20,7 @@ export const wideEntries: ReadonlySet<string> = new Set([
   'gemm',
   'matmul',
   'softmaxLines',
+  'squaredDistance',
   'unaryPairs',
 ])
 
@@ -147,6 +148,16 @@ function selfTests(): SelfTest[] {
   }
   for (const op of [8, 10, 11, 12, 13, 14, 15, 34]) {
     tests.push({ entry: 'unaryPairs', args: y => [x, y, scratchAt, 4205, op, 0.2, 0.5] })
+  }
+  for (const m of [1, 4, 13]) {
+    for (const n of [8, 32, 41]) {
+      for (const scaled of [0, 1]) {
+        tests.push({
+          entry: 'squaredDistance',
+          args: y => [x, w, scaled ? residual : 0, y, scratchAt, m, n, 37, scaled],
+        })
+      }
+    }
   }
   tests.push({ entry: 'ceiling', args: y => [x, y, 100, 1] })
   tests.push({ entry: 'softmaxLines', args: y => [x, y, scratchAt, 40, 197, 1, 0] })
