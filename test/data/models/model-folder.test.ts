@@ -109,3 +109,26 @@ if (existsSync(models)) {
 } else {
   console.warn(`skipped: 1 test of real model folders (no ${models})`)
 }
+
+test('a trained model brings its labels, and what it takes of images, in the card beside it', async () => {
+  const data = { classes: ['fig', 'kiwi'] }
+  const made = await folder({
+    'plain.onnx': 'x',
+    'trained.onnx': 'x',
+    'trained.card.json': { data, features: { kind: 'hog', height: 32, width: 48 }, other: 1 },
+    'table.onnx': 'x',
+    'table.card.json': { data: {} },
+    'broken.onnx': 'x',
+    'broken.card.json': { data: { classes: 'fig' } },
+  })
+  expect(await readModelFolder(join(made, 'trained.onnx'))).toMatchObject({
+    labels: ['fig', 'kiwi'],
+    preprocess: { resize: { height: 32, width: 48, filter: 2 }, rescaleFactor: 1 / 255 },
+    files: [join(made, 'trained.onnx'), join(made, 'trained.card.json')],
+  })
+  for (const name of ['plain', 'table']) {
+    const source = await readModelFolder(join(made, `${name}.onnx`))
+    expect([source.labels, source.preprocess]).toEqual([undefined, undefined])
+  }
+  await expect(readModelFolder(join(made, 'broken.onnx'))).rejects.toThrow(/broken\.card\.json is no model card/)
+})
