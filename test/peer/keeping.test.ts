@@ -1,8 +1,9 @@
 /** What peers keep for each other: copies of inputs and results, until they are dropped, expire or are swept. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { blockId } from '../../src/base/ids.ts'
+import { packageRoot } from '../../src/base/package-root.ts'
 import type { JobSummary } from '../../src/peer/control.ts'
 import type { Peer } from '../../src/peer/peer.ts'
 import { until } from '../e2e/mesh-of-processes.ts'
@@ -67,6 +68,32 @@ describe('what peers keep', { timeout: 90_000 }, () => {
     const again = await some.start('owner', { compute: false })
     expect(await known(again, job)).toBeUndefined()
     await some.stop(again)
+  })
+
+  test('a promised copy outlives a restart of its holder, the submitter being gone', async () => {
+    // One peer computes, so that the job is far from over; the other only holds, and needs none of the inputs itself.
+    let one = await some.start('worker')
+    let two = await some.start('holder', { compute: false })
+    const owner = await some.start('leaver', { compute: false })
+    await connected(owner, 2)
+    const networks = join(packageRoot, 'demo/models')
+    const models = (await readdir(networks)).map(name => join(networks, name))
+    const { job } = await owner.submit({ ...some.request, models, copies: 2 })
+    await until(async () => (await owner.job(job)).copies?.safe === true, 'the inputs are safe')
+    const held = (await two.job(job)).keptBytes
+    await some.stop(owner, one, two)
+
+    two = await some.start('holder', { compute: false })
+    await two.gc({ dryRun: false })
+    const after = await two.job(job)
+    expect(after.outcome).toBeUndefined()
+    expect(after.keptBytes).toBeGreaterThan(0.9 * held)
+    // The worker's own copy is lost with its disk: what it computes comes from the holder.
+    await rm(join(some.scratch, 'worker', 'blocks'), { recursive: true })
+    one = await some.start('worker')
+    expect(await end(one, job)).toMatchObject({ phase: 'final', itemsDone: count, errors: 0 })
+    expect(await rowsOf(one, job)).toHaveLength(count)
+    await some.stop(one, two)
   })
 
   test('a peer without room is passed over for another one', async () => {
