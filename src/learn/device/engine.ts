@@ -108,8 +108,11 @@ export function chunkLength(engine: Engine, rows: number, valuesPerRow: number):
   const groupRows = blockRows * groupBlocks
   if (rows <= groupRows) return Math.max(1, Math.ceil(rows / blockRows)) * blockRows
   const most = Math.min(65_536, chunkValues[engine.backend.name] / valuesPerRow)
-  const groups = Math.min(Math.ceil(rows / groupRows), Math.floor(most / groupRows))
-  return Math.max(1, groups) * groupRows
+  const all = Math.ceil(rows / groupRows)
+  const groups = Math.max(1, Math.min(all, Math.floor(most / groupRows)))
+  // A somewhat smaller run that leaves no rest to fill up with zeros is better.
+  for (let even = groups; 2 * even > groups; even--) if (all % even === 0) return even * groupRows
+  return groups * groupRows
 }
 
 /**
