@@ -109,7 +109,16 @@ export function createDriver(deps: DriverDeps): Driver {
       dispatch({ type: 'ran', job, ...ran })
     },
     failed: (job, shard, error, round) =>
-      dispatch({ type: 'run-failed', job, shard, reason: error.message, retryable: error.retry !== 'never', round }),
+      dispatch({
+        type: 'run-failed',
+        job,
+        shard,
+        reason: error.message,
+        retryable: error.retry !== 'never',
+        // The blocks that it needs are elsewhere: the shard itself was not tried.
+        missing: error.kind === 'transport',
+        round,
+      }),
     patiently: deps.patiently,
   })
 

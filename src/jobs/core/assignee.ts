@@ -78,7 +78,7 @@ export function onRan(turn: Turn, job: Job, event: Event & { type: 'ran' }): voi
 export function onRunFailed(turn: Turn, job: Job, event: Event & { type: 'run-failed' }): void {
   if (!job.held.has(event.shard) || !sameRound(roundOf(event), job.round)) return
   letGo(turn, job, event.shard)
-  giveBack(turn, job, event.shard, event.reason, event.retryable)
+  giveBack(turn, job, event.shard, event)
 }
 
 /** The block of a result that was to be sent is gone here: what is asked for again must be computed again. */
@@ -87,7 +87,13 @@ export function onOwnResultLost(job: Job, shard: number): void {
   job.unacked.delete(shard)
 }
 
-function giveBack(turn: Turn, job: Job, shard: number, reason: string, retryable: boolean): void {
+interface Failure {
+  reason: string
+  retryable: boolean
+  missing?: boolean
+}
+
+function giveBack(turn: Turn, job: Job, shard: number, { reason, retryable, missing }: Failure): void {
   tell(turn, job, job.ballot.peer, {
     type: 'shard-failed',
     job: job.id,
@@ -95,6 +101,7 @@ function giveBack(turn: Turn, job: Job, shard: number, reason: string, retryable
     shard,
     reason: reason.slice(0, limits.reasonCharsMax),
     retryable,
+    ...(missing ? { missing } : {}),
     ...inRound(job.round),
   })
 }
@@ -108,12 +115,15 @@ export function giveBackWaiting(turn: Turn, job: Job): void {
     for (const [shard, running] of job.held) {
       if (running) continue
       letGo(turn, job, shard)
-      giveBack(turn, job, shard, `could not fetch the job's ${what}`, true)
+      giveBack(turn, job, shard, { reason: `could not fetch the job's ${what}`, retryable: true, missing: true })
     }
   }
 }
 
-/** Sends the results that are due, of `shards` if they are given: an event costs what it brought, not all that waits. The blocks travel with them; an acknowledgement is waited for, `ackMs` long. */
+/**
+ * Sends the results that are due, of `shards` if they are given: an event costs what it brought, not all that waits. The
+ * blocks travel with them; an acknowledgement is waited for, `ackMs` long.
+ */
 export function sendResults(turn: Turn, job: Job, shards: Iterable<number> = job.unacked.keys()): void {
   if (job.ballot.counter === 0) return
   const results: ShardResult[] = []

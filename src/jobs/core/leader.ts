@@ -13,7 +13,7 @@ import { holdResult } from './keeping.ts'
 import { assign, assigneeFacts, expireLeases, lease, measure, release, releaseAll } from './leases.ts'
 import { failJob } from './merging.ts'
 import { askAhead, inRound, noteAhead, roundOf, sameRound } from './rounds.ts'
-import { allRead, type Job, type LeaderRole, send, type Turn } from './state.ts'
+import { type AssigneeFacts, allRead, type Job, type LeaderRole, send, type Turn } from './state.ts'
 import type { Ballot, RoundHead, StreamMessage } from './types.ts'
 
 type From<K extends StreamMessage['type']> = StreamMessage & { type: K }
@@ -163,22 +163,31 @@ export function onShardFailed(
   const { shard, reason, retryable } = message
   // Without a lease this is a repetition, or news of a shard that was taken back: it must not count twice.
   if (!sameRound(roundOf(message), job.round) || !release(leader, shard, from)) return
-  const facts = assigneeFacts(leader, from)
+  restAfterFailure(turn, assigneeFacts(leader, from))
+  const attempt = leader.attempts.get(shard) ?? { failed: 0, peers: new Set() }
+  leader.attempts.set(shard, attempt)
+  attempt.peers.add(from)
+  if (message.missing) attempt.missingMs ??= turn.nowMs
+  else attempt.failed++
+  const missedMs = attempt.missingMs === undefined ? 0 : turn.nowMs - attempt.missingMs
+  if (!retryable) failJob(turn, job, leader, `shard ${shard} cannot be computed: ${reason}`)
+  else if (attempt.failed >= turn.config.attemptsMax) {
+    failJob(turn, job, leader, `shard ${shard} failed on ${attempt.failed} attempts, last: ${reason}`)
+  } else if (missedMs >= turn.config.ownerGraceMs) {
+    failJob(
+      turn,
+      job,
+      leader,
+      `what shard ${shard} needs was not to be had for ${Math.round(missedMs / 1000)} s: ${reason}`,
+    )
+  } else advance(turn, job, leader)
+}
+
+/** Failures that come while it rests are of the same trouble, and make the rest no longer. */
+function restAfterFailure(turn: Turn, facts: AssigneeFacts): void {
+  if (turn.nowMs < facts.restUntilMs) return
   facts.failures++
   facts.restUntilMs = turn.nowMs + Math.min(restMs.first * 2 ** Math.min(facts.failures - 1, 10), restMs.max)
-  const attempt = leader.attempts.get(shard) ?? { failed: 0, peers: new Set(), reason }
-  attempt.failed++
-  attempt.peers.add(from)
-  leader.attempts.set(shard, attempt)
-  if (!retryable) {
-    failJob(turn, job, leader, `shard ${shard} cannot be computed: ${reason}`)
-    return
-  }
-  if (attempt.failed >= turn.config.attemptsMax) {
-    failJob(turn, job, leader, `shard ${shard} failed on ${attempt.failed} attempts, last: ${reason}`)
-    return
-  }
-  advance(turn, job, leader)
 }
 
 /** Unites what another peer holds and does with what is known; from late or early answers alike. */

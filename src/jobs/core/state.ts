@@ -104,8 +104,8 @@ export interface LeaderRole {
   errors: number
   leases: Map<number, Lease[]>
   assignees: Map<PeerKey, AssigneeFacts>
-  /** Shards that failed, how often and where. */
-  attempts: Map<number, { failed: number; peers: Set<PeerKey>; reason: string }>
+  /** Shards that failed, how often and where, and since when what they need could not be had. */
+  attempts: Map<number, { failed: number; peers: Set<PeerKey>; missingMs?: number }>
   /** Every shard below is done or leased. */
   cursor: number
   /** Every shard below was handed to the merge. */

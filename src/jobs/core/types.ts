@@ -81,6 +81,8 @@ export type StreamMessage =
       shard: number
       reason: string
       retryable: boolean
+      /** What it needs could not be had: that says nothing of the shard. Absent: it was tried. */
+      missing?: boolean
       round?: RoundHead
     }
   /** A candidate to everyone it knows: I lead now; answer with your inventory. */
@@ -199,7 +201,16 @@ export type Event = { nowMs: number } & (
   | { type: 'params-failed'; job: JobId; round: RoundHead }
   /** A local `run` effect ended. */
   | { type: 'ran'; job: JobId; result: ShardResult; items: number; elapsedMs: number; round?: RoundHead }
-  | { type: 'run-failed'; job: JobId; shard: number; reason: string; retryable: boolean; round?: RoundHead }
+  | {
+      type: 'run-failed'
+      job: JobId
+      shard: number
+      reason: string
+      retryable: boolean
+      /** Its inputs could not be fetched. */
+      missing?: boolean
+      round?: RoundHead
+    }
   /** Local `merge-shard` found the result block nowhere: the shard must be computed again. */
   | { type: 'result-lost'; job: JobId; shard: number; round?: RoundHead }
   /** Local `merge-end` of a round wrote the next round's parameters, which are durable here. */
@@ -274,7 +285,7 @@ export interface CoreConfig {
   creditMs: number
   /** Shards handed to the driver for each of its slots: one computes, the others' inputs arrive. The rest waits in the core, where priorities still apply. */
   aheadPerSlot: number
-  /** A shard that failed on this many attempts fails its job. */
+  /** A shard that failed on this many attempts fails its job; attempts for which something could not be fetched do not count. */
   attemptsMax: number
   /** Ended jobs are remembered this long, so that a peer back from absence learns of the end. */
   rememberMs: number
@@ -284,7 +295,7 @@ export interface CoreConfig {
   fetchMs: number
   /** A lease must be this old before an idle peer gets a second one on the same shard. */
   speculateMs: number
-  /** A job whose owner is gone before all inputs were read, or whose manifests nobody has, fails after this time. */
+  /** A job whose owner is gone before all inputs were read, or whose manifests or inputs nobody has, fails after this time. */
   ownerGraceMs: number
   /** No shard further than this beyond the merge is leased, or in proportion more for more than 512 lanes: bounds the results that wait to be merged. */
   lookaheadShards: number

@@ -92,6 +92,7 @@ const codecs: { [P in Type]: Codec<P> } = {
       shard: m.shard,
       reason: m.reason,
       retryable: m.retryable,
+      ...(m.missing ? { missing: true } : {}),
       ...roundOut(m),
     }),
     in: (map, job) => ({
@@ -101,6 +102,7 @@ const codecs: { [P in Type]: Codec<P> } = {
       shard: shardIn(map.shard),
       reason: text(map.reason, limits.reasonCharsMax, 'reason'),
       retryable: flag(map.retryable, 'retryable'),
+      ...(map.missing === undefined ? {} : { missing: flag(map.missing, 'missing') }),
       ...roundIn(map),
     }),
   },

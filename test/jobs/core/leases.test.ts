@@ -120,6 +120,24 @@ describe('failures', () => {
     expect(sent(effects, 'outcome')).toMatchObject([{ to: 'own' }])
   })
 
+  test('what could not be fetched is no attempt: it is tried again, and fails the job only after ownerGraceMs', () => {
+    const peer = leading('me', 'own', 1, { attemptsMax: 2, ownerGraceMs: 60_000 })
+    peer.up('a', 1)
+    const missing = () => peer.hear('a', { ...failed(0), missing: true })
+    const until = (ms: number) => {
+      const effects = missing()
+      for (let waited = 0; waited < ms && peer.view()?.phase === 'running'; waited += 500) {
+        peer.wait(500)
+        effects.push(...missing())
+      }
+      return effects
+    }
+    until(50_000)
+    expect(peer.view()?.phase).toBe('running')
+    const effects = until(100_000)
+    expect(only(effects, 'ended')[0].outcome.reason).toContain('not to be had')
+  })
+
   test('what cannot be retried fails the job at once', () => {
     const peer = leading('me', 'own', 5)
     peer.up('a', 1)

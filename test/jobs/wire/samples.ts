@@ -47,6 +47,7 @@ export function everyMessage(random: Prng): StreamMessage[] {
     { type: 'results', job, ballot: ballot(), results: results(), round: round() },
     { type: 'results-ack', job, ballot: ballot(), shards: shards(), round: round() },
     { type: 'shard-failed', job, ballot: ballot(), shard: 7, reason: 'why', retryable: complete, round: round() },
+    { type: 'shard-failed', job, ballot: ballot(), shard: 7, reason: 'why', retryable: true, missing: true },
     {
       type: 'inventory',
       job,
