@@ -104,7 +104,7 @@ describe('a training as a job', () => {
       Array.from({ length: count }, (_, r) => [...x.subarray(3 * r, 3 * r + 3)]),
     )
     const truths = shards.flatMap(({ label }) => (label?.kind === 'class' ? [...label.codes] : []))
-    const { label } = await runFeatures(fileOf(parts), rows)
+    const { label } = await runFeatures(fileOf(parts), rows, names)
     const want = new Array<number>(9).fill(0)
     truths.forEach((truth, row) => {
       want[3 * truth + label[row]]++
