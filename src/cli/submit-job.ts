@@ -4,6 +4,7 @@ import { InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
 import { PeerError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
+import { priorityMax } from '../jobs/wire/spec.ts'
 import type { Control, JobRequest, JobSummary, Submitted } from '../peer/control.ts'
 import { dataFolder, hasMesh } from '../peer/home.ts'
 import { wholeNumber } from './arguments.ts'
@@ -19,6 +20,7 @@ export interface SubmitOptions extends CommonOptions {
   out?: string
   detach?: boolean
   copies: number
+  priority?: number
   json?: boolean
 }
 
@@ -41,6 +43,7 @@ export function submitOptions(command: Command, out: string): Command {
       copies,
       copiesUsual,
     )
+    .option('--priority <n>', 'up to 1000: each peer works on the job of the highest first (default: 0)', priority)
     .option('--json', 'the summary as JSON on standard output (with --out)')
 }
 
@@ -50,12 +53,18 @@ function copies(text: string): number {
   return wanted
 }
 
+function priority(text: string): number {
+  const wanted = wholeNumber(text)
+  if (wanted > priorityMax) throw new InvalidArgumentError(`at most ${priorityMax} is expected.`)
+  return wanted
+}
+
 const say = (line: string) => process.stderr.write(`  ${line}\n`)
 
 /** A request without what the session adds. */
 export type BareRequest = JobRequest extends infer R
   ? R extends JobRequest
-    ? Omit<R, 'cwd' | 'attached' | 'copies'>
+    ? Omit<R, 'cwd' | 'attached' | 'copies' | 'priority'>
     : never
   : never
 
@@ -83,6 +92,7 @@ export async function submitJob(
       ...request,
       cwd: process.cwd(),
       attached: session.temporary && !options.detach,
+      priority: options.priority,
       copies: options.detach ? otherCopies(options.copies, session.temporary) : 0,
     })
     for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)

@@ -98,7 +98,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       const draft = `draft ${randomBytes(8).toString('hex')}`
       try {
         const { workload, body, files, models, notes, source } = await prepareJob(request, deps.holds.storeFor(draft))
-        const { inputs: names, cwd, copies = 0, attached = false } = request
+        const { inputs: names, cwd, copies = 0, attached = false, priority = 0 } = request
         // The first file is asked for now: a wrong path or an empty folder is told before any work starts.
         const open = await openInputs({ source, names, cwd })
         const spec = await encodeSignedSpec(
@@ -108,7 +108,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
             submitter: deps.self,
             nonce: randomBytes(16).toString('hex'),
             createdMs: Date.now(),
-            priority: 0,
+            priority,
           },
           bytes => sign(deps.identity, bytes),
         )
@@ -116,7 +116,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
         await deps.book.readSpec(job, deps.self)
         for (const { blocks } of files) for (const block of blocks) await deps.holds.hold(job, block)
         deps.journal.keepRequest(job, { inputs: names, cwd, source, copies, attached })
-        deps.dispatch({ type: 'submit', job, priority: 0 })
+        deps.dispatch({ type: 'submit', job, priority })
         const report = newReport()
         start(job, open(storeOf(job), report), report)
         deps.spread.inputs(job, copies)

@@ -22,7 +22,8 @@ export interface JobSpec {
 
 const purpose = 'job spec'
 const wordCharsMax = 128
-const priorityMax = 1000
+/** Of a job; 0 is usual. */
+export const priorityMax = 1000
 
 /** The block that the job is named after. Throws PeerError when it is larger than a block. */
 export function encodeSignedSpec(spec: JobSpec, sign: Sign): Promise<Uint8Array> {

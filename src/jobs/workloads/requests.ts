@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { tableOptionsSchema } from '../../data/tables/options.ts'
+import { priorityMax } from '../wire/spec.ts'
 import { mergeKinds, scoreKinds } from './classify/spec.ts'
 import { scoreMerges } from './score/spec.ts'
 
@@ -16,6 +17,8 @@ const common = {
   cwd: text,
   /** Other peers that shall hold the inputs before this one may leave; as many as there are, if fewer. Default 0. */
   copies: z.int().min(0).max(limits.peersMax).optional(),
+  /** A peer works on the job of the highest first; jobs of one share. Default 0. */
+  priority: z.int().min(0).max(priorityMax).optional(),
   /** The job is cancelled when this process ends before it: for a submitter that is the peer itself. Default false. */
   attached: z.boolean().optional(),
 }
