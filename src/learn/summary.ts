@@ -45,7 +45,7 @@ export interface NumberLabel {
 /** Names of the arrays of `Moments` that have a value for each column. */
 export const momentNames = ['counts', 'mean', 'squares', 'low', 'high'] as const
 
-/** One pass for the means, one for the squares. */
+/** One pass for the means, one for the squares. @throws PeerError TABLE_TOO_MANY_CLASSES */
 export function momentsOf(shard: TableShard): Moments {
   const { rows, x, label } = shard
   const features = shard.columns.length
@@ -80,7 +80,23 @@ function countClasses({ label }: TableShard): ClassCounts | undefined {
   if (label?.kind !== 'class') return undefined
   const counts = new Array<number>(label.names.length).fill(0)
   for (const code of label.codes) counts[code]++
-  return new Map(label.names.map((name, i) => [name, counts[i]]))
+  const classes = new Map(label.names.map((name, i) => [name, counts[i]]))
+  checkClasses(classes)
+  return classes
+}
+
+/** Characters of all classes together: they travel in the head of a block (arrays.ts), as JSON. */
+const classCharsMax = 500_000
+
+function checkClasses(classes: ClassCounts): void {
+  let characters = 0
+  for (const name of classes.keys()) characters += name.length
+  if (classes.size <= limits.labelsMax && characters <= classCharsMax) return
+  throw new PeerError({
+    code: 'TABLE_TOO_MANY_CLASSES',
+    kind: 'input',
+    message: `the label column has ${classes.size} different values of ${characters} characters, at most ${limits.labelsMax} and ${classCharsMax} are taken; name a column of classes, or train a regression`,
+  })
 }
 
 /** @throws PeerError TABLE_TOO_MANY_CLASSES */
@@ -105,13 +121,7 @@ function joinClasses(a: ClassCounts | undefined, b: ClassCounts | undefined): Cl
   if (!a || !b) return undefined
   const joined = new Map(a)
   for (const [name, count] of b) joined.set(name, (joined.get(name) ?? 0) + count)
-  if (joined.size > limits.labelsMax) {
-    throw new PeerError({
-      code: 'TABLE_TOO_MANY_CLASSES',
-      kind: 'input',
-      message: `the label column has more than ${limits.labelsMax} different values; name a column of classes, or train a regression`,
-    })
-  }
+  checkClasses(joined)
   return joined
 }
 

@@ -180,6 +180,13 @@ describe('a summary', () => {
     expect(joined.label).toEqual({ kind: 'class', names: ['-1', '9', '10'], counts: [16, 17, 17] })
   })
 
+  test('refuses labels that are no classes', () => {
+    const words = rows.map((_, i) => `${i} ${'x'.repeat(11_000)}`)
+    expect(() => momentsOf(cut({ rows, classes: words })[0])).toThrow(/50 different values of 550\d\d\d characters/)
+    const halves = cut({ rows, classes: words }, [25]).map(momentsOf)
+    expect(() => halves.reduce(mergeMoments)).toThrow(expect.objectContaining({ code: 'TABLE_TOO_MANY_CLASSES' }))
+  })
+
   test('sorts classes by their text where one is no number', () => {
     const named = rows.map((_, i) => ['b', '10', 'a'][i % 3])
     expect(finishSummary(momentsOf(cut({ rows, classes: named })[0]), columnNames(3)).label).toMatchObject({
