@@ -2,70 +2,18 @@
  * One simulated peer in one life: production reducer, real bytes, fake effects. A crash ends the life and all that it had in
  * mind; its disk may go over to the next one.
  */
-import { type BlockId, blockId, type JobId, type PeerKey } from '../../src/base/ids.ts'
+import { blockId, type JobId, type PeerKey } from '../../src/base/ids.ts'
 import { firstRound, inRound, roundOf } from '../../src/jobs/core/rounds.ts'
 import { initialState, type State } from '../../src/jobs/core/state.ts'
 import type { CoreConfig, Effect, Event, RoundHead, ShardResult } from '../../src/jobs/core/types.ts'
 import { decodeKept, decodeKeptResult, encodeKept, encodeKeptResult } from '../../src/jobs/wire/kept.ts'
 import { checkMerge, jobOfEffect, type PeerWatch, PromiseBroken, promise, watchPeer } from './checks.ts'
 import { createLanes, createMerger, type SimMerger } from './executor.ts'
-import type { Network } from './network.ts'
-import type { Reduce, SimJobOptions, SimPeerOptions } from './options.ts'
-import type { Serial, Toy } from './toy.ts'
+import type { SimPeerOptions } from './options.ts'
+import type { Disk, World } from './world.ts'
 
 type WithoutTime<E> = E extends { nowMs: number } ? Omit<E, 'nowMs'> : never
 export type SimEvent = WithoutTime<Event>
-
-/** A job as the world knows it, which no peer does. */
-export interface SimJob {
-  id: JobId
-  options: SimJobOptions
-  owner: PeerKey
-  toy: Toy
-  serial: Serial
-  chain: { block: BlockId; shards: { items: number }[] }[]
-  submitted: boolean
-  inputsEnded: boolean
-  /** The owner died without its disk, or before all inputs were read: less is promised then. */
-  ownerLost: boolean
-  cancelled: boolean
-  /** How often each shard's computation was made to fail, by round and shard. */
-  failures: Map<string, number>
-}
-
-export interface World {
-  nowMs(): number
-  after(delayMs: number, run: () => void): void
-  random(): number
-  faulty(): boolean
-  job(id: JobId): SimJob
-  rates: { runFail: number; blockLoss: number }
-  reduce: Reduce
-  network: Network
-  note(peer: PeerKey, event: Event, effects: readonly Effect[]): void
-  /** The peer died in the middle of a step. */
-  died(peer: PeerKey): void
-}
-
-/** What outlives a life, if the machine is lucky. */
-export interface Disk {
-  kept: Map<JobId, Uint8Array>
-  results: Map<JobId, Map<number, Uint8Array>>
-  blocks: Map<BlockId, Uint8Array>
-  specs: Set<JobId>
-  /** Manifests read, by job. */
-  manifests: Map<JobId, number>
-  watches: Map<JobId, PeerWatch>
-}
-
-export const emptyDisk = (): Disk => ({
-  kept: new Map(),
-  results: new Map(),
-  blocks: new Map(),
-  specs: new Set(),
-  manifests: new Map(),
-  watches: new Map(),
-})
 
 export interface SimPeer {
   readonly name: PeerKey

@@ -11,9 +11,10 @@ import { checkBooks, checkEnding } from './checks.ts'
 import { createClock } from './clock.ts'
 import { createNetwork, names, type Traffic } from './network.ts'
 import type { Act, SimJobOptions, SimOptions } from './options.ts'
-import { createPeer, type Disk, emptyDisk, type SimJob, type SimPeer, type World } from './peer.ts'
+import { createPeer, type SimPeer } from './peer.ts'
 import { runSerially, toyOf } from './toy.ts'
 import { describeEffect, describeEvent } from './transcript.ts'
+import { type Disk, emptyDisk, type SimJob, type World } from './world.ts'
 
 /** A moment that no protocol time is near to. */
 const startMs = 10_000_000
