@@ -6,6 +6,7 @@
 import { rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
+import type { BlockStore } from '../data/store/types.ts'
 
 export interface DiskRoomInit {
   folder: string
@@ -122,6 +123,21 @@ export async function openDiskRoom({ folder, onChange, probe }: DiskRoomInit): P
       for (const one of waiting.splice(0)) one.reject(error)
       waiting = []
       await working
+    },
+  }
+}
+
+/** The store, whose refusals pause the peer. */
+export function withRoom(store: BlockStore, room: DiskRoom): BlockStore {
+  return {
+    ...store,
+    async put(...block) {
+      try {
+        return await store.put(...block)
+      } catch (thrown) {
+        room.refused(thrown)
+        throw thrown
+      }
     },
   }
 }

@@ -15,6 +15,7 @@ import type { BlockHolds } from './block-holds.ts'
 import { createEffectQueue } from './effect-queue.ts'
 import { createExecutor, type Executor } from './executor.ts'
 import type { JobBook } from './job-book.ts'
+import { createJobFetches } from './job-fetches.ts'
 import type { Journal, KeptJob } from './journal.ts'
 import type { LanePool } from './lanes/pool.ts'
 import { createMergeRunner } from './merge-runner.ts'
@@ -144,6 +145,17 @@ export function createDriver(deps: DriverDeps): Driver {
     return named.filter(peer => peer !== undefined && peer !== mesh.self) as PeerKey[]
   }
 
+  const fetches = createJobFetches({
+    book,
+    exchange,
+    holds: deps.holds,
+    rounds,
+    holders,
+    dispatch,
+    roundBegins: deps.roundBegins,
+    warning: deps.warning,
+  })
+
   function dispatch(event: LocalEvent): void {
     if (stopped) return
     if (paused && !endsJob(event)) {
@@ -171,11 +183,11 @@ export function createDriver(deps: DriverDeps): Driver {
       case 'gossip':
         return void mesh.publish(jobTopic, encodeDigest(effect.message)).catch(() => {}) // a hint; the next one follows
       case 'fetch-spec':
-        return fetchSpec(effect.job, effect.from)
+        return fetches.spec(effect)
       case 'fetch-manifest':
-        return fetchManifest(effect)
+        return fetches.manifest(effect)
       case 'fetch-params':
-        return fetchParams(effect)
+        return fetches.params(effect)
       case 'run':
         return executor.run(effect.job, effect.shard, effect.round)
       case 'abandon':
@@ -207,51 +219,6 @@ export function createDriver(deps: DriverDeps): Driver {
   function send(to: PeerKey, message: StreamMessage): void {
     if (to === mesh.self) dispatch({ type: 'message', from: to, message })
     else outbox.send(to, message)
-  }
-
-  function fetchSpec(job: JobId, from: PeerKey): void {
-    book.readSpec(job, from).then(
-      ({ spec }) => dispatch({ type: 'spec', job, owner: spec.submitter, priority: spec.priority }),
-      (thrown: unknown) => {
-        if (thrown instanceof PeerError && thrown.kind === 'integrity')
-          deps.warning(`job ${job.slice(0, 8)}: ${thrown.message}`)
-        dispatch({ type: 'fetch-failed', job, what: 'spec' })
-      },
-    )
-  }
-
-  function fetchManifest({ job, manifest, from, known }: Extract<Effect, { type: 'fetch-manifest' }>): void {
-    const record = book.get(job)
-    const tell = (index: number, block: BlockId, shards: { items: number }[]) =>
-      dispatch({ type: 'manifest', job, index, block, shards: shards.map(shard => ({ items: shard.items })) })
-    // What was read before, for another effect, the core may not have been told in time.
-    let at = 0
-    record?.manifests.forEach((block, index) => {
-      const count = record.counts[index]
-      if (index >= known.count && index < manifest.count) tell(index, block, record.shards.slice(at, at + count))
-      at += count
-    })
-    book.readManifests(job, manifest, from, tell).catch((thrown: unknown) => {
-      if (thrown instanceof PeerError && thrown.kind === 'integrity')
-        deps.warning(`job ${job.slice(0, 8)}: ${thrown.message}`)
-      dispatch({ type: 'fetch-failed', job, what: 'manifest' })
-    })
-  }
-
-  function fetchParams({ job, round, from }: Extract<Effect, { type: 'fetch-params' }>): void {
-    const block = round.params
-    if (block === undefined) return dispatch({ type: 'params', job, round })
-    rounds.parameters(job, block)
-    deps.holds
-      .hold(job, block)
-      .then(() => exchange.get(block, [from, ...holders(job)]))
-      .then(
-        () => {
-          deps.roundBegins(job, block)
-          dispatch({ type: 'params', job, round })
-        },
-        () => dispatch({ type: 'params-failed', job, round }),
-      )
   }
 
   function listen(): void {

@@ -4,11 +4,8 @@
  */
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { PeerError } from '../base/errors.ts'
 import { type DiskStoreInit, openDiskStore } from '../data/store/disk-store.ts'
 import { openRecordStore } from '../data/store/record-store.ts'
-import type { BlockStore } from '../data/store/types.ts'
-import { startMesh } from '../mesh/mesh.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import { createBlockExchange } from './block-exchange.ts'
 import { createBlockHolds } from './block-holds.ts'
@@ -16,13 +13,14 @@ import type { Control } from './control.ts'
 import { createControl } from './control-local.ts'
 import { createCopies } from './copies.ts'
 import { chooseDevices, type DeviceOptions, describeDevices } from './devices.ts'
-import { type DiskRoom, openDiskRoom } from './disk-room.ts'
+import { openDiskRoom, withRoom } from './disk-room.ts'
 import { createDriver, type Driver } from './driver.ts'
 import { createDrops } from './drops.ts'
 import { createGarbage } from './garbage.ts'
-import { defaultPort, type Home, openHome } from './home.ts'
+import { type Home, openHome } from './home.ts'
 import { createJobBook } from './job-book.ts'
 import { createJobKeeper } from './job-keeper.ts'
+import { confirmMesh, joinMesh, waitForPeers } from './joining.ts'
 import { createJournal } from './journal.ts'
 import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
@@ -70,30 +68,6 @@ const smallBytes = 16 * 1024
 const retentionMs = 7 * 24 * 3_600_000
 const statusMs = 1000
 const warningsMax = 20
-
-/** Starts listening where asked; only an explicit address may fail for its port. */
-async function joinMesh(home: Home, init: PeerInit, status: PeerStatus): Promise<Mesh> {
-  const base = { identity: home.identity, secret: home.secret, status, dial: home.dial, mdns: init.mdns ?? true }
-  if (init.listen) return startMesh({ ...base, listen: init.listen })
-  try {
-    return await startMesh({ ...base, listen: [`/ip4/0.0.0.0/tcp/${defaultPort}`] })
-  } catch (thrown) {
-    if (!(thrown instanceof PeerError) || thrown.code !== 'PORT_IN_USE') throw thrown
-    return startMesh({ ...base, listen: ['/ip4/0.0.0.0/tcp/0'] })
-  }
-}
-
-/** A token of another mesh is refused at once; peers that are merely off may come later. */
-async function confirmMesh(home: Home, mesh: Mesh, init: PeerInit, warn: (message: string) => void): Promise<void> {
-  if (init.join === undefined) return
-  try {
-    await mesh.joined()
-  } catch (thrown) {
-    if (!(thrown instanceof PeerError) || thrown.kind === 'input') throw thrown
-    warn(`${thrown.message}; it is tried again`)
-  }
-  await home.confirm()
-}
 
 export async function startPeer(init: PeerInit): Promise<Peer> {
   const warnings: string[] = []
@@ -291,32 +265,4 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       await store.close()
     },
   }
-}
-
-/** The store, whose refusals pause the peer. */
-function withRoom(store: BlockStore, room: DiskRoom): BlockStore {
-  return {
-    ...store,
-    async put(...block) {
-      try {
-        return await store.put(...block)
-      } catch (thrown) {
-        room.refused(thrown)
-        throw thrown
-      }
-    },
-  }
-}
-
-function waitForPeers(mesh: Mesh, timeoutMs: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const done = (found: boolean) => {
-      clearTimeout(timer)
-      off()
-      resolve(found)
-    }
-    const timer = setTimeout(() => done(false), timeoutMs)
-    const off = mesh.on('up', () => done(true))
-    if (mesh.peers().some(record => record.connected)) done(true)
-  })
 }
