@@ -30,7 +30,8 @@ export interface BlockHolds {
 }
 
 export function createBlockHolds(store: BlockStore): BlockHolds {
-  const jobsOf = new Map<BlockId, Set<JobId>>()
+  /** Nearly every block belongs to one job alone, which is then the value itself: a set costs 200 bytes. */
+  const jobsOf = new Map<BlockId, JobId | Set<JobId>>()
   /** True: held. */
   const blocksOf = new Map<JobId, Map<BlockId, boolean>>()
   const deleting = new Map<BlockId, Promise<void>>()
@@ -44,8 +45,9 @@ export function createBlockHolds(store: BlockStore): BlockHolds {
 
   function note(job: JobId, block: BlockId, held: boolean): Promise<void> | undefined {
     const jobs = jobsOf.get(block)
-    if (jobs) jobs.add(job)
-    else jobsOf.set(block, new Set([job]))
+    if (jobs === undefined) jobsOf.set(block, job)
+    else if (jobs instanceof Set) jobs.add(job)
+    else if (jobs !== job) jobsOf.set(block, new Set([jobs, job]))
     let blocks = blocksOf.get(job)
     if (!blocks) {
       blocks = new Map()
@@ -74,8 +76,8 @@ export function createBlockHolds(store: BlockStore): BlockHolds {
       blocks.delete(block)
       if (held) pin(block, -1)
       const jobs = jobsOf.get(block)
-      jobs?.delete(job)
-      if (jobs?.size !== 0) continue
+      if (jobs instanceof Set) jobs.delete(job)
+      if (jobs instanceof Set ? jobs.size > 0 : jobs !== job) continue
       jobsOf.delete(block)
       const bytes = store.bytesOf(block) ?? 0
       if (await discard(block)) freed += bytes
