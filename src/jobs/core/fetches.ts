@@ -84,6 +84,13 @@ export function fetchFailed(turn: Turn, fetch: Fetch | undefined): void {
   fetch.failures++
 }
 
+/** A peer is back: it may have what could not be fetched, so nobody waits out the time that had grown. */
+export function hastenFetches(turn: Turn, job: Job): void {
+  for (const fetch of [job.specFetch, job.manifestFetch, job.paramsFetch]) {
+    if (fetch && !fetch.inFlight) fetch.dueMs = Math.min(fetch.dueMs, turn.nowMs)
+  }
+}
+
 /** Hears of a chain of manifests; a longer one replaces a shorter one. */
 export function adoptHead(job: Job, head: ManifestHead, complete: boolean, from: PeerKey): void {
   if (head.count > limits.shardsMax || job.ownerRole) return

@@ -18,8 +18,8 @@ import type { Ballot, RoundHead, StreamMessage } from './types.ts'
 
 type From<K extends StreamMessage['type']> = StreamMessage & { type: K }
 
-/** After n failures in a row an assignee rests: this long, doubled n - 1 times, to the maximum. */
-const restMs = { first: 500, max: 30_000 }
+/** After n failures in a row an assignee rests: this long, doubled n - 1 times, to a maximum; a shorter one where it is not at fault. */
+const restMs = { first: 500, max: 30_000, maxMissing: 4_000 }
 
 /**
  * Begins to lead under `ballot`. A successor first gathers inventories from `awaiting`; the first leader has nothing to
@@ -163,7 +163,7 @@ export function onShardFailed(
   const { shard, reason, retryable } = message
   // Without a lease this is a repetition, or news of a shard that was taken back: it must not count twice.
   if (!sameRound(roundOf(message), job.round) || !release(leader, shard, from)) return
-  restAfterFailure(turn, assigneeFacts(leader, from))
+  restAfterFailure(turn, assigneeFacts(leader, from), message.missing ? restMs.maxMissing : restMs.max)
   const attempt = leader.attempts.get(shard) ?? { failed: 0, peers: new Set() }
   leader.attempts.set(shard, attempt)
   attempt.peers.add(from)
@@ -184,10 +184,10 @@ export function onShardFailed(
 }
 
 /** Failures that come while it rests are of the same trouble, and make the rest no longer. */
-function restAfterFailure(turn: Turn, facts: AssigneeFacts): void {
+function restAfterFailure(turn: Turn, facts: AssigneeFacts, maxMs: number): void {
   if (turn.nowMs < facts.restUntilMs) return
   facts.failures++
-  facts.restUntilMs = turn.nowMs + Math.min(restMs.first * 2 ** Math.min(facts.failures - 1, 10), restMs.max)
+  facts.restUntilMs = turn.nowMs + Math.min(restMs.first * 2 ** Math.min(facts.failures - 1, 10), maxMs)
 }
 
 /** Unites what another peer holds and does with what is known; from late or early answers alike. */

@@ -5,7 +5,7 @@
 import { limits } from '../../base/limits.ts'
 import { giveBackWaiting, onOwnResultLost, onRan, onRunFailed, startHeld, tickAssignee } from './assignee.ts'
 import { compareBallots } from './ballots.ts'
-import { appendManifest, fetchFailed, wantManifests, wantSpec } from './fetches.ts'
+import { appendManifest, fetchFailed, hastenFetches, wantManifests, wantSpec } from './fetches.ts'
 import { advance, onParams, onParamsFailed, onRoundMerged } from './gathering.ts'
 import { jobOf, keepFirst, restore } from './keeping.ts'
 import { onAssigneeDown, onMoreShards, tickLeader } from './leader.ts'
@@ -89,6 +89,7 @@ const handlers: Handlers = {
     if (known) return
     for (const job of jobs.values()) {
       hastenRetries(turn, job, event.peer)
+      hastenFetches(turn, job)
       if (job.leader) assign(turn, job, job.leader)
     }
   },

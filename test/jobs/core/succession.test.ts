@@ -70,6 +70,20 @@ describe('claiming', () => {
     expect(sent([...peer.spec('own'), ...peer.wait(3000)], 'claim').length).toBeGreaterThan(0)
   })
 
+  test('what could not be fetched is asked for at once when a peer comes', () => {
+    const peer = corePeer('me', { leaderSilenceMs: 1e9 })
+    peer.up('lead')
+    peer.hear('lead', digest(old, 'own'))
+    for (let n = 0; n < 5; n++) {
+      peer.feed({ type: 'fetch-failed', job, what: 'spec' })
+      peer.wait(9000, 1000)
+    }
+    peer.feed({ type: 'fetch-failed', job, what: 'spec' })
+    expect(only(peer.wait(1000), 'fetch-spec')).toEqual([])
+    peer.up('own')
+    expect(only(peer.wait(100), 'fetch-spec')).toHaveLength(1)
+  })
+
   test('a leader that lost its memory claims anew when it hears of its own ballot', () => {
     const peer = corePeer('me')
     peer.up('a')
