@@ -118,8 +118,11 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     deps.ran(pending.job, { result: { shard: pending.shard, block, errors }, items, elapsedMs, round })
   }
 
+  /** What was given up may still wait for a block of a peer that is gone: it keeps nobody else from computing. */
+  const busy = () => [...running].filter(one => !one.aborted).length
+
   function pump(): void {
-    while (running.size < aheadMax()) {
+    while (busy() < aheadMax()) {
       const pending = waiting.shift()
       if (!pending) return
       running.add(pending)
@@ -138,12 +141,16 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   function drop(matches: (pending: Pending) => boolean): void {
     for (let i = waiting.length - 1; i >= 0; i--) if (matches(waiting[i])) waiting.splice(i, 1)
     for (const pending of running) if (matches(pending)) pending.aborted = true
+    pump()
   }
 
   return {
     run(job, shard, round) {
-      const known = [...waiting, ...running].some(one => one.job === job && one.shard === shard && !one.aborted)
-      if (known) return
+      const same = (one: Pending) => one.job === job && one.shard === shard && !one.aborted
+      const inRound = (one: Pending) => one.round?.round === round?.round && one.round?.params === round?.params
+      if ([...waiting, ...running].some(one => same(one) && inRound(one))) return
+      // A new leader may have gone back to another round, whose result is the one that is wanted now.
+      drop(same)
       if (running.size === 0) throughput.begin()
       waiting.push({ job, shard, round, aborted: false })
       pump()

@@ -5,9 +5,11 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { parse } from 'csv-parse/sync'
 import { afterAll, expect, test } from 'vitest'
-import type { Client } from '../../src/api/client.ts'
+import { type Client, connectClient } from '../../src/api/client.ts'
 import { prng } from '../../src/base/prng.ts'
+import { type PeerProcess, startPeerProcess } from '../../src/cli/demo/peer-process.ts'
 import type { JobRequest, ResultItem } from '../../src/peer/control.ts'
+import { socketPathOf } from '../../src/peer/home.ts'
 import { shared } from '../fixtures/shared.ts'
 import { runFeatures } from '../learn/ort.ts'
 import { type ProcessMesh, startMeshOfProcesses, until } from './mesh-of-processes.ts'
@@ -55,6 +57,25 @@ async function modelOf(client: Client, job: string): Promise<Buffer> {
   const items = await resultOf(client, job)
   expect(items[0]).toMatchObject({ type: 'model', method: 'softmax', rows: 1797 })
   return Buffer.concat(items.flatMap(item => (item.type === 'bytes' ? [item.bytes] : [])))
+}
+
+/** Two peers that are started, killed and started again with the same data folders. */
+async function startTwo(): Promise<PeerProcess[]> {
+  const processes: PeerProcess[] = []
+  for (const name of ['one', 'two']) {
+    const base = { data: join(scratch, name), name, backend: 'wasm' as const, workers: 1, mdns: false }
+    processes.push(await startPeerProcess({ ...base, listen: '/ip4/127.0.0.1/tcp/0', join: processes[0]?.token }))
+  }
+  return processes
+}
+
+async function withClient<T>(name: string, run: (client: Client) => Promise<T>): Promise<T> {
+  const client = await connectClient(socketPathOf(join(scratch, name)))
+  try {
+    return await run(client)
+  } finally {
+    await client.close()
+  }
 }
 
 async function withMesh<T>(peers: number, run: (mesh: ProcessMesh) => Promise<T>): Promise<T> {
@@ -106,4 +127,27 @@ test('a peer that is killed in a middle round costs no bit of the model, and the
     const right = labels.filter((label, row) => label === digits[row].at(-1)).length
     expect(right / digits.length).toBeGreaterThan(0.95)
   })
+}, 240_000)
+
+test('a mesh that is killed whole goes on at its last round, with the same bits', async () => {
+  const alone = await withMesh(1, async ({ clients: [client] }) => modelOf(client, (await client.submit(training)).job))
+  let processes = await startTwo()
+  try {
+    const job = await withClient('one', async client => {
+      const { job } = await client.submit(training)
+      await until(async () => (await client.job(job)).round >= 10, 'ten rounds')
+      return job
+    })
+    for (const one of processes) one.kill('SIGKILL')
+    await Promise.all(processes.map(one => one.stop()))
+    processes = await startTwo()
+    await withClient('one', async client => {
+      // Not from the beginning: at most the round that was computed is computed again.
+      await until(async () => (await client.job(job)).shares.some(share => share.itemsDone > 0), 'the job goes on')
+      expect((await client.job(job)).round).toBeGreaterThanOrEqual(9)
+      expect((await modelOf(client, job)).equals(alone)).toBe(true)
+    })
+  } finally {
+    await Promise.all(processes.map(one => one.stop()))
+  }
 }, 240_000)
