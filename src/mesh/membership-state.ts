@@ -82,6 +82,8 @@ export interface MembershipState {
   members: ReadonlyMap<PeerKey, Member>
   /** When the last tick was: a late one means that this peer stalled, not the others. */
   tickMs: number
+  /** How late ticks came lately: who is late itself gives others longer to answer. */
+  lagMs?: number
   /** When this peer, which was reported lost, says that it lives. */
   refuteMs?: number
 }

@@ -15,9 +15,16 @@ import {
   settle,
 } from './membership-state.ts'
 
+/** A peer that is this late for long is of little use anyway. */
+const lagMsMax = 1_000
+/** Of the lag at one tick, what is left of it at the next: a single stall is forgotten in some three seconds. */
+const lagKept = 0.8
+
 export function tick(config: MembershipConfig, state: MembershipState, nowMs: number): MembershipStep {
   // While this peer stalled it heard nobody; the others get that time back.
   const stalledMs = Math.max(0, nowMs - state.tickMs - config.pingMs)
+  const lagMs = Math.min(lagMsMax, Math.max(nowMs - state.tickMs - config.pingMs, lagKept * (state.lagMs ?? 0)))
+  const patient = lagMs > 0 ? { ...config, silentMs: config.silentMs + 2 * lagMs } : config
   const members = new Map<PeerKey, Member>()
   const effects: MembershipEffect[] = []
   for (const known of state.members.values()) {
@@ -26,7 +33,7 @@ export function tick(config: MembershipConfig, state: MembershipState, nowMs: nu
     const heardMs = Math.max(leastMs, Math.min(nowMs, known.heardMs + stalledMs))
     const excused = stalledMs === 0 ? known : { ...known, heardMs }
     const { member, effects: more } = excused.connected
-      ? tickNeighbour(config, excused, nowMs)
+      ? tickNeighbour(patient, excused, nowMs)
       : tickAway(config, excused, nowMs)
     effects.push(...more)
     if (!isForgotten(config, member, nowMs)) members.set(member.peer, member)
@@ -41,7 +48,10 @@ export function tick(config: MembershipConfig, state: MembershipState, nowMs: nu
   }
   const refute = state.refuteMs !== undefined && nowMs >= state.refuteMs
   if (refute) effects.push({ type: 'beat' })
-  return { state: { members, tickMs: nowMs, ...(refute ? {} : { refuteMs: state.refuteMs }) }, effects }
+  return {
+    state: { members, tickMs: nowMs, lagMs: Math.max(0, lagMs), ...(refute ? {} : { refuteMs: state.refuteMs }) },
+    effects,
+  }
 }
 
 function tickNeighbour(config: MembershipConfig, member: Member, nowMs: number): MemberStep {

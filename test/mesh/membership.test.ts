@@ -127,6 +127,18 @@ test('who stalls itself does not call the others silent', () => {
   expect(shown(run.until(63_000))).toEqual(['down', 'report'])
 })
 
+test('who is late itself gives the others longer to answer', () => {
+  const run = new Run()
+  neighbour(run, 'a')
+  const downs: number[] = []
+  // Ticks that come every second tell of a machine that has too much to do.
+  for (let ms = 1_000; ms <= 8_000; ms += 1_000) {
+    for (const effect of run.at(ms, { type: 'tick' })) if (effect.type === 'down') downs.push(ms)
+  }
+  // Half of each second is excused, and the limit is a second longer.
+  expect(downs).toEqual([6_000])
+})
+
 test('after a sleep, a connection that is dead is given up at once', () => {
   const run = new Run()
   neighbour(run, 'a')
