@@ -76,6 +76,9 @@ export function wantParams(turn: Turn, job: Job): void {
   if (from !== undefined) turn.effects.push({ type: 'fetch-params', job: job.id, round: job.round, from })
 }
 
+/** Nobody is there who could have anything of the job. */
+export const nobodyToAsk = (turn: Turn, job: Job): boolean => source(turn, job, 0) === undefined
+
 /** A fetch failed: the next one asks somebody else after a wait. */
 export function fetchFailed(turn: Turn, fetch: Fetch | undefined): void {
   if (!fetch?.inFlight) return

@@ -6,7 +6,7 @@
 import type { BlockId, PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { gossipDigest } from './digest.ts'
-import { fetchFailed, wantParams } from './fetches.ts'
+import { fetchFailed, nobodyToAsk, wantParams } from './fetches.ts'
 import { assign } from './leases.ts'
 import { failJob, pumpMerge } from './merging.ts'
 import { askAhead, clearBooks, enterRound, firmRound, sameRound } from './rounds.ts'
@@ -28,7 +28,7 @@ export function askInventories(turn: Turn, job: Job, ballot: Ballot): PeerKey[] 
   return others
 }
 
-/** A round's parameters were not to be had from so many sources: the leader falls back to the round before. */
+/** A round's parameters were not to be had from so many sources, or there is none: the leader falls back to the round before. */
 const paramsFailuresMax = 4
 
 /**
@@ -41,7 +41,7 @@ export function tryEndGathering(turn: Turn, job: Job, leader: LeaderRole): void 
   if (leader.ahead && lateMs < turn.config.inventoryMs) return
   if (!job.paramsHere) {
     wantParams(turn, job)
-    if ((job.paramsFetch?.failures ?? 0) < paramsFailuresMax) return
+    if ((job.paramsFetch?.failures ?? 0) < paramsFailuresMax && !nobodyToAsk(turn, job)) return
     clearBooks(leader)
     enterRound(turn, job, firmRound(job), true)
   }

@@ -211,4 +211,29 @@ describe('a successor', () => {
     expect(told.length).toBeGreaterThan(1)
     for (const one of told) expect(one).toEqual(round(1))
   })
+
+  test('goes back one round at once when it is alone, with nobody left who could have the parameters', () => {
+    const peer = corePeer('me')
+    const lead = { counter: 1, peer: 'lead' }
+    for (const name of ['own', 'lead']) peer.up(name)
+    peer.hear('lead', digest(lead, 'own'))
+    peer.spec('own')
+    peer.manifest(0, 2)
+    for (const n of [1, 2]) {
+      peer.hear('lead', {
+        type: 'grant',
+        job,
+        ballot: lead,
+        shards: [0],
+        leaseMs: 1,
+        manifest: head(1),
+        round: round(n),
+      })
+      if (n === 1) peer.feed({ type: 'params', job, round: round(n) })
+    }
+    const effects = [...peer.down('own'), ...peer.down('lead')]
+    for (let n = 0; n < 20; n++) effects.push(...peer.wait(250))
+    expect(peer.view()?.round).toBe(1)
+    expect(sent(effects, 'grant').map(one => one.message.round)).toContainEqual(round(1))
+  })
 })
