@@ -135,7 +135,7 @@ export function createDriver(deps: DriverDeps): Driver {
       dispatch({ type: 'round-merged', job, ballot, round, params })
     },
     failed: (job, ballot, reason) => dispatch({ type: 'merge-failed', job, ballot, reason }),
-    lost: (job, shard, round) => dispatch({ type: 'result-lost', job, shard, round }),
+    lost: (job, shard, round, wrong) => dispatch({ type: 'result-lost', job, shard, round, wrong }),
   })
 
   /** The submitter has every input; the leader and the assignees have some. */

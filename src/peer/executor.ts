@@ -5,6 +5,7 @@
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
 import type { RoundHead, ShardResult } from '../jobs/core/types.ts'
+import { sealResult } from '../jobs/wire/sealed-result.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
@@ -111,7 +112,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     if (pending.aborted) return
     const output = await deps.pool.run(pending.job, () => job, blocks, round && { round: round.round, params })
     if (pending.aborted) return
-    const block = await deps.patiently(() => deps.holds.storeFor(pending.job).put(output.bytes))
+    const sealed = sealResult({ blocks: entry.blocks, params: round?.params }, output.bytes)
+    const block = await deps.patiently(() => deps.holds.storeFor(pending.job).put(sealed))
     if (pending.aborted) return
     throughput.done(output.items)
     const { items, errors, elapsedMs } = output

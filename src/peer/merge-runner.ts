@@ -5,6 +5,7 @@
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
 import type { Ballot, RoundHead, ShardResult } from '../jobs/core/types.ts'
+import { openResult } from '../jobs/wire/sealed-result.ts'
 import type { Merger, MergeSink, NextRound, Round } from '../jobs/workloads/workload.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
 import type { BlockExchange } from './block-exchange.ts'
@@ -21,8 +22,8 @@ export interface MergeDeps {
   /** The round is merged, and the next one's parameters are this block. */
   roundMerged: (job: JobId, ballot: Ballot, round: RoundHead | undefined, params: BlockId) => void
   failed: (job: JobId, ballot: Ballot, reason: string) => void
-  /** The block is nowhere: the shard must be computed again, and comes once more. */
-  lost: (job: JobId, shard: number, round?: RoundHead) => void
+  /** The block is nowhere, or `wrong` for this shard: it must be computed again, and comes once more. */
+  lost: (job: JobId, shard: number, round?: RoundHead, wrong?: true) => void
 }
 
 export interface MergeRunner {
@@ -85,7 +86,13 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
         if (!merge.dropped) deps.lost(job, merge.next, merge.round)
         return
       }
-      await (await merge.merger).add(block)
+      const blocks = deps.book.get(job)?.shards[merge.next]?.blocks ?? []
+      const result = openResult({ blocks, params: merge.round?.params }, block)
+      if (!result) {
+        if (!merge.dropped) deps.lost(job, merge.next, merge.round, true)
+        return
+      }
+      await (await merge.merger).add(result)
       merge.next++
     }
   }

@@ -1,6 +1,7 @@
 /** The leader's merging against blocks that come late, are lost and come again. */
 import { expect, test } from 'vitest'
 import { blockId } from '../../src/base/ids.ts'
+import { sealResult } from '../../src/jobs/wire/sealed-result.ts'
 import type { JobSpec } from '../../src/jobs/wire/spec.ts'
 import { encodeShardScores } from '../../src/jobs/workloads/classify/result.ts'
 import type { BlockExchange } from '../../src/peer/block-exchange.ts'
@@ -22,7 +23,8 @@ const model = {
 const spec = { workload: 'classify', body: { models: [model], labels: ['a', 'b'], merge: 'mean', top: 1 } }
 
 function shard(path: string): Uint8Array {
-  return encodeShardScores({ paths: [path], errors: [], scores: [Float32Array.of(0.25, 0.75)], numericClass: 'x' })
+  const scores = [Float32Array.of(0.25, 0.75)]
+  return sealResult({ blocks: [] }, encodeShardScores({ paths: [path], errors: [], scores, numericClass: 'x' }))
 }
 
 function setUp() {
@@ -50,7 +52,7 @@ function setUp() {
     merged: (_job, _ballot, result) => told.push(`merged ${result}`),
     roundMerged: (_job, _ballot, round, params) => told.push(`round ${round?.round ?? 0} gives ${params}`),
     failed: (_job, _ballot, reason) => told.push(`failed ${reason}`),
-    lost: (_job, lost) => told.push(`lost ${lost}`),
+    lost: (_job, lost, _round, wrong) => told.push(`${wrong ? 'wrong' : 'lost'} ${lost}`),
   })
   const hand = (place: number, bytes: Uint8Array) =>
     runner.shard(job, ballot, { shard: place, block: blockId(bytes), errors: 0 }, [])
@@ -103,9 +105,23 @@ test('a newer ballot begins again, and the older one says nothing more', async (
 
 test('a result that is no result fails the merge with a reason', async () => {
   const { told, exchange, hand } = setUp()
-  const bytes = new Uint8Array([1, 2, 3])
+  const bytes = sealResult({ blocks: [] }, new Uint8Array([1, 2, 3]))
   await exchange.put(bytes)
   hand(0, bytes)
   await heard(told, 1)
   expect(told[0]).toMatch(/^failed a shard result is damaged/)
+})
+
+test('a result of another shard, or of nothing at all, is not merged, and the right one is waited for', async () => {
+  const { told, exchange, runner, hand } = setUp()
+  const wrong = sealResult({ blocks: ['another'] }, new Uint8Array([1]))
+  for (const bytes of [wrong, shard('right'), new Uint8Array([1, 2])]) await exchange.put(bytes)
+  hand(0, wrong)
+  await heard(told, 1)
+  hand(0, new Uint8Array([1, 2]))
+  await heard(told, 2)
+  hand(0, shard('right'))
+  runner.end(job, ballot, 1)
+  await heard(told, 3)
+  expect(told).toEqual(['wrong 0', 'wrong 0', await mergedInOrder(['right'])])
 })

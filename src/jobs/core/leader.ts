@@ -183,6 +183,22 @@ export function onShardFailed(
   } else advance(turn, job, leader)
 }
 
+/**
+ * A result that was no result of its shard: counted as a failed attempt of whoever told of it, who gets the shard again only
+ * where nobody else is left, and rests like one at whom shards fail.
+ */
+export function onWrongResult(turn: Turn, job: Job, leader: LeaderRole, shard: number, holders: PeerKey[]): void {
+  const attempt = leader.attempts.get(shard) ?? { failed: 0, peers: new Set() }
+  leader.attempts.set(shard, attempt)
+  attempt.failed++
+  for (const peer of holders) {
+    attempt.peers.add(peer)
+    restAfterFailure(turn, assigneeFacts(leader, peer), restMs.max)
+  }
+  if (attempt.failed >= turn.config.attemptsMax)
+    failJob(turn, job, leader, `shard ${shard} came back ${attempt.failed} times with a result that is not its own`)
+}
+
 /** Failures that come while it rests are of the same trouble, and make the rest no longer. */
 function restAfterFailure(turn: Turn, facts: AssigneeFacts, maxMs: number): void {
   if (turn.nowMs < facts.restUntilMs) return

@@ -2,6 +2,7 @@
  * The order in which results reach the merge: by shard, once each, under the leader's ballot alone. Arrival order never
  * shows. What waits for an earlier shard is bounded by `lookaheadShards`, which bounds the leases.
  */
+import type { PeerKey } from '../../base/ids.ts'
 import { gossipDigest } from './digest.ts'
 import { finish, tell } from './outcome.ts'
 import { inRound } from './rounds.ts'
@@ -63,10 +64,13 @@ function tellOwner(turn: Turn, job: Job): void {
   }
 }
 
-/** The result block of a merged shard was found nowhere: the shard is pending again and the merge waits at it. */
-export function onResultLost(turn: Turn, job: Job, leader: LeaderRole, shard: number): void {
+/**
+ * The result block of a merged shard was found nowhere, or is another shard's: the shard is pending again and the merge waits
+ * at it. Gives back who told of the result, the first one first.
+ */
+export function onResultLost(turn: Turn, job: Job, leader: LeaderRole, shard: number): PeerKey[] {
   const collected = leader.results.get(shard)
-  if (!collected) return
+  if (!collected) return []
   leader.results.delete(shard)
   leader.done[shard >> 3] &= ~(1 << (shard & 7))
   leader.itemsDone -= job.items[shard]
@@ -77,4 +81,5 @@ export function onResultLost(turn: Turn, job: Job, leader: LeaderRole, shard: nu
   leader.endSent = false
   if (leader.stage === 'merging') leader.stage = 'running'
   turn.changed.add(job.id)
+  return collected.holders
 }

@@ -8,7 +8,7 @@ import { compareBallots } from './ballots.ts'
 import { appendManifest, fetchFailed, hastenFetches, wantManifests, wantSpec } from './fetches.ts'
 import { advance, onParams, onParamsFailed, onRoundMerged } from './gathering.ts'
 import { jobOf, keepFirst, restore } from './keeping.ts'
-import { onAssigneeDown, onMoreShards, tickLeader } from './leader.ts'
+import { onAssigneeDown, onMoreShards, onWrongResult, tickLeader } from './leader.ts'
 import { assign } from './leases.ts'
 import { failJob, onMerged, onResultLost } from './merging.ts'
 import { onMessage, onSendFailed } from './messages.ts'
@@ -151,8 +151,9 @@ const handlers: Handlers = {
     if (!sameRound(roundOf(event), job.round)) return
     onOwnResultLost(job, event.shard)
     if (!job.leader) return
-    onResultLost(turn, job, job.leader, event.shard)
-    advance(turn, job, job.leader)
+    const holders = onResultLost(turn, job, job.leader, event.shard)
+    if (event.wrong) onWrongResult(turn, job, job.leader, event.shard, holders)
+    if (!job.outcome) advance(turn, job, job.leader)
   }),
   merged: whileRunning((turn, job, event) => {
     if (job.leader && compareBallots(job.leader.ballot, event.ballot) === 0) onMerged(turn, job, job.leader, event)

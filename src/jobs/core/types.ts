@@ -214,7 +214,8 @@ export type Event = { nowMs: number } & (
       round?: RoundHead
     }
   /** Local `merge-shard` found the result block nowhere: the shard must be computed again. */
-  | { type: 'result-lost'; job: JobId; shard: number; round?: RoundHead }
+  /** `wrong`: the block is there and is no result of this shard: who sent it made a mistake, or lies. */
+  | { type: 'result-lost'; job: JobId; shard: number; round?: RoundHead; wrong?: true }
   /** Local `merge-end` of a round wrote the next round's parameters, which are durable here. */
   | { type: 'round-merged'; job: JobId; ballot: Ballot; round?: RoundHead; params: BlockId }
   /** Local `merge-end` wrote the merged result. */

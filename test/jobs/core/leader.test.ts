@@ -47,6 +47,21 @@ describe('results', () => {
     expect(only(effects, 'merge-end')).toHaveLength(1)
   })
 
+  test('a result of another shard goes to somebody else, and too many of them end the job', () => {
+    const peer = leading('me', 'own', 2)
+    peer.up('a', 1)
+    peer.up('b', 1)
+    peer.hear('a', results(ballot, result(0), result(1)))
+    peer.wait(3000)
+    const effects = [...peer.feed({ type: 'result-lost', job, shard: 0, wrong: true }), ...peer.wait(200)]
+    expect(granted(effects)).toEqual({ b: [0] })
+    for (let n = 0; n < 6; n++) {
+      peer.hear('b', results(ballot, result(0)))
+      peer.feed({ type: 'result-lost', job, shard: 0, wrong: true })
+    }
+    expect(peer.view()?.outcome).toMatchObject({ phase: 'failed', reason: expect.stringContaining('not its own') })
+  })
+
   test('shards that no manifest names yet are kept until one does', () => {
     const peer = leading('me', 'own', 1)
     peer.hear('a', results(ballot, result(3)))
