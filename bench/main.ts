@@ -6,6 +6,7 @@ const benches: Record<string, (args: string[]) => Promise<void>> = {
   engine: async args => (await import('./engine.ts')).benchEngine(args),
   learn: async args => (await import('./learn.ts')).benchLearn(args),
   job: async args => (await import('./job.ts')).benchJob(args),
+  jobs: async args => (await import('./jobs.ts')).benchJobs(args),
   mesh: async args => (await import('./mesh.ts')).benchMesh(args),
   scaling: async args => (await import('./scaling.ts')).benchScaling(args),
   trees: async args => (await import('./trees.ts')).benchTrees(args),

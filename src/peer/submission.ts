@@ -98,7 +98,8 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       const draft = `draft ${randomBytes(8).toString('hex')}`
       try {
         const { workload, body, files, models, notes, source } = await prepareJob(request, deps.holds.storeFor(draft))
-        const { inputs: names, cwd, copies = 0, attached = false, priority = 0 } = request
+        const names = 'inputs' in request ? request.inputs : []
+        const { cwd, copies = 0, attached = false, priority = 0 } = request
         // The first file is asked for now: a wrong path or an empty folder is told before any work starts.
         const open = await openInputs({ source, names, cwd })
         const spec = await encodeSignedSpec(

@@ -18,6 +18,7 @@ import type { TableShard } from '../../data/tables/types.ts'
 export const inputSourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('images'), itemsPerShard: z.int().min(1).max(limits.shardItemsMax) }),
   z.strictObject({ kind: z.literal('table'), options: tableOptionsSchema }),
+  z.strictObject({ kind: z.literal('probe'), shards: z.int().min(1).max(limits.shardsMax) }),
 ])
 export type InputSource = z.infer<typeof inputSourceSchema>
 
@@ -39,6 +40,7 @@ export async function openInputs(
   inputs: Inputs,
 ): Promise<(store: Store, report?: TableReport) => AsyncIterable<CutShard>> {
   const { source } = inputs
+  if (source.kind === 'probe') return store => nothings(source.shards, store)
   const files = await peek(filesOf(inputs))
   if (source.kind === 'images') return store => cutShards(files, store, { itemsPerShard: source.itemsPerShard })
   return (store, report) => stored(readTable(files, source.options, report), store)
@@ -61,12 +63,19 @@ export function restOfInputs(
   report: TableReport = newReport(),
 ): AsyncIterable<CutShard> {
   const { source } = inputs
+  if (source.kind === 'probe') return nothings(source.shards - known.length, store)
   if (source.kind === 'table') return restOfTable(readTable(filesOf(inputs), source.options, report), known, store)
   return cutShards(restOfFiles(filesOf(inputs), known, local), store, { itemsPerShard: source.itemsPerShard })
 }
 
 function filesOf({ source, names, cwd }: Inputs): AsyncIterable<InputFile> {
   return listInputs(names, source.kind === 'table' ? { cwd, extensions: tableExtensions, what: 'tables' } : { cwd })
+}
+
+/** Shards of one block that is the same for all. */
+async function* nothings(shards: number, store: Store): AsyncIterable<CutShard> {
+  const block = await store.put(Uint8Array.of(0))
+  for (let shard = 0; shard < shards; shard++) yield { items: 1, bytes: 1, blocks: [block] }
 }
 
 async function* stored(shards: AsyncIterable<TableShard>, store: Store): AsyncIterable<CutShard> {

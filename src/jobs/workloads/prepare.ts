@@ -41,6 +41,8 @@ export function prepareJob(request: JobRequest, store: Store): Promise<PreparedJ
     case 'embed':
     case 'features':
       return embedJob(request, store)
+    case 'probe':
+      return probeJob(request)
     case 'score':
       return scoreJob(request, store)
     case 'train':
@@ -77,6 +79,11 @@ async function embedJob(request: Of<'embed'> | Of<'features'>, store: Store): Pr
     source: images(embedItemsPerShard(spec), request.itemsPerShard),
     notes,
   }
+}
+
+async function probeJob({ shards }: Of<'probe'>): Promise<PreparedJob> {
+  const models = [{ name: 'nothing', labels: 1 }]
+  return { workload: 'probe', body: { shards }, files: [], models, source: { kind: 'probe', shards }, notes: [] }
 }
 
 async function scoreJob(request: Of<'score'>, store: Store): Promise<PreparedJob> {

@@ -81,7 +81,17 @@ const train = z.strictObject({
   images: z.record(z.string().max(64), z.unknown()).optional(),
 })
 
-export const jobRequestSchema = z.discriminatedUnion('workload', [classify, embed, features, score, train])
+/** Shards of nothing, to measure the mesh by. */
+const probe = z.strictObject({
+  workload: z.literal('probe'),
+  shards: z.int().min(1).max(limits.shardsMax),
+  cwd: text,
+  copies: common.copies,
+  attached: common.attached,
+  priority: common.priority,
+})
+
+export const jobRequestSchema = z.discriminatedUnion('workload', [classify, embed, features, probe, score, train])
 
 export type JobRequest = z.infer<typeof jobRequestSchema>
 export type ClassifyRequest = z.infer<typeof classify>
