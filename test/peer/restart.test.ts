@@ -120,9 +120,9 @@ describe('peers that are switched off and on', { timeout: 90_000 }, () => {
     one = await some.start('trainer')
     two = await some.start('helper')
     expect((await one.job(job)).outcome).toBeUndefined()
-    // Parameters of the round are kept: it is not begun anew.
+    // Parameters of the round are kept, or those of the one before where nobody else had them: it is not begun anew.
     await until(async () => (await one.job(job)).round > 0 || (await one.job(job)).outcome !== undefined, 'it goes on')
-    expect((await one.job(job)).round).toBeGreaterThanOrEqual(3)
+    expect((await one.job(job)).round).toBeGreaterThanOrEqual(2)
     expect(await end(one, job)).toMatchObject({ phase: 'final' })
     await end(two, job)
     expect((await modelOf(two, job)).equals(expected)).toBe(true)
