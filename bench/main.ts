@@ -7,7 +7,10 @@ const benches: Record<string, (args: string[]) => Promise<void>> = {
   learn: async args => (await import('./learn.ts')).benchLearn(args),
   job: async args => (await import('./job.ts')).benchJob(args),
   jobs: async args => (await import('./jobs.ts')).benchJobs(args),
-  mesh: async args => (await import('./mesh.ts')).benchMesh(args),
+  mesh: async args => {
+    await (await import('./mesh.ts')).benchMesh(args)
+    await (await import('./jobs.ts')).benchJobs([])
+  },
   scaling: async args => (await import('./scaling.ts')).benchScaling(args),
   trees: async args => (await import('./trees.ts')).benchTrees(args),
 }
