@@ -11,7 +11,7 @@ import { limits } from '../base/limits.ts'
 import type { RecordChange, RecordStore } from '../data/store/record-store.ts'
 import type { JobKept, ShardResult } from '../jobs/core/types.ts'
 import { decodeValue, encodeValue } from '../jobs/wire/fields.ts'
-import { decodeKept, decodeKeptResult, encodeKept, encodeKeptResult } from '../jobs/wire/kept.ts'
+import { decodeKept, decodeKeptResults, encodeKept, encodeKeptResults } from '../jobs/wire/kept.ts'
 import { type InputSource, inputSourceSchema } from '../jobs/workloads/inputs.ts'
 
 /** What reading a job's inputs on needs, at the peer that submitted it. */
@@ -69,8 +69,9 @@ const requestBytesMax = 64 * 1024 * 1024
 
 const prefix = 'job/'
 const keyOf = (job: JobId, rest: string) => `${prefix}${job}/${rest}`
-/** As many digits as the highest shard has, so that keys sort as numbers do. */
-const shardKey = (job: JobId, shard: number) => keyOf(job, `result/${String(shard).padStart(7, '0')}`)
+/** Records of results are numbered as they come, in as many digits as sort as numbers do: of a shard the later one counts. */
+const resultsKey = (job: JobId, number: number) => keyOf(job, `results/${String(number).padStart(12, '0')}`)
+const resultsPerRecord = 1024
 const flushMs = 1000
 const nothing = new Uint8Array(0)
 
@@ -82,6 +83,9 @@ export function createJournal(
 ): Journal {
   let noted: RecordChange[] = []
   let clears: string[] = []
+  /** Results that are in none of the records noted yet. */
+  const brought = new Map<JobId, ShardResult[]>()
+  let resultRecords = 0
   let writes = 0
   let last: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
@@ -91,7 +95,17 @@ export function createJournal(
 
   const note = (key: string, value?: Uint8Array) => void noted.push({ key, value })
 
+  function noteResults(): void {
+    for (const [job, results] of brought) {
+      for (let at = 0; at < results.length; at += resultsPerRecord) {
+        note(resultsKey(job, resultRecords++), encodeKeptResults(results.slice(at, at + resultsPerRecord)))
+      }
+    }
+    brought.clear()
+  }
+
   async function write(): Promise<void> {
+    noteResults()
     const changes = noted
     const cleared = clears
     noted = []
@@ -106,7 +120,9 @@ export function createJournal(
     }
   }
 
+  /** What is cleared of a job always includes its results. */
   function clear(job: JobId, rests: readonly string[]): void {
+    brought.delete(job)
     const gone = rests.map(rest => keyOf(job, rest))
     clears.push(...gone)
     noted = noted.filter(change => !gone.some(key => change.key.startsWith(key)))
@@ -115,26 +131,37 @@ export function createJournal(
   /** One record into its job; throws what decoding throws. */
   async function read(one: KeptJob, kind: string, rest: string, value: Uint8Array): Promise<void> {
     if (kind === 'kept') one.kept = decodeKept(value)
-    else if (kind === 'result') {
-      const result = decodeKeptResult(Number(rest), value)
-      if (await holds(result.block)) one.results.push(result)
+    else if (kind === 'results') {
+      one.results.push(...decodeKeptResults(value))
+      if (/^\d+$/.test(rest)) resultRecords = Math.max(resultRecords, Number(rest) + 1)
     } else if (kind === 'request') one.request = requestForm.parse(decodeValue(value, requestBytesMax))
     else if (kind === 'copy') one.copies.push(rest)
     else if (kind === 'dropped') one.dropped = true
   }
 
+  /** By shard, of each the last that was kept, without those whose blocks are gone. */
+  async function stillHere(results: readonly ShardResult[]): Promise<ShardResult[]> {
+    const here: ShardResult[] = []
+    for (const result of new Map(results.map(one => [one.shard, one])).values()) {
+      if (await holds(result.block)) here.push(result)
+    }
+    return here.sort((a, b) => a.shard - b.shard)
+  }
+
   return {
     keep: (job, kept) => note(keyOf(job, 'kept'), encodeKept(kept)),
     keepResults(job, results) {
-      for (const result of results) note(shardKey(job, result.shard), encodeKeptResult(result))
+      const others = brought.get(job)
+      if (others) others.push(...results)
+      else brought.set(job, [...results])
     },
     keepRequest: (job, request) => note(keyOf(job, 'request'), encodeValue(request)),
     keepCopy: (job, piece) => note(keyOf(job, `copy/${piece}`), nothing),
     keepDropped: job => note(keyOf(job, 'dropped'), nothing),
-    forget: (job, record) => clear(job, record ? [''] : ['result/', 'copy/inputs', 'copy/files', 'request']),
-    forgetResults: job => clear(job, ['result/']),
+    forget: (job, record) => clear(job, record ? [''] : ['results/', 'copy/inputs', 'copy/files', 'request']),
+    forgetResults: job => clear(job, ['results/']),
     get dirty() {
-      return noted.length + clears.length + writes > 0
+      return noted.length + brought.size + clears.length + writes > 0
     },
     commit() {
       writes++
@@ -165,14 +192,16 @@ export function createJournal(
           // Its record was damaged or never written: the rest belongs to nothing.
           jobs.delete(job)
           await records.clear(keyOf(job, ''))
-        } else if (kept.outcome) await records.clear(keyOf(job, 'result/'))
+        } else if (kept.outcome) await records.clear(keyOf(job, 'results/'))
       }
       if (jobs.size > limits.jobsMax) warn(`${jobs.size} jobs are kept here; the newest ${limits.jobsMax} are shown`)
       const sorted = [...jobs.values()].sort((a, b) => a.kept.startedMs - b.kept.startedMs)
-      return sorted.slice(-limits.jobsMax).map(({ found: _, ...one }) => ({
-        ...one,
-        results: one.kept.outcome ? [] : one.results,
-      }))
+      return Promise.all(
+        sorted.slice(-limits.jobsMax).map(async ({ found: _, ...one }) => ({
+          ...one,
+          results: one.kept.outcome ? [] : await stillHere(one.results),
+        })),
+      )
     },
     async close() {
       clearInterval(timer)

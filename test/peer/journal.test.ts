@@ -72,7 +72,13 @@ test('a job comes back with its results in order, its request and its promises',
     copies: ['inputs-x-0-1'],
     dropped: false,
   })
+  // What comes after a restart stands over what was before it, of the same shard.
+  second.journal.keepResults(id(1), [{ ...result(10), block: id(5) }])
+  await second.journal.commit()
   await second.journal.close()
+  const third = await open(folder)
+  expect((await third.journal.load())[1].results).toEqual([result(9), { ...result(10), block: id(5) }, result(100_000)])
+  await third.journal.close()
 })
 
 test('an ended job keeps its record and its promises for the result; a forgotten one keeps nothing', async () => {
@@ -136,7 +142,7 @@ test('it is dirty until everything noted is on disk, whoever asked, and a refusa
   expect(journal.dirty).toBe(true)
   refuse = false
   await journal.commit()
-  expect(written.at(-1)).toEqual(['result/0000001', 'result/0000002'])
+  expect(written.at(-1)).toEqual(['results/000000000000', 'results/000000000001'])
   expect(journal.dirty).toBe(false)
   await journal.close()
 })

@@ -175,8 +175,8 @@ describe('peers that are switched off and on', { timeout: 90_000 }, () => {
     const other = 'ab'.repeat(32)
     await records.write([
       { key: `job/${other}/kept`, value: Uint8Array.of(1, 2, 3) },
-      { key: `job/${other}/result/0000001`, value: Uint8Array.of(7) },
-      { key: `job/${job.job}/result/0000001`, value: Uint8Array.of(7) },
+      { key: `job/${other}/results/000000000001`, value: Uint8Array.of(7) },
+      { key: `job/${job.job}/results/000000000001`, value: Uint8Array.of(7) },
       { key: 'job/nonsense', value: Uint8Array.of(7) },
     ])
     await records.close()

@@ -6,7 +6,7 @@ import { blockId, type JobId, type PeerKey } from '../../src/base/ids.ts'
 import { firstRound, inRound, roundOf } from '../../src/jobs/core/rounds.ts'
 import { initialState, type State } from '../../src/jobs/core/state.ts'
 import type { CoreConfig, Effect, Event, RoundHead, ShardResult } from '../../src/jobs/core/types.ts'
-import { decodeKept, decodeKeptResult, encodeKept, encodeKeptResult } from '../../src/jobs/wire/kept.ts'
+import { decodeKept, decodeKeptResults, encodeKept, encodeKeptResults } from '../../src/jobs/wire/kept.ts'
 import { checkMerge, jobOfEffect, type PeerWatch, PromiseBroken, promise, watchPeer } from './checks.ts'
 import { createLanes, createMerger, type SimMerger } from './executor.ts'
 import type { SimPeerOptions } from './options.ts'
@@ -207,11 +207,11 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
   function storeResults(job: JobId, results: readonly ShardResult[]): void {
     const stored = disk.results.get(job) ?? new Map<number, Uint8Array>()
     disk.results.set(job, stored)
-    for (const result of results) stored.set(result.shard, encodeKeptResult(result))
+    for (const result of results) stored.set(result.shard, encodeKeptResults([result]))
   }
 
   function storedResults(job: JobId): ShardResult[] {
-    const all = [...(disk.results.get(job) ?? [])].map(([shard, bytes]) => decodeKeptResult(shard, bytes))
+    const all = [...(disk.results.get(job)?.values() ?? [])].flatMap(decodeKeptResults)
     return all.filter(result => disk.blocks.has(result.block))
   }
 

@@ -1,5 +1,5 @@
 /**
- * A peer's own records of its jobs, as bytes on its disk: one small record a job, and one a result. Read as warily as a
+ * A peer's own records of its jobs, as bytes on its disk: one small record a job, and one for the results that came together. Read as warily as a
  * message, because a disk forgets and an older version may have written it.
  */
 import { limits } from '../../base/limits.ts'
@@ -12,19 +12,28 @@ import {
   encodeValue,
   fields,
   flag,
-  idIn,
-  idOut,
   invalid,
   peerKey,
   present,
   whole,
 } from './fields.ts'
-import { anyBallotIn, ballotOut, headIn, headOut, optionalOutcomeIn, outcomeOut, roundIn, roundOut } from './parts.ts'
+import {
+  anyBallotIn,
+  ballotOut,
+  headIn,
+  headOut,
+  optionalOutcomeIn,
+  outcomeOut,
+  resultsIn,
+  resultsOut,
+  roundIn,
+  roundOut,
+} from './parts.ts'
 
 const version = 1
 /** Each field is small, and the digest among them is at most as large as a gossip message. */
 const keptBytesMax = 2 * limits.gossipBytesMax
-const resultBytesMax = 256
+const resultsBytesMax = limits.messageBytesMax
 const offersMax = 2 ** 40
 const priorityMax = 1000
 
@@ -72,18 +81,12 @@ export function decodeKept(bytes: Uint8Array): JobKept {
   return kept
 }
 
-/** The shard's number is in the record's key. */
-export function encodeKeptResult({ block, errors }: ShardResult): Uint8Array {
-  return encodeValue([idOut(block), errors])
+/** Results that came together, in one record: a write costs the same for one and for many. */
+export function encodeKeptResults(results: readonly ShardResult[]): Uint8Array {
+  return encodeValue(resultsOut(results))
 }
 
 /** Throws PeerError of kind `protocol`. */
-export function decodeKeptResult(shard: number, bytes: Uint8Array): ShardResult {
-  const pair = decodeValue(bytes, resultBytesMax)
-  if (!Array.isArray(pair) || pair.length !== 2) throw invalid('a kept result is a block and a count', pair)
-  return {
-    shard: whole(shard, limits.shardsMax - 1, 'shard'),
-    block: idIn(pair[0], 'block'),
-    errors: whole(pair[1], limits.shardItemsMax, 'errors'),
-  }
+export function decodeKeptResults(bytes: Uint8Array): ShardResult[] {
+  return resultsIn(decodeValue(bytes, resultsBytesMax))
 }

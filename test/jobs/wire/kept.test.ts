@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { prng } from '../../../src/base/prng.ts'
 import type { JobKept } from '../../../src/jobs/core/types.ts'
-import { decodeKept, decodeKeptResult, encodeKept, encodeKeptResult } from '../../../src/jobs/wire/kept.ts'
+import { decodeKept, decodeKeptResults, encodeKept, encodeKeptResults } from '../../../src/jobs/wire/kept.ts'
 import { id, sampleDigest } from './samples.ts'
 
 const rumour: JobKept = {
@@ -34,8 +34,11 @@ const ended: JobKept = {
 
 test('a record says after a restart what it said before', () => {
   for (const kept of [rumour, running, ended]) expect(decodeKept(encodeKept(kept))).toEqual(kept)
-  const result = { shard: 12, block: id('x'), errors: 3 }
-  expect(decodeKeptResult(12, encodeKeptResult(result))).toEqual(result)
+  const results = [
+    { shard: 12, block: id('x'), errors: 3 },
+    { shard: 7, block: id('y'), errors: 0 },
+  ]
+  expect(decodeKeptResults(encodeKeptResults(results))).toEqual(results)
   // The digest of a job without an owner could not be read again.
   const orphan = { ...ended, owner: undefined }
   expect(decodeKept(encodeKept(orphan)).seen).toBeUndefined()
@@ -48,7 +51,7 @@ test('whatever bytes there are, reading gives a record or one typed error', () =
   for (let n = 0; n < 2000; n++) {
     const bytes = good.slice(0, n % 3 === 0 ? random.int(good.length) : good.length)
     for (let k = 0; k < 1 + random.int(3); k++) bytes[random.int(Math.max(1, bytes.length))] = random.int(256)
-    for (const read of [() => decodeKept(bytes), () => decodeKeptResult(random.int(10), bytes)]) {
+    for (const read of [() => decodeKept(bytes), () => decodeKeptResults(bytes)]) {
       try {
         read()
       } catch (thrown) {
