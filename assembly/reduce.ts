@@ -174,9 +174,7 @@ function placeOf(way: u32, x: usize, axis: u32, selectLast: u32): f32 {
     also = step(way, also, v128.load(x + (c << 2), 16), also)
   }
   for (; c < axis; c++) so = step(way, so, v128.load32_splat(x + (c << 2)), so)
-  so = step(way, so, also, so)
-  so = step(way, so, v128.shuffle<f32>(so, so, 2, 3, 0, 1), so)
-  so = step(way, so, v128.shuffle<f32>(so, so, 1, 0, 3, 2), so)
+  so = overall(way, step(way, so, also, so))
   let found: u32 = 0
   for (c = 0; c < axis; c += 4) {
     // Lanes beyond the end hold whatever comes next.
@@ -189,7 +187,42 @@ function placeOf(way: u32, x: usize, axis: u32, selectLast: u32): f32 {
   return <f32>found
 }
 
+/** The best of four lanes, in all of them. */
+// @ts-ignore: decorator
+@inline
+function overall(way: u32, x: v128): v128 {
+  const two = step(way, x, v128.shuffle<f32>(x, x, 2, 3, 0, 1), x)
+  return step(way, two, v128.shuffle<f32>(two, two, 1, 0, 3, 2), x)
+}
+
+/**
+ * The same for the first place in a line of whole vectors, without a branch that the data decides: where a line ends is
+ * anybody's guess, and a wrong guess costs a processor more than all of 32 elements.
+ */
+// @ts-ignore: decorator
+@inline
+function firstOf(way: u32, x: usize, axis: u32): f32 {
+  let best = start(way), places = i32x4.splat(0), here = i32x4.splat(0)
+  const one = i32x4.splat(1)
+  for (let at: usize = x, end = x + (axis << 2); at < end; at += 16) {
+    const value = v128.load(at)
+    const better = way == LARGEST ? f32x4.gt(value, best) : f32x4.lt(value, best)
+    best = step(way, best, value, best)
+    places = v128.bitselect(here, places, better)
+    here = i32x4.add(here, one)
+  }
+  const so = overall(way, best)
+  // Nothing but infinities of the wrong sign, or NaN.
+  if (f32x4.extract_lane(so, 0) == f32x4.extract_lane(start(way), 0)) return placeOf(way, x, axis, 0)
+  const all = i32x4.add(i32x4.shl(places, 2), i32x4(0, 1, 2, 3))
+  let first = v128.bitselect(all, i32x4.splat(i32.MAX_VALUE), f32x4.eq(best, so))
+  first = i32x4.min_s(first, v128.shuffle<i32>(first, first, 2, 3, 0, 1))
+  first = i32x4.min_s(first, v128.shuffle<i32>(first, first, 1, 0, 3, 2))
+  return <f32>i32x4.extract_lane(first, 0)
+}
+
 function place(x: usize, axis: u32, op: u32, selectLast: u32): f32 {
+  if ((axis & 3) == 0 && !selectLast) return op == ARG_MAX ? firstOf(LARGEST, x, axis) : firstOf(SMALLEST, x, axis)
   return op == ARG_MAX ? placeOf(LARGEST, x, axis, selectLast) : placeOf(SMALLEST, x, axis, selectLast)
 }
 

@@ -17,6 +17,8 @@ const lines: [number, number, number][] = [
   [2, 0, 3],
   [1, 16, 33],
   [64, 11, 1],
+  [64, 8, 1],
+  [7, 32, 1],
 ]
 
 const selecting: readonly ReduceOp[] = ['max', 'min', 'argMax', 'argMin']
@@ -45,7 +47,7 @@ export function reduceCases(random: Prng): KernelCase[] {
         if (axis === 7) for (let c = 0; c < axis; c++) x.fill(Number.NEGATIVE_INFINITY, c * inner + 1, c * inner + 3)
         if (axis === 9) x.fill(Number.NaN, 0, inner)
         // Numbers and what is none in every order; the last line holds no number at all.
-        if (axis === 11 && selecting.includes(op)) {
+        if ((axis === 11 || axis === 8) && selecting.includes(op)) {
           const rare = [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 1, -0, 0]
           for (let c = 0; c < x.length; c++) x[c] = c < x.length - axis ? random.pick(rare) : Number.NaN
         }
