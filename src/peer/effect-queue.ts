@@ -4,6 +4,7 @@
  * refuses, nothing is performed: the peer stands still, and says so.
  */
 import type { Effect } from '../jobs/core/types.ts'
+import { joinSends } from './joined-messages.ts'
 import type { Journal } from './journal.ts'
 
 export interface EffectQueueDeps {
@@ -44,7 +45,7 @@ export function createEffectQueue({ journal, perform, refused }: EffectQueueDeps
         await new Promise(resolve => setTimeout(resolve, retryMs))
         continue
       }
-      for (const effect of ready) if (!stopped) perform(effect)
+      for (const effect of joinSends(ready)) if (!stopped) perform(effect)
     }
     draining = undefined
   }

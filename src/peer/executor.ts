@@ -1,6 +1,6 @@
 /**
  * Computes the shards that this peer holds leases of: fetches their blocks ahead of the lanes, runs them,
- * keeps the results. Order: as granted. At most a few shards' blocks are in memory at once.
+ * keeps the results. Order: as granted. As many shards' blocks are in memory at once as the protocol core begins ahead.
  */
 import { PeerError } from '../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
@@ -45,6 +45,8 @@ interface Pending {
   aborted: boolean
 }
 
+const aheadPerLaneMax = 64
+
 export function createExecutor(deps: ExecutorDeps): Executor {
   const waiting: Pending[] = []
   const running = new Set<Pending>()
@@ -52,8 +54,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   const opened = new Map<JobId, Promise<OpenJob>>()
   const throughput = createThroughput(deps.knownRate)
 
-  /** Enough that a lane never waits for a fetch: what it runs, what it decodes, and one more on the way. */
-  const aheadMax = () => 3 * Math.max(1, deps.pool.lanes().length)
+  /** The protocol core says how much is begun ahead; this bounds what it may get wrong. */
+  const aheadMax = () => aheadPerLaneMax * Math.max(1, deps.pool.lanes().length)
 
   async function open(job: JobId, record: JobRecord): Promise<OpenJob> {
     const workload = await workloads(record.spec.workload)

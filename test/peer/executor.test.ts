@@ -5,7 +5,7 @@ import { createExecutor, type ExecutorDeps } from '../../src/peer/executor.ts'
 
 const job = 'j'.repeat(64)
 const spec = { workload: 'train', body: { options: { method: 'kmeans', k: 1 }, columns: ['a'] } }
-const shards = Array.from({ length: 8 }, (_, i) => ({ items: 1, blocks: [`shard ${i}`] }))
+const shards = Array.from({ length: 80 }, (_, i) => ({ items: 1, blocks: [`shard ${i}`] }))
 
 /** Blocks whose name begins with `gone` never come. */
 function executor(ran: ExecutorDeps['ran']) {
@@ -35,9 +35,9 @@ test('a shard of another round is computed though the one before waits for param
     done[result.shard] = round
   })
   // As many as there is room for, under parameters that died with their leader; then the new leader goes back a round.
-  for (let shard = 0; shard < 8; shard++) one.run(job, shard, { round: 4, params: 'gone with the leader' })
+  for (let shard = 0; shard < shards.length; shard++) one.run(job, shard, { round: 4, params: 'gone with the leader' })
   const back = { round: 3, params: 'here' }
-  for (let shard = 0; shard < 8; shard++) one.run(job, shard, back)
+  for (let shard = 0; shard < shards.length; shard++) one.run(job, shard, back)
   await expect.poll(() => done.filter(Boolean)).toEqual(shards.map(() => back))
 })
 

@@ -35,6 +35,7 @@ export function defaultConfig(self: PeerKey): CoreConfig {
     offerMs: 5_000,
     creditMs: 2_000,
     aheadPerSlot: 3,
+    aheadMs: 10,
     attemptsMax: 4,
     rememberMs: 24 * 3_600_000,
     retryMs: 250,

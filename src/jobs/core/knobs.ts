@@ -27,6 +27,8 @@ export interface CoreConfig {
   creditMs: number
   /** Shards handed to the driver for each of its slots: one computes, the others' inputs arrive. The rest waits in the core, where priorities still apply. */
   aheadPerSlot: number
+  /** Where that is less work than this, as many as make it up: shards of microseconds do not wait for one another's way to the lane and back. */
+  aheadMs: number
   /** A shard that failed on this many attempts fails its job; attempts for which something could not be fetched do not count. */
   attemptsMax: number
   /** Ended jobs are remembered this long, so that a peer back from absence learns of the end. */

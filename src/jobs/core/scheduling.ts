@@ -40,29 +40,38 @@ function nextShard(job: Job): number | undefined {
   return undefined
 }
 
+/** Shards that the driver is given at most for each slot, however short they are. */
+const shardsPerSlotMax = 64
+
 /** Hands shards to the driver while it has room. */
 export function schedule(turn: Turn): void {
   const { config, state } = turn
   const slots = Math.max(1, state.peers.get(config.self)?.slots ?? 1)
   const jobs: Job[] = []
-  let room = slots * config.aheadPerSlot
+  let running = 0
+  let runningMs = 0
   for (const job of state.jobs.values()) {
     if (job.held.size === 0) continue
-    room -= job.running
+    running += job.running
+    runningMs += job.running * job.shardMs
     jobs.push(job)
   }
-  if (room <= 0) return
+  const hasRoom = ({ shardMs }: Job) =>
+    running < slots * config.aheadPerSlot ||
+    (shardMs > 0 && runningMs + shardMs <= slots * config.aheadMs && running < slots * shardsPerSlotMax)
+  if (!jobs.some(hasRoom)) return
   const before = (a: Job, b: Job) => a.priority > b.priority || (a.priority === b.priority && a.usedMs < b.usedMs)
-  while (room > 0) {
+  for (;;) {
     let best: { job: Job; shard: number } | undefined
     for (const job of jobs) {
       if (best && !before(job, best.job)) continue
       const shard = nextShard(job)
       if (shard !== undefined) best = { job, shard }
     }
-    if (!best) return
+    if (!best || !hasRoom(best.job)) return
     start(turn, best.job, best.shard)
-    room--
+    running++
+    runningMs += best.job.shardMs
   }
 }
 

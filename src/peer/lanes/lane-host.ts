@@ -21,37 +21,37 @@ export interface Lane {
 }
 
 interface Channel {
-  send(message: ToLane): void
+  send(messages: ToLane[]): void
   end(): Promise<void>
 }
 
 /** Dawn's adapter search and pipeline compilation are slow on some drivers. */
 const startTimeoutMs = 60_000
 
-function openThread(init: LaneInit, receive: (message: FromLane) => void, gone: (reason: string) => void): Channel {
+function openThread(init: LaneInit, receive: (messages: FromLane[]) => void, gone: (reason: string) => void): Channel {
   const worker = new Worker(sibling(import.meta.url, './lane'), { workerData: init })
   worker.on('message', receive)
   worker.on('error', error => gone(error.message))
   worker.on('exit', code => gone(`the thread ended with code ${code}`))
   return {
-    send: message => worker.postMessage(message),
+    send: messages => worker.postMessage(messages),
     end: async () => {
       await worker.terminate()
     },
   }
 }
 
-function openProcess(init: LaneInit, receive: (message: FromLane) => void, gone: (reason: string) => void): Channel {
+function openProcess(init: LaneInit, receive: (messages: FromLane[]) => void, gone: (reason: string) => void): Channel {
   const child = fork(sibling(import.meta.url, './lane'), [JSON.stringify(init)], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
-  child.on('message', message => receive(message as FromLane))
+  child.on('message', messages => receive(messages as FromLane[]))
   child.on('error', error => gone(error.message))
   child.on('exit', (code, signal) => gone(`the process ended with ${signal ?? `code ${code}`}`))
   return {
-    send: message => {
-      if (child.connected) child.send(message)
+    send: messages => {
+      if (child.connected) child.send(messages)
     },
     end: () =>
       new Promise(resolve => {
@@ -80,6 +80,16 @@ export async function startLane(
     let lane: Lane | undefined
     let ended = false
     let calling = 0
+    let saying: ToLane[] = []
+
+    function say(message: ToLane): void {
+      if (saying.push(message) > 1) return
+      queueMicrotask(() => {
+        const messages = saying
+        saying = []
+        if (!ended) channel.send(messages)
+      })
+    }
 
     const timer = setTimeout(() => gone(`no answer within ${startTimeoutMs / 1000} s`), startTimeoutMs)
 
@@ -110,13 +120,13 @@ export async function startLane(
                 return failed(new PeerError({ code: 'LANE_DIED', kind: 'resource', message: 'the lane is gone' }))
               if (!opened.has(job)) {
                 opened.add(job)
-                channel.send({ type: 'open', job, ...open() })
+                say({ type: 'open', job, ...open() })
               }
               calls.set(++calling, { resolve: done, reject: failed })
-              channel.send({ type: 'run', job, call: calling, blocks, round })
+              say({ type: 'run', job, call: calling, blocks, round })
             }),
           close(job) {
-            if (opened.delete(job) && !ended) channel.send({ type: 'close', job })
+            if (opened.delete(job) && !ended) say({ type: 'close', job })
           },
           async stop() {
             ended = true
@@ -133,6 +143,7 @@ export async function startLane(
       else call?.reject(new PeerError(message.error))
     }
 
-    const channel = backend === 'wasm' ? openThread(init, receive, gone) : openProcess(init, receive, gone)
+    const hear = (messages: FromLane[]) => messages.forEach(receive)
+    const channel = backend === 'wasm' ? openThread(init, hear, gone) : openProcess(init, hear, gone)
   })
 }

@@ -12,9 +12,22 @@ import type { FromLane, LaneInit, ToLane } from './messages.ts'
 const port = parentPort
 const init: LaneInit = port ? (workerData as LaneInit) : (JSON.parse(process.argv[2] ?? '{}') as LaneInit)
 
+/** A shard that took longer than this is told of at once, and not with the next one's. */
+const longMs = 1
+let saying: FromLane[] = []
+
+function flush(): void {
+  const messages = saying
+  saying = []
+  if (messages.length === 0) return
+  if (port) port.postMessage(messages)
+  else process.send?.(messages)
+}
+
 function send(message: FromLane): void {
-  if (port) port.postMessage(message)
-  else process.send?.(message)
+  saying.push(message)
+  if (message.type !== 'ran' || message.elapsedMs > longMs) flush()
+  else if (saying.length === 1) process.nextTick(flush) // after all that runs without waiting for anything
 }
 
 const runners = new Map<string, Promise<ShardRunner>>()
@@ -23,13 +36,18 @@ function failure(thrown: unknown) {
   return PeerError.from(thrown, { code: 'COMPUTE_FAILED', kind: 'resource' }).toJSON()
 }
 
+/** When the shard before was done. */
+let doneMs = 0
+
 async function run(message: Extract<ToLane, { type: 'run' }>): Promise<void> {
   const startMs = performance.now()
   try {
     const runner = await runners.get(message.job)
     if (!runner) throw new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
     const output = await runner.run(message.blocks, message.round)
-    send({ type: 'ran', call: message.call, ...output, elapsedMs: performance.now() - startMs })
+    const elapsedMs = performance.now() - Math.max(startMs, doneMs)
+    doneMs = performance.now()
+    send({ type: 'ran', call: message.call, ...output, elapsedMs })
   } catch (thrown) {
     const error = failure(thrown)
     if (error.code === 'DEVICE_LOST') send({ type: 'dead', error })
@@ -75,9 +93,12 @@ async function openBackend(): Promise<Backend> {
 async function main(): Promise<void> {
   try {
     const backend = await openBackend()
-    if (port) port.on('message', (message: ToLane) => receive(backend, message))
+    const hear = (messages: ToLane[]) => {
+      for (const message of messages) receive(backend, message)
+    }
+    if (port) port.on('message', hear)
     else {
-      process.on('message', message => receive(backend, message as ToLane))
+      process.on('message', messages => hear(messages as ToLane[]))
       process.on('disconnect', () => process.exit(0)) // the peer is gone
     }
     send({ type: 'ready', device: backend.device, numericClass: backend.numericClass })

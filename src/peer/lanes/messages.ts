@@ -1,4 +1,7 @@
-/** What the peer and its compute lanes say to each other; the same over a thread's port and a process's channel. */
+/**
+ * What the peer and its compute lanes say to each other; the same over a thread's port and a process's channel. What is
+ * said in one turn travels as one list: a message costs more than a small shard.
+ */
 import type { PeerErrorInit } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
 import type { Round } from '../../jobs/workloads/workload.ts'

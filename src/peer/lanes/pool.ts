@@ -47,8 +47,8 @@ interface Waiting {
   reject: (error: PeerError) => void
 }
 
-/** One computes, one decodes. */
-const perLane = 2
+/** One computes, one decodes; of short shards as many as are work for `aheadMs`. */
+const perLane = { least: 2, most: 32, aheadMs: 4 }
 const restartsMax = 3
 
 export async function startPool(init: PoolInit): Promise<LanePool> {
@@ -56,6 +56,8 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   const queue: Waiting[] = []
   /** Jobs that WebGPU cannot take: it lacks a kernel of theirs, or memory. */
   const wasmOnly = new Set<JobId>()
+  /** What the last shard of each job took on its lane. */
+  const lastMs = new Map<JobId, number>()
   let restarts = 0
   let stopped = false
 
@@ -93,8 +95,11 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   /** The lane with the least to do that may take the job. */
   function freeLane(job: JobId): Lane | undefined {
     let best: Lane | undefined
+    const ms = lastMs.get(job)
+    const room = ms === undefined ? 0 : Math.min(perLane.aheadMs / ms, perLane.most)
     for (const lane of lanes) {
-      if (lane.running >= perLane || (lane.facts.backend === 'webgpu' && wasmOnly.has(job))) continue
+      if (lane.running >= Math.max(perLane.least, room) || (lane.facts.backend === 'webgpu' && wasmOnly.has(job)))
+        continue
       if (!best || lane.running < best.running) best = lane
     }
     return best
@@ -128,6 +133,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   function start(lane: Lane, waiting: Waiting): void {
     lane.run(waiting.job, waiting.open, waiting.blocks, waiting.round).then(
       ran => {
+        lastMs.set(waiting.job, ran.elapsedMs)
         waiting.resolve(ran)
         pump()
       },
@@ -164,6 +170,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
       }),
     close(job) {
       wasmOnly.delete(job)
+      lastMs.delete(job)
       for (const lane of lanes) lane.close(job)
       const closed = new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
       for (let i = queue.length - 1; i >= 0; i--) if (queue[i].job === job) queue.splice(i, 1)[0].reject(closed)

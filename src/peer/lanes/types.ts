@@ -9,7 +9,7 @@ export interface RanShard {
   bytes: Uint8Array
   items: number
   errors: number
-  /** From the moment a lane took it. */
+  /** Since a lane took it or, later, was done with the one before. */
   elapsedMs: number
 }
 

@@ -76,3 +76,24 @@ test('a revoked or failed shard makes room, and the end of a job gives all of it
   const outcome = { phase: 'cancelled', ballot } as const
   expect(started(peer.hear('lead', { type: 'outcome', job: high, outcome })).map(run => run.job)).toEqual([low])
 })
+
+test('of short shards the driver is given as many as make up the work ahead, and never more than are bounded', () => {
+  const room = (elapsedMs: number) => {
+    const { peer } = busy([[low, 0]])
+    const result = { shard: 0, block: low, errors: 0 }
+    peer.feed({ type: 'ran', job: low, result, items: 1, elapsedMs })
+    return peer.state.jobs.get(low)?.running
+  }
+  expect(room(30)).toBe(3)
+  expect(room(2)).toBe(5)
+  expect(room(1)).toBe(10)
+  expect(room(0.01)).toBe(39) // all that are leased
+})
+
+test('a short job ahead leaves no room for a long one of lower priority', () => {
+  const { peer } = busy([[high, 1]])
+  lease(peer, low, 0)
+  peer.feed({ type: 'ran', job: high, result: { shard: 0, block: high, errors: 0 }, items: 1, elapsedMs: 1 })
+  expect(peer.state.jobs.get(high)?.running).toBe(10)
+  expect(peer.state.jobs.get(low)?.running).toBe(0)
+})
