@@ -6,7 +6,7 @@
  */
 import { PeerError } from '../../base/errors.ts'
 import type { Backend } from '../../compute/backends/types.ts'
-import type { Merger, MergeSink, NextRound, Round, ShardRunner, Workload } from './workload.ts'
+import type { KeepRoom, Merger, MergeSink, NextRound, Round, ShardRunner, Workload } from './workload.ts'
 
 /** What one shard adds to a round. */
 export interface ShardPartial<Partial> {
@@ -18,8 +18,14 @@ export interface ShardPartial<Partial> {
 
 /** Computes partials on one compute lane. */
 export interface PartialRunner<Parameters, Partial> {
-  /** `blocks`: the shard's blocks in order, already verified; a method may keep what it decoded for the next round. */
-  partial(parameters: Parameters, blocks: Uint8Array[]): Promise<ShardPartial<Partial>>
+  /**
+   * A method may keep what it decoded for the next round.
+   * @param blocks, key as `ShardRunner.run` has them
+   * @param round from 0
+   */
+  partial(parameters: Parameters, blocks: Uint8Array[], round: number, key?: string): Promise<ShardPartial<Partial>>
+  /** As `ShardRunner.keeps`. */
+  keeps?(key: string): boolean
   close(): void
 }
 
@@ -37,6 +43,7 @@ export interface IterativeMethod<Body, Parameters, Partial> {
     body: Body,
     files: ReadonlyMap<string, Uint8Array>,
     backend: Backend,
+    room?: KeepRoom,
   ): Promise<PartialRunner<Parameters, Partial>>
   /** What round 0 is computed under. */
   start(body: Body): Parameters
@@ -64,20 +71,21 @@ export function roundsWorkload<Body, Parameters, Partial>(
   return {
     kind: method.kind,
     files: raw => method.files?.(method.body(raw)) ?? [],
-    async open(raw, files, backend): Promise<ShardRunner> {
+    async open(raw, files, backend, room): Promise<ShardRunner> {
       const body = method.body(raw)
-      const runner = await method.open(body, files, backend)
+      const runner = await method.open(body, files, backend, room)
       // Every shard of a round has the same parameters: they are decoded once. By their bytes, for a new leader may go on
       // from an earlier round.
       let known: { bytes: Uint8Array; parameters: Parameters } | undefined
       return {
-        async run(blocks, round) {
+        async run(blocks, round, key) {
           const bytes = round?.params ?? none
           if (!known || Buffer.compare(known.bytes, bytes) !== 0)
             known = { bytes, parameters: parametersOf(body, round) }
-          const { partial, items, errors } = await runner.partial(known.parameters, blocks)
+          const { partial, items, errors } = await runner.partial(known.parameters, blocks, round?.round ?? 0, key)
           return { bytes: method.encodePartial(body, partial), items, errors }
         },
+        keeps: key => runner.keeps?.(key) ?? false,
         close: () => runner.close(),
       }
     },

@@ -28,10 +28,22 @@ export interface NextRound {
   params: string
 }
 
+/** Memory of a lane for what outlives a round, shared by its jobs. */
+export interface KeepRoom {
+  /** False where there is not so much left. */
+  take(bytes: number): boolean
+  give(bytes: number): void
+}
+
 /** Runs the shards of one job on one compute lane. */
 export interface ShardRunner {
-  /** `blocks`: the shard's blocks in order, already verified. */
-  run(blocks: Uint8Array[], round?: Round): Promise<ShardOutput>
+  /**
+   * @param blocks the shard's, in order, already verified; none are needed where the runner keeps the shard
+   * @param key names the shard by its blocks' ids, so that a later round finds what was kept of it; absent: nothing is kept
+   */
+  run(blocks: Uint8Array[], round?: Round, key?: string): Promise<ShardOutput>
+  /** Whether the shard of that key is here since an earlier round, so that its blocks are not wanted. Absent: never. */
+  keeps?(key: string): boolean
   close(): void
 }
 
@@ -52,7 +64,7 @@ export interface Workload {
   /** Ids of the block lists (models and such) that a lane needs before `open`; bounded and validated. */
   files(body: unknown): { name: string; bytes: number; blocks: string[] }[]
   /** `files`: their bytes, by name. Throws PeerError when the spec or a file is not sound. */
-  open(body: unknown, files: ReadonlyMap<string, Uint8Array>, backend: Backend): Promise<ShardRunner>
+  open(body: unknown, files: ReadonlyMap<string, Uint8Array>, backend: Backend, room?: KeepRoom): Promise<ShardRunner>
   /** `round`: which one is merged; absent where there is one alone. */
   merger(body: unknown, sink: MergeSink, round?: Round): Merger<string | NextRound>
 }

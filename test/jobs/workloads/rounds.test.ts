@@ -97,7 +97,7 @@ test.each([1, 2, 3, 7, 12])('%i shards give the bits of one loop', async count =
   let centers = twoMeans.start(body)
   for (let done = false; !done; ) {
     const partials: Float64Array[] = []
-    for (const block of inputs) partials.push((await runner.partial(centers, [block])).partial)
+    for (const block of inputs) partials.push((await runner.partial(centers, [block], 0)).partial)
     const next = twoMeans.update(
       body,
       centers,

@@ -6,7 +6,6 @@ import { loadModel } from '../../../compute/engine/model.ts'
 import { openSession, type Session } from '../../../compute/engine/session.ts'
 import { toHost } from '../../../compute/tensor/element-type.ts'
 import { writeBlocks } from '../../../data/store/block-list.ts'
-import { readTableShard } from '../../../data/tables/shard-blocks.ts'
 import type { TableShard } from '../../../data/tables/types.ts'
 import { openEngine } from '../../../learn/device/engine.ts'
 import { makeModelCard } from '../../../learn/export/model-card.ts'
@@ -14,7 +13,8 @@ import { exportOnnx } from '../../../learn/export/onnx.ts'
 import type { ImageFeatures } from '../../../learn/features/features.ts'
 import { createTraining, type Parameters, type Training } from '../../../learn/training.ts'
 import { type IterativeMethod, type PartialRunner, roundsWorkload } from '../rounds.ts'
-import type { Workload } from '../workload.ts'
+import type { KeepRoom, Workload } from '../workload.ts'
+import { createKeptShards } from './kept-shards.ts'
 import { encodeModelRoot } from './result.ts'
 import { parseTrainSpec, type TrainSpec } from './spec.ts'
 import {
@@ -37,7 +37,7 @@ const training: IterativeMethod<Body, TrainState, TrainPartial> = {
     const spec = parseTrainSpec(raw)
     return { ...spec, training: createTraining(spec.options, spec.columns) }
   },
-  open: async (body, _, backend) => openTrainer(body, backend),
+  open: async (body, _, backend, room) => openTrainer(body, backend, room),
   start: ({ training }) => ({
     stage: 'learn',
     parameters: training.start(),
@@ -120,8 +120,13 @@ function finish(training: Training, { parameters, history, dataHash }: TrainStat
   return { onnx: exportOnnx(model, setting, card, images), card, summary: setting.summary }
 }
 
-function openTrainer({ training, columns }: Body, backend: Backend): PartialRunner<TrainState, TrainPartial> {
+function openTrainer(
+  { training, columns }: Body,
+  backend: Backend,
+  room?: KeepRoom,
+): PartialRunner<TrainState, TrainPartial> {
   const engine = openEngine(backend)
+  const shards = createKeptShards(engine, columns, room)
   /** The classifier that the last stage looks through. */
   let judge: { state: TrainState; session: Session } | undefined
   const sessionOf = (state: TrainState): Session => {
@@ -131,8 +136,8 @@ function openTrainer({ training, columns }: Body, backend: Backend): PartialRunn
     return judge.session
   }
   return {
-    async partial(state, blocks) {
-      const shard = readTableShard(blocks, true)
+    async partial(state, blocks, round, key) {
+      const { shard, hash } = shards.get(blocks, round, key)
       const { rows } = shard
       const numericClasses = [backend.numericClass]
       if (state.stage === 'judge') {
@@ -141,20 +146,16 @@ function openTrainer({ training, columns }: Body, backend: Backend): PartialRunn
       }
       const sum = await training.partial(engine, state.parameters, shard)
       const first = state.parameters.stage === 'summary'
-      const hashes = first ? [hashOf(blocks, columns)] : []
+      const hashes = first ? [hash()] : []
       return { partial: { stage: 'learn', sum, hashes, numericClasses }, items: rows, errors: 0 }
     },
+    keeps: shards.has,
     close() {
       judge?.session.dispose()
+      shards.close()
       engine.dispose()
     },
   }
-}
-
-function hashOf(blocks: readonly Uint8Array[], columns: readonly string[]): string {
-  const hash = createHash('sha256').update(JSON.stringify(columns))
-  for (const block of blocks) hash.update(block)
-  return hash.digest('hex')
 }
 
 /** Rows by their label and by the class with the highest score, [classes, classes]. */

@@ -6,6 +6,7 @@ import type { Backend } from '../../../../src/compute/backends/types.ts'
 import { createWasmBackend } from '../../../../src/compute/backends/wasm/backend.ts'
 import { storeTableShard } from '../../../../src/data/tables/shard-blocks.ts'
 import type { TableShard } from '../../../../src/data/tables/types.ts'
+import { createKeepRoom } from '../../../../src/jobs/workloads/keep-room.ts'
 import { resultParts } from '../../../../src/jobs/workloads/result-parts.ts'
 import { decodeModelRoot } from '../../../../src/jobs/workloads/train/result.ts'
 import { parseTrainSpec } from '../../../../src/jobs/workloads/train/spec.ts'
@@ -48,20 +49,29 @@ const opened = createWasmBackend()
 afterAll(async () => (await opened).dispose())
 
 /** As a leader and two lanes do: results in any order of work, merged in the order of the shards. */
-async function asJob(init: TrainInit, shards: readonly TableShard[], backend: Backend) {
+async function asJob(init: TrainInit, shards: readonly TableShard[], backend: Backend, roomBytes = 0) {
   const body = JSON.parse(JSON.stringify({ options: parseTrainOptions(init), columns }))
   expect(parseTrainSpec(body).columns).toEqual(columns)
   const blocks = await Promise.all(shards.map(async shard => (await storeTableShard(shard, { put })).blocks.map(get)))
-  const lanes = await Promise.all([1, 2].map(() => trainJob.open(body, new Map(), backend)))
+  const rooms = [1, 2].map(() => createKeepRoom(roomBytes))
+  const lanes = await Promise.all(rooms.map(room => trainJob.open(body, new Map(), backend, room)))
+  let kept = 0
+  const run = (place: number, round: Round) => {
+    const [lane, key] = [lanes[place % 2], `shard ${place}`]
+    const here = lane.keeps?.(key) ?? false
+    if (here) kept++
+    return lane.run(here ? [] : blocks[place], round, key)
+  }
   let round: Round = { round: 0 }
   for (;;) {
-    const results = await Promise.all(blocks.map((shard, i) => lanes[i % 2].run(shard, round)))
+    const results = await Promise.all(blocks.map((_, i) => run(i, round)))
     const merger = trainJob.merger(body, { put }, round)
     for (const { bytes } of results) await merger.add(bytes)
     const end = await merger.end()
     if (typeof end === 'string') {
       for (const lane of lanes) lane.close()
-      return { rounds: round.round + 1, root: decodeModelRoot(get(end)), parts: resultParts(get(end)) }
+      expect(rooms.map(room => room.left())).toEqual([roomBytes, roomBytes])
+      return { kept, rounds: round.round + 1, root: decodeModelRoot(get(end)), parts: resultParts(get(end)) }
     }
     round = { round: round.round + 1, params: get(end.params) }
   }
@@ -94,6 +104,11 @@ describe('a training as a job', () => {
     expect(fileOf(parts).length).toBe(root.bytes)
     // Twice the same bytes, the card's hash of the data included.
     expect(fileOf((await asJob(init, shards, backend)).parts)).toEqual(fileOf(parts))
+    // Shards that stay give the same bytes again, all of them or those for which there is room.
+    const all = await asJob(init, shards, backend, 1e6)
+    expect([all.kept, fileOf(all.parts)]).toEqual([shards.length * (all.rounds - 1), fileOf(parts)])
+    const some = await asJob(init, shards, backend, 16 * 200)
+    expect([some.kept, fileOf(some.parts)]).toEqual([4 * (all.rounds - 1), fileOf(parts)])
   })
 
   test('a classifier is judged by all rows, and onnxruntime counts the same', async () => {

@@ -1,0 +1,94 @@
+/**
+ * Shards of a training where its device reads them, from round to round: decoded once, and not in memory twice.
+ *
+ * A round goes over all shards in one order, so that of more than there is room for the one used longest ago is the one that is
+ * wanted next: what lies here stays, and what finds no room is decoded anew each round. A shard that nobody has asked for in
+ * the last two rounds is another peer's by now, and makes room.
+ * Invariant: what is kept was taken from the room, byte by byte, and is given back when it goes.
+ */
+import { createHash } from 'node:crypto'
+import { readTableShard } from '../../../data/tables/shard-blocks.ts'
+import type { TableShard } from '../../../data/tables/types.ts'
+import type { Engine } from '../../../learn/device/engine.ts'
+import type { KeepRoom } from '../workload.ts'
+
+export interface HeldShard {
+  shard: TableShard
+  /** SHA-256 of the columns' names and the shard's blocks. */
+  hash: () => string
+}
+
+export interface KeptShards {
+  /** Whether `get` needs no blocks. */
+  has(key: string): boolean
+  /**
+   * @param key absent: nothing is kept
+   * @throws PeerError SHARD_INVALID
+   */
+  get(blocks: readonly Uint8Array[], round: number, key?: string): HeldShard
+  close(): void
+}
+
+/** Rounds without being asked for, after which a shard makes room for another. */
+const roundsUnused = 2
+
+/** @param room absent: nothing is kept */
+export function createKeptShards(engine: Engine, columns: readonly string[], room?: KeepRoom): KeptShards {
+  const kept = new Map<string, { held: HeldShard; bytes: number; round: number }>()
+
+  const drop = (key: string) => {
+    const one = kept.get(key)
+    if (!one) return
+    kept.delete(key)
+    engine.release(one.held.shard)
+    room?.give(one.bytes)
+  }
+
+  const hasRoom = (bytes: number, round: number): boolean => {
+    if (!room) return false
+    if (room.take(bytes)) return true
+    for (const [key, one] of kept) if (Math.abs(round - one.round) > roundsUnused) drop(key)
+    return room.take(bytes)
+  }
+
+  return {
+    has: key => kept.has(key),
+    get(blocks, round, key) {
+      const known = key === undefined ? undefined : kept.get(key)
+      if (known) {
+        known.round = round
+        return known.held
+      }
+      const shard = readTableShard(blocks, true)
+      const bytes = bytesOf(shard)
+      // With gaps it would lie here twice: as it came, and filled.
+      if (key === undefined || hasGaps(shard) || !hasRoom(bytes, round)) {
+        return { shard, hash: () => hashOf(blocks, columns) }
+      }
+      // Now, for the blocks go.
+      const hash = hashOf(blocks, columns)
+      const held = { shard: engine.keep(shard), hash: () => hash }
+      kept.set(key, { held, bytes, round })
+      return held
+    },
+    close() {
+      for (const key of [...kept.keys()]) drop(key)
+    },
+  }
+}
+
+function hasGaps({ x }: TableShard): boolean {
+  for (let at = 0; at < x.length; at++) if (Number.isNaN(x[at])) return true
+  return false
+}
+
+function bytesOf({ x, label }: TableShard): number {
+  if (!label) return x.byteLength
+  return x.byteLength + (label.kind === 'class' ? label.codes : label.values).byteLength
+}
+
+function hashOf(blocks: readonly Uint8Array[], columns: readonly string[]): string {
+  const hash = createHash('sha256').update(JSON.stringify(columns))
+  for (const block of blocks) hash.update(block)
+  return hash.digest('hex')
+}
