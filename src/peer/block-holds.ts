@@ -17,6 +17,8 @@ export interface BlockHolds {
   release(job: JobId, keep?: Iterable<BlockId>): Promise<number>
   /** The job needs these no more; what no other job wants is freed. Resolves to the bytes freed. */
   unhold(job: JobId, blocks: Iterable<BlockId>): Promise<number>
+  /** Whether the job holds the block, and does not only use it. */
+  held(job: JobId, block: BlockId): boolean
   /** Whether some job holds the block. */
   pinned(block: BlockId): boolean
   /** Bytes here that may not go. */
@@ -108,6 +110,7 @@ export function createBlockHolds(store: BlockStore): BlockHolds {
         [...(blocksOf.get(job)?.keys() ?? [])].filter(block => !kept.has(block)),
       )
     },
+    held: (job, block) => blocksOf.get(job)?.get(block) === true,
     pinned: block => pins.has(block),
     pinnedBytes() {
       let bytes = 0

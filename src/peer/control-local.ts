@@ -15,6 +15,7 @@ import type { JobKeeper } from './job-keeper.ts'
 import type { LanePool } from './lanes/pool.ts'
 import type { Objectives } from './objectives.ts'
 import type { Progress } from './progress.ts'
+import type { Recopy } from './recopy.ts'
 import { readResult } from './results.ts'
 import type { Spread } from './spread.ts'
 import type { Submissions } from './submission.ts'
@@ -29,6 +30,7 @@ export interface ControlDeps {
   drops: Drops
   garbage: Garbage
   spread: Spread
+  recopy: Recopy
   keeper: JobKeeper
   book: JobBook
   submissions: Submissions
@@ -59,7 +61,9 @@ export function createControl(deps: ControlDeps): LocalControl {
 
   function copiesOf(job: JobId): JobCopies | undefined {
     const spreading = deps.spread.of(job)
-    if (!spreading) return undefined
+    const counted = deps.recopy.of(job)
+    // Of what has no owner here this peer sees to the copies, its own among them.
+    if (!spreading) return counted && { ...counted, safe: counted.placed >= counted.wanted }
     const others = mesh.peers().filter(record => record.connected).length
     const enough = spreading.placed > 0 && spreading.placed >= Math.min(spreading.wanted, others)
     const led = driver.view(job)?.leader === mesh.self || driver.ledElsewhere(job)

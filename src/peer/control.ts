@@ -79,17 +79,20 @@ export interface JobSummary {
   outcome?: JobOutcome
   /** Bytes of the job's blocks on this peer's disk. */
   keptBytes: number
-  /** At the submitter, where copies of the inputs were asked for. */
+  /** At the submitter, where copies of the inputs were asked for; of a result at the peer that sees to its copies. */
   copies?: JobCopies
 }
 
-/** Where the copies of a job's inputs stand. */
+/** Where the copies of a job's inputs stand, or once it has one of its result. */
 export interface JobCopies {
-  /** Other peers that shall hold everything. */
+  /** Other peers that shall hold everything; of a result, and of inputs without their submitter, this one is among them. */
   wanted: number
-  /** Other peers that do. */
+  /** Those that do. */
   placed: number
-  /** The leader knows of all inputs, and as many others hold them as are wanted or connected: the submitter may leave. */
+  /**
+   * There are as many as are wanted, of inputs or as many as there are peers, and the leader knows of all inputs: the
+   * submitter may leave.
+   */
   safe: boolean
 }
 

@@ -8,7 +8,8 @@ import { PeerError } from '../base/errors.ts'
 import { type BlockId, isBlockId, type JobId, type PeerKey } from '../base/ids.ts'
 import { hash32 } from '../base/prng.ts'
 import type { BlockStore } from '../data/store/types.ts'
-import type { JobView } from '../jobs/core/types.ts'
+import type { Digest, JobView } from '../jobs/core/types.ts'
+import { decodeDigest, encodeDigest } from '../jobs/wire/digest.ts'
 import { decodeValue, encodeValue } from '../jobs/wire/fields.ts'
 import type { Mesh } from '../mesh/types.ts'
 import type { BlockExchange } from './block-exchange.ts'
@@ -27,6 +28,12 @@ export interface CopiesDeps {
   book: JobBook
   journal: Journal
   view: (job: JobId) => JobView | undefined
+  /** Whether `from` may have copies of the job's inputs made. */
+  mayCopyInputs: (from: PeerKey, job: JobView) => boolean
+  /** The job is over here and what it held was freed: what is held for it from now on stays. */
+  settled: (job: JobId) => boolean
+  /** Tells the core of a job that ended before this peer came. */
+  hear: (from: PeerKey, digest: Digest) => void
   /** Bytes that pinned blocks may take here. */
   bytesMax: number
 }
@@ -38,6 +45,8 @@ export interface Copies {
   pieces(list: readonly BlockId[], kind: Piece['kind'], block: BlockId): Piece[]
   /** Connected peers in the order in which they should hold the job's copies. */
   candidates(job: JobId): PeerKey[]
+  /** Any peers in that order, which is the same everywhere. */
+  ranked(job: JobId, peers: readonly PeerKey[]): PeerKey[]
   /** Holds again, after a restart, what was promised before. */
   restore(job: JobId, record: JobRecord, names: readonly string[]): Promise<void>
 }
@@ -49,27 +58,37 @@ const pieceMs = 300_000
 /** Blocks fetched at once for one piece. */
 const parallel = 4
 
-const requestBytesMax = 1024
-const requestForm = z.object({ job: z.string().refine(isBlockId, 'not a job id'), piece: pieceForm })
+/** A digest without bitmap and shares among it. */
+const requestBytesMax = 8 * 1024
+const requestForm = z.object({
+  job: z.string().refine(isBlockId, 'not a job id'),
+  piece: pieceForm,
+  /** Of a result: how the job ended, for who was not there. */
+  ended: z.instanceof(Uint8Array).optional(),
+})
 
 export function createCopies(deps: CopiesDeps): Copies {
   const { mesh, store, exchange, holds, book, journal } = deps
 
-  function decode(body: Uint8Array): { job: JobId; piece: Piece } {
+  function decode(body: Uint8Array): z.infer<typeof requestForm> {
     const parsed = requestForm.safeParse(decodeValue(body, requestBytesMax))
     if (parsed.success) return parsed.data
     throw new PeerError({ code: 'MESSAGE_INVALID', kind: 'protocol', message: 'a request for a copy breaks the rules' })
   }
 
-  /** Inputs are the owner's to spread while the job runs; a result is what every peer knows as the job's. */
+  /** Inputs are the owner's to spread while the job runs, or a holder's in its stead; a result is what every peer knows as the job's. */
   function entitle(from: PeerKey, job: JobId, piece: Piece): void {
     const view = deps.view(job)
     if (!view) throw refusal('JOB_UNKNOWN', 'this job was not heard of here yet', 'later')
     if (piece.kind === 'result' ? view.outcome?.result !== piece.block : view.outcome !== undefined) {
       throw refusal('COPY_REFUSED', 'the job is in another state here', 'later')
     }
-    if (piece.kind !== 'result' && from !== view.owner) {
-      throw refusal('COPY_REFUSED', "only a job's owner has copies of its inputs made", 'never')
+    if (piece.kind !== 'result' && !deps.mayCopyInputs(from, view)) {
+      throw refusal('COPY_REFUSED', "only a job's owner has copies of its inputs made", 'elsewhere')
+    }
+    // What the end frees here must be freed before anything is held anew.
+    if (piece.kind === 'result' && !deps.settled(job)) {
+      throw refusal('JOB_UNKNOWN', 'the job is just ending here', 'later')
     }
   }
 
@@ -109,7 +128,11 @@ export function createCopies(deps: CopiesDeps): Copies {
   }
 
   mesh.serve(copyProtocol, async (from, body) => {
-    const { job, piece } = decode(body)
+    const { job, piece, ended } = decode(body)
+    if (ended && deps.view(job) === undefined) {
+      const digest = decodeDigest(ended)
+      if (digest.job === job && digest.outcome) deps.hear(from, digest)
+    }
     await promise(from, job, piece)
     return new Uint8Array()
   })
@@ -121,7 +144,8 @@ export function createCopies(deps: CopiesDeps): Copies {
         if (down === peer) gone.abort(refusal('CONNECTION_LOST', 'the peer is gone or hangs', 'elsewhere'))
       })
       try {
-        const body = encodeValue({ job, piece })
+        const ended = piece.kind === 'result' ? endOf(deps.view(job)) : undefined
+        const body = encodeValue(ended ? { job, piece, ended } : { job, piece })
         await mesh.request(peer, copyProtocol, body, { timeoutMs: pieceMs, signal: gone.signal })
       } finally {
         off()
@@ -142,8 +166,12 @@ export function createCopies(deps: CopiesDeps): Copies {
     },
     candidates(job) {
       const connected = mesh.peers().filter(record => record.connected && record.peer !== mesh.self)
-      return connected.map(record => record.peer).sort((a, b) => hash32(`${job}/${b}`) - hash32(`${job}/${a}`))
+      return ranked(
+        job,
+        connected.map(record => record.peer),
+      )
     },
+    ranked,
     async restore(job, record, names) {
       const lists = new Map<string, BlockId[]>()
       for (const name of names) {
@@ -165,6 +193,36 @@ export function createCopies(deps: CopiesDeps): Copies {
     if (bytes) return bytes
     throw refusal('BLOCK_ABSENT', 'the block is not here', 'elsewhere')
   }
+}
+
+function ranked(job: JobId, peers: readonly PeerKey[]): PeerKey[] {
+  const rank = (peer: PeerKey) => hash32(`${job}/${peer}`)
+  // Equal hashes are rare, and are to mean the same everywhere.
+  return [...peers].sort((a, b) => rank(b) - rank(a) || (a < b ? -1 : 1))
+}
+
+/** How the job ended, as its leader gossiped it at the time. */
+function endOf(view: JobView | undefined): Uint8Array | undefined {
+  const { outcome } = view ?? {}
+  if (!view || !outcome) return undefined
+  return encodeDigest({
+    type: 'digest',
+    job: view.job,
+    owner: view.owner,
+    ballot: outcome.ballot,
+    version: 0,
+    phase: outcome.phase,
+    manifest: { count: 0 },
+    complete: view.complete,
+    done: new Uint8Array(0),
+    itemsDone: view.itemsDone,
+    itemsTotal: view.itemsTotal,
+    shards: view.shardsTotal,
+    shardsDone: view.shardsDone,
+    errors: view.errors,
+    shares: [],
+    outcome,
+  })
 }
 
 function refusal(code: string, message: string, retry: 'never' | 'later' | 'elsewhere'): PeerError {

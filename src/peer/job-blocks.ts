@@ -4,8 +4,9 @@
  */
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
-import { type BlockId, isBlockId } from '../base/ids.ts'
+import { type BlockId, isBlockId, type JobId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
+import type { ManifestHead } from '../jobs/core/types.ts'
 import { decodeManifest } from '../jobs/wire/manifest.ts'
 import { resultParts } from '../jobs/workloads/result-parts.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
@@ -55,6 +56,32 @@ export async function blocksOf(
   }
   const manifest = await decodeManifest(await get(block), verify, record.spec.submitter)
   return [block, ...manifest.shards.flatMap(shard => shard.blocks)]
+}
+
+/**
+ * The job's manifest blocks, oldest first: from the newest back, each names the one before it. Throws PeerError where
+ * the chain is not the job's, or is not as long as `head` says.
+ */
+export async function chainOf(record: JobRecord, job: JobId, head: ManifestHead, get: GetBlock): Promise<BlockId[]> {
+  const chain: BlockId[] = []
+  let block = head.head
+  for (let index = head.count - 1; index >= 0; index--) {
+    if (block === undefined) throw notTheJobs()
+    const manifest = await decodeManifest(await get(block), verify, record.spec.submitter)
+    if (manifest.job !== job || manifest.index !== index) throw notTheJobs()
+    chain.push(block)
+    block = manifest.previous
+  }
+  return chain.reverse()
+}
+
+function notTheJobs(): PeerError {
+  return new PeerError({
+    code: 'MANIFEST_INVALID',
+    kind: 'integrity',
+    message: "a chain of manifests is not the job's",
+    retry: 'elsewhere',
+  })
 }
 
 /** The slice of the list that the piece names. Throws PeerError of kind `protocol` when there is none. */

@@ -13,8 +13,8 @@ import type { BlockHolds } from './block-holds.ts'
 import type { Copies } from './copies.ts'
 import type { JobBook, JobRecord } from './job-book.ts'
 import type { KeptJob } from './journal.ts'
+import type { Recopy } from './recopy.ts'
 import { keepResult, resultHere } from './results.ts'
-import type { Spread } from './spread.ts'
 
 export interface KeeperDeps {
   self: PeerKey
@@ -22,7 +22,7 @@ export interface KeeperDeps {
   holds: BlockHolds
   book: JobBook
   copies: Copies
-  spread: Spread
+  recopy: Recopy
   connected: (peer: PeerKey) => boolean
   view: (job: JobId) => JobView | undefined
   changed: (job: JobId) => void
@@ -40,6 +40,8 @@ export interface JobKeeper {
   /** What a finished job came to, where this peer was away when that was said; from the result itself. */
   totals(job: JobId): JobTotals | undefined
   forget(job: JobId): void
+  /** The job is over and what it needed is freed: what is held for it from now on stays. */
+  settledOf(job: JobId): boolean
   /** Holds again what a job needs that was kept over a restart. */
   restore(kept: KeptJob): Promise<void>
   /** Resolves once what ended jobs leave to do is done; what has to be waited for is given up. */
@@ -52,7 +54,8 @@ const bringAgainMs = 5_000
 const graceMs = 1_000
 
 export function createJobKeeper(deps: KeeperDeps): JobKeeper {
-  const { self, exchange, holds, book, spread } = deps
+  const { self, exchange, holds, book, recopy } = deps
+  const over = new Set<JobId>()
   const pending = new Set<Promise<void>>()
   const totals = new Map<JobId, JobTotals>()
   let stopped = false
@@ -73,6 +76,7 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
     const wanted = () => !stopped && !deps.dropped(job) && book.get(job) !== undefined
     do await new Promise(resolve => setTimeout(resolve, bringAgainMs).unref())
     while (wanted() && !(await bringHome(job, result, leader)))
+    if (wanted()) recopy.look(job)
   }
 
   /** A peer that was away at the end has heard that the job is over, and not what it came to. */
@@ -102,11 +106,11 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
     book.close(job)
     // The spec stays as long as the job is remembered: it says what the job was.
     await holds.release(job, [job, ...kept])
+    over.add(job)
     if (home && !brought) void bringLater(job, result, ballot.peer)
     // The leader's copy is one, the submitter's the other: without one of these another peer has it.
-    const other = owner !== undefined && owner !== self && deps.connected(owner)
     await learnTotals(job, outcome, owner)
-    if (ballot.peer === self && !other) spread.result(job, outcome, owner === undefined ? [] : [owner])
+    if (kept.length > 0) recopy.look(job)
   }
 
   async function holdInputs(job: JobId, record: JobRecord): Promise<void> {
@@ -128,7 +132,11 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
 
   return {
     totals: job => totals.get(job),
-    forget: job => void totals.delete(job),
+    forget(job) {
+      totals.delete(job)
+      over.delete(job)
+    },
+    settledOf: job => over.has(job),
     ended(job, outcome) {
       const work = end(job, outcome)
       pending.add(work)
@@ -140,6 +148,7 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
       const record = await book.restore(job, kept.outcome ? { count: 0 } : kept.known)
       if (record) await deps.copies.restore(job, record, copies)
       if (kept.outcome) {
+        over.add(job)
         await restoreEnded(keptJob, kept.outcome)
         const here = kept.outcome.result && (await exchange.local(kept.outcome.result))
         const found = here && !kept.seen?.complete ? resultTotals(here) : undefined

@@ -6,7 +6,9 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type DiskStoreInit, openDiskStore } from '../data/store/disk-store.ts'
 import { openRecordStore } from '../data/store/record-store.ts'
+import type { JobView } from '../jobs/core/types.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
+import { createAbsences } from './absences.ts'
 import { createBlockExchange } from './block-exchange.ts'
 import { createBlockHolds } from './block-holds.ts'
 import type { Control } from './control.ts'
@@ -17,6 +19,7 @@ import { openDiskRoom, withRoom } from './disk-room.ts'
 import { createDriver, type Driver } from './driver.ts'
 import { createDrops } from './drops.ts'
 import { createGarbage } from './garbage.ts'
+import { createHoldings } from './holdings.ts'
 import { type Home, openHome } from './home.ts'
 import { createJobBook } from './job-book.ts'
 import { createJobKeeper } from './job-keeper.ts'
@@ -26,6 +29,7 @@ import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
 import { createObjectives } from './objectives.ts'
 import { createProgress } from './progress.ts'
+import { createRecopy } from './recopy.ts'
 import { createSpread } from './spread.ts'
 import { createSubmissions } from './submission.ts'
 import { version } from './version.ts'
@@ -47,6 +51,8 @@ export interface PeerInit extends DeviceOptions {
   retentionMs?: number
   /** Beyond so many bytes on disk, blocks that no job pins go, the one unused for longest first; default: no bound. */
   diskBytesMax?: number
+  /** Copies that were with a peer are made again once it was away this long; default 60 s, so that a restart costs nothing. */
+  copyGraceMs?: number
   /** False: it computes nothing, it only submits and holds blocks. Default true. */
   compute?: boolean
   /** How a block's file is written; tests give one that fails as a full disk does. */
@@ -65,6 +71,7 @@ export interface Peer extends Control {
 const cacheBytes = 64 * 1024 * 1024
 /** Results of small shards, tables, specs: a file each would cost more than they have. */
 const smallBytes = 16 * 1024
+const copyGraceMs = 60_000
 const retentionMs = 7 * 24 * 3_600_000
 const statusMs = 1000
 const warningsMax = 20
@@ -148,17 +155,44 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const view = (job: string) => driver?.view(job)
   const changed = (job: string) => control.changed(job)
   const objectives = createObjectives(book, exchange.local, changed)
-  const copies = createCopies({ mesh, store, exchange, holds, book, journal, view, bytesMax })
-  const spread = createSpread({ copies, book, exchange, view, changed })
+  const connected = (peer: string) => mesh?.peers().some(record => record.peer === peer && record.connected) ?? false
+  const graceMs = init.copyGraceMs ?? copyGraceMs
+  const absences = createAbsences(mesh, () => recopy?.arrived())
+  const mayCopyInputs = (from: string, { owner }: JobView) => from === owner || !connected(owner)
+  const copies = createCopies({
+    mesh,
+    store,
+    exchange,
+    holds,
+    book,
+    journal,
+    view,
+    bytesMax,
+    mayCopyInputs,
+    settled: job => keeper.settledOf(job),
+    hear: (from, message) => driver?.dispatch({ type: 'message', from, message }),
+  })
+  const holdings = createHoldings({ mesh, store, exchange, holds, book, journal, view, mayCopyInputs })
+  const spread = createSpread({ copies, holdings, book, exchange, absences, view, changed, graceMs })
+  const recopy = createRecopy({
+    self: mesh.self,
+    copies,
+    holdings,
+    spread,
+    absences,
+    connected,
+    views: () => driver?.views() ?? [],
+    changed,
+    graceMs,
+  })
   const drops = createDrops({ mesh, holds, journal, view, dropped: changed })
-  const connected = (peer: string) => mesh.peers().some(record => record.peer === peer && record.connected)
   const keeper = createJobKeeper({
     self: mesh.self,
     exchange,
     holds,
     book,
     copies,
-    spread,
+    recopy,
     connected,
     view,
     changed,
@@ -178,6 +212,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     ended: (job, outcome) => {
       submissions.end(job)
       spread.end(job)
+      holdings.end(job)
       // What is not remembered is measured again.
       void rememberRate(home.folder, device, status().itemsPerSecond).catch(() => {})
       void keeper.ended(job, outcome).catch(thrown => warn(`job ${job.slice(0, 8)}: ${String(thrown)}`))
@@ -189,6 +224,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       progress.forget(job)
       drops.forget(job)
       keeper.forget(job)
+      holdings.forget(job)
+      recopy.forget(job)
       void holds.release(job)
     },
     refused: room.refused,
@@ -218,6 +255,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     drops,
     garbage,
     spread,
+    recopy,
     keeper,
     book,
     submissions,
@@ -230,7 +268,10 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
 
   const kept = await journal.load()
   drops.restore(kept)
-  for (const job of kept) await keeper.restore(job)
+  for (const job of kept) {
+    await keeper.restore(job)
+    holdings.restore(job.job, job.copies)
+  }
   driver.start(kept)
   driver.pause(room.paused !== undefined)
   // Now that every remembered job holds what it needs, the rest is nobody's.
@@ -254,6 +295,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       offUp()
       submissions.stop()
       spread.stop()
+      recopy.stop()
+      absences.stop()
       drops.stop()
       await room.stop()
       await driver.stop()

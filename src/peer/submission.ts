@@ -130,7 +130,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       const record = deps.book.get(job)
       if (!record || !request || kept.outcome || kept.owner !== deps.self) return
       if (request.attached) return deps.dispatch({ type: 'cancel', job })
-      deps.spread.inputs(job, request.copies)
+      deps.spread.inputs(job, request.copies, true)
       if (kept.complete) return
       // Only from the end of the chain that others may know of.
       if (record.manifests.length < kept.known.count) {

@@ -27,7 +27,7 @@ export function addJobs(peer: Command): void {
     })
 }
 
-const head = ['JOB', 'KIND', 'STATE', 'DONE', 'ERRORS', 'RATE', 'TIME', 'KEPT', 'OWNER', 'LEADER']
+const head = ['JOB', 'KIND', 'STATE', 'DONE', 'ERRORS', 'RATE', 'TIME', 'KEPT', 'COPIES', 'OWNER', 'LEADER']
 
 function row(job: JobSummary): string[] {
   return [
@@ -39,6 +39,7 @@ function row(job: JobSummary): string[] {
     `${rate(job.itemsPerSecond)}/s`,
     clock(job.elapsedMs),
     prettyBytes(job.keptBytes),
+    job.copies ? `${job.copies.placed}/${job.copies.wanted}` : '-',
     job.ownerName,
     job.leaderName ?? '-',
   ]
