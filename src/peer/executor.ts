@@ -3,7 +3,7 @@
  * keeps the results. Order: as granted. As many shards' blocks are in memory at once as the protocol core begins ahead.
  */
 import { PeerError } from '../base/errors.ts'
-import type { BlockId, JobId, PeerKey } from '../base/ids.ts'
+import { type BlockId, blockId, type JobId, type PeerKey } from '../base/ids.ts'
 import type { RoundHead, ShardResult } from '../jobs/core/types.ts'
 import { sealResult } from '../jobs/wire/sealed-result.ts'
 import { workloads } from '../jobs/workloads/workloads.ts'
@@ -106,13 +106,17 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     }
     const holders = deps.holders(pending.job)
     const { round } = pending
+    const fetchBlocks = () => Promise.all(entry.blocks.map(id => fetchFor(pending.job, id, holders)))
+    // A shard comes back in every round: what a lane keeps of it needs not be read again.
+    const key = round && (entry.blocks.length === 1 ? entry.blocks[0] : blockId(Buffer.from(entry.blocks.join())))
+    const kept = key !== undefined && deps.pool.keeps(pending.job, key)
     const [job, params, blocks] = await Promise.all([
       openOnce(pending.job, record),
       round?.params === undefined ? undefined : deps.exchange.get(round.params, holders),
-      Promise.all(entry.blocks.map(id => fetchFor(pending.job, id, holders))),
+      kept ? fetchBlocks : fetchBlocks(),
     ])
     if (pending.aborted) return
-    const output = await deps.pool.run(pending.job, () => job, blocks, round && { round: round.round, params })
+    const output = await deps.pool.run(pending.job, () => job, { blocks, key }, round && { round: round.round, params })
     if (pending.aborted) return
     const sealed = sealResult({ blocks: entry.blocks, params: round?.params }, output.bytes)
     const block = await deps.patiently(() => deps.holds.storeFor(pending.job).put(sealed))

@@ -16,6 +16,7 @@ function executor(ran: ExecutorDeps['ran']) {
     exchange: { get },
     pool: {
       lanes: () => [{}],
+      keeps: () => false,
       run: async () => ({ bytes: new Uint8Array([2]), items: 1, errors: 0, elapsedMs: 1 }),
       close() {},
     },

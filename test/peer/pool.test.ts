@@ -62,7 +62,7 @@ describe('the pool', { timeout: 60_000 }, () => {
     expect(pool.lanes().map(lane => lane.backend)).toEqual(['wasm', 'wasm'])
     const blocks = await shardBlocks()
     const job = openJob('Relu')
-    const ran = await Promise.all([1, 2, 3, 4].map(() => pool.run('a'.repeat(64), () => job, blocks)))
+    const ran = await Promise.all([1, 2, 3, 4].map(() => pool.run('a'.repeat(64), () => job, { blocks })))
     expect(ran.map(({ items, errors }) => [items, errors])).toEqual([
       [1, 1],
       [1, 1],
@@ -76,11 +76,11 @@ describe('the pool', { timeout: 60_000 }, () => {
   test('a job that is closed gives up its queue, and a bad model says so', async () => {
     const { pool } = await start(1, false)
     const bad = { ...openJob('Relu'), files: [{ name: 'model-0', bytes: new Uint8Array([1, 2, 3]) }] }
-    await expect(pool.run('b'.repeat(64), () => bad, await shardBlocks())).rejects.toMatchObject({
+    await expect(pool.run('b'.repeat(64), () => bad, { blocks: await shardBlocks() })).rejects.toMatchObject({
       code: 'MODEL_NOT_ONNX',
     })
     const blocks = await shardBlocks()
-    const waiting = Array.from({ length: 8 }, () => pool.run('c'.repeat(64), () => openJob('Relu'), blocks))
+    const waiting = Array.from({ length: 8 }, () => pool.run('c'.repeat(64), () => openJob('Relu'), { blocks }))
     pool.close('c'.repeat(64))
     const ends = await Promise.allSettled(waiting)
     expect(ends.slice(2).every(end => end.status === 'rejected')).toBe(true)
@@ -98,6 +98,7 @@ describe('the pool', { timeout: 60_000 }, () => {
         run: async () => {
           throw fail(error => onDead(lane, error))
         },
+        keeps: () => false,
         close() {},
         stop: async () => {},
       }
@@ -118,7 +119,7 @@ describe('the pool', { timeout: 60_000 }, () => {
       )
       const blocks = await shardBlocks()
       const job = openJob('Relu')
-      const ran = await Promise.all([1, 2, 3].map(() => pool.run('d'.repeat(64), () => job, blocks)))
+      const ran = await Promise.all([1, 2, 3].map(() => pool.run('d'.repeat(64), () => job, { blocks })))
       expect(ran.map(({ items }) => items)).toEqual([1, 1, 1])
       expect(pool.lanes().map(lane => lane.backend)).toEqual(['webgpu', 'wasm'])
       expect(warnings).toEqual(['made-up GPU cannot run a network of job dddddddd (no way): the CPU takes it'])
@@ -131,7 +132,7 @@ describe('the pool', { timeout: 60_000 }, () => {
       die(lost)
       return lost
     })
-    const ran = await pool.run('e'.repeat(64), () => openJob('Relu'), await shardBlocks())
+    const ran = await pool.run('e'.repeat(64), () => openJob('Relu'), { blocks: await shardBlocks() })
     expect(ran.items).toBe(1)
     expect(pool.lanes().map(lane => lane.backend)).toEqual(['wasm'])
     expect(warnings).toEqual(['made-up GPU stopped (the device is lost); its work goes to the other lanes'])
@@ -139,7 +140,7 @@ describe('the pool', { timeout: 60_000 }, () => {
 
   test.skipIf(!webgpu)('a WebGPU lane alone computes what it is given', async () => {
     const { pool, warnings } = await start(0, true)
-    const ran = await pool.run('f'.repeat(64), () => openJob('LRN', { size: 1 }), await shardBlocks())
+    const ran = await pool.run('f'.repeat(64), () => openJob('LRN', { size: 1 }), { blocks: await shardBlocks() })
     expect([ran.items, pool.lanes().map(lane => lane.backend)]).toEqual([1, ['webgpu']])
     expect(warnings).toEqual([])
   })

@@ -9,13 +9,15 @@ import type { JobId } from '../../base/ids.ts'
 import { sibling } from '../../base/package-root.ts'
 import type { Round } from '../../jobs/workloads/workload.ts'
 import type { FromLane, LaneInit, ToLane } from './messages.ts'
-import type { GpuOptions, LaneFacts, OpenJob, RanShard } from './types.ts'
+import type { GpuOptions, LaneFacts, LaneShard, OpenJob, RanShard } from './types.ts'
 
 export interface Lane {
   readonly facts: LaneFacts
   readonly running: number
   /** Rejects with LANE_DIED when the lane goes before it answers. */
-  run(job: JobId, open: () => OpenJob, blocks: Uint8Array[], round?: Round): Promise<RanShard>
+  run(job: JobId, open: () => OpenJob, shard: LaneShard, round?: Round): Promise<RanShard>
+  /** Whether it has the shard of that key from an earlier round. */
+  keeps(job: JobId, key: string): boolean
   close(job: JobId): void
   stop(): Promise<void>
 }
@@ -67,16 +69,32 @@ async function wasmRuntime(): Promise<unknown> {
   return sharedWasmRuntime()
 }
 
-/** Starts a lane, a WebGPU one as `gpu` says; `onDead` is called once if it dies after it was ready. Rejects when it cannot start. */
+interface Call {
+  resolve: (ran: RanShard) => void
+  reject: (error: PeerError) => void
+  /** What it keeps of the job, as far as it has said. */
+  kept: Set<string>
+  key?: string
+  /** The same once more, with the shard's blocks. */
+  again: () => void
+}
+
+/**
+ * Starts a lane, a WebGPU one as `gpu` says; `onDead` is called once if it dies after it was ready. Rejects when it cannot
+ * start.
+ * @param keepBytes of what it may keep from round to round
+ */
 export async function startLane(
   backend: 'wasm' | 'webgpu',
   onDead: (lane: Lane, error: PeerError) => void,
   gpu?: GpuOptions,
+  keepBytes = 0,
 ): Promise<Lane> {
-  const init: LaneInit = { backend, gpu, runtime: backend === 'wasm' ? await wasmRuntime() : undefined }
+  const init: LaneInit = { backend, gpu, keepBytes, runtime: backend === 'wasm' ? await wasmRuntime() : undefined }
   return new Promise((resolve, reject) => {
-    const calls = new Map<number, { resolve: (ran: RanShard) => void; reject: (error: PeerError) => void }>()
-    const opened = new Set<JobId>()
+    const calls = new Map<number, Call>()
+    /** Jobs that are open there, each with the keys of the shards that are kept. */
+    const opened = new Map<JobId, Set<string>>()
     let lane: Lane | undefined
     let ended = false
     let calling = 0
@@ -89,6 +107,21 @@ export async function startLane(
         saying = []
         if (!ended) channel.send(messages)
       })
+    }
+
+    /** A call's shard, once its blocks are here if they are wanted. */
+    function sayRun(call: number, job: JobId, { blocks, key }: LaneShard, round: Round | undefined): void {
+      if (key !== undefined && opened.get(job)?.has(key)) return say({ type: 'run', job, call, key, round, blocks: [] })
+      if (Array.isArray(blocks)) return say({ type: 'run', job, call, key, round, blocks })
+      blocks().then(
+        fetched => {
+          if (calls.has(call)) say({ type: 'run', job, call, key, round, blocks: fetched })
+        },
+        (thrown: unknown) => {
+          calls.get(call)?.reject(PeerError.from(thrown, { code: 'SHARD_FAILED', kind: 'resource' }))
+          calls.delete(call)
+        },
+      )
     }
 
     const timer = setTimeout(() => gone(`no answer within ${startTimeoutMs / 1000} s`), startTimeoutMs)
@@ -105,6 +138,21 @@ export async function startLane(
       else reject(error)
     }
 
+    function answer(message: Extract<FromLane, { call: number }>): void {
+      const call = calls.get(message.call)
+      if (!call) return
+      const { key, kept } = call
+      if (message.type === 'lacks') {
+        if (key !== undefined) kept.delete(key)
+        return call.again()
+      }
+      calls.delete(message.call)
+      if (message.type === 'failed') return call.reject(new PeerError(message.error))
+      if (key !== undefined && message.kept) kept.add(key)
+      else if (key !== undefined) kept.delete(key)
+      call.resolve(message)
+    }
+
     function receive(message: FromLane): void {
       if (message.type === 'dead') return gone(message.error.message)
       if (message.type === 'ready') {
@@ -114,16 +162,20 @@ export async function startLane(
           get running() {
             return calls.size
           },
-          run: (job, open, blocks, round) =>
+          keeps: (job, key) => opened.get(job)?.has(key) === true,
+          run: (job, open, shard, round) =>
             new Promise((done, failed) => {
               if (ended)
                 return failed(new PeerError({ code: 'LANE_DIED', kind: 'resource', message: 'the lane is gone' }))
+              const kept = opened.get(job) ?? new Set()
               if (!opened.has(job)) {
-                opened.add(job)
+                opened.set(job, kept)
                 say({ type: 'open', job, ...open() })
               }
-              calls.set(++calling, { resolve: done, reject: failed })
-              say({ type: 'run', job, call: calling, blocks, round })
+              const call = ++calling
+              const again = () => sayRun(call, job, shard, round)
+              calls.set(call, { resolve: done, reject: failed, key: shard.key, kept, again })
+              again()
             }),
           close(job) {
             if (opened.delete(job) && !ended) say({ type: 'close', job })
@@ -137,10 +189,7 @@ export async function startLane(
         }
         return resolve(lane)
       }
-      const call = calls.get(message.call)
-      calls.delete(message.call)
-      if (message.type === 'ran') call?.resolve(message)
-      else call?.reject(new PeerError(message.error))
+      answer(message)
     }
 
     const hear = (messages: FromLane[]) => messages.forEach(receive)

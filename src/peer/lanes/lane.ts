@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PeerError } from '../../base/errors.ts'
 import type { Backend } from '../../compute/backends/types.ts'
+import { createKeepRoom } from '../../jobs/workloads/keep-room.ts'
 import type { ShardRunner } from '../../jobs/workloads/workload.ts'
 import { workloads } from '../../jobs/workloads/workloads.ts'
 import type { FromLane, LaneInit, ToLane } from './messages.ts'
@@ -31,6 +32,7 @@ function send(message: FromLane): void {
 }
 
 const runners = new Map<string, Promise<ShardRunner>>()
+const room = createKeepRoom(init.keepBytes)
 
 function failure(thrown: unknown) {
   return PeerError.from(thrown, { code: 'COMPUTE_FAILED', kind: 'resource' }).toJSON()
@@ -44,10 +46,13 @@ async function run(message: Extract<ToLane, { type: 'run' }>): Promise<void> {
   try {
     const runner = await runners.get(message.job)
     if (!runner) throw new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
-    const output = await runner.run(message.blocks, message.round)
+    const { key } = message
+    const kept = () => key !== undefined && runner.keeps?.(key) === true
+    if (message.blocks.length === 0 && key !== undefined && !kept()) return send({ type: 'lacks', call: message.call })
+    const output = await runner.run(message.blocks, message.round, key)
     const elapsedMs = performance.now() - Math.max(startMs, doneMs)
     doneMs = performance.now()
-    send({ type: 'ran', call: message.call, ...output, elapsedMs })
+    send({ type: 'ran', call: message.call, ...output, elapsedMs, kept: kept() })
   } catch (thrown) {
     const error = failure(thrown)
     if (error.code === 'DEVICE_LOST') send({ type: 'dead', error })
@@ -59,7 +64,7 @@ function receive(backend: Backend, message: ToLane): void {
   switch (message.type) {
     case 'open': {
       const files = new Map(message.files.map(file => [file.name, file.bytes]))
-      const opening = workloads(message.workload).then(workload => workload.open(message.body, files, backend))
+      const opening = workloads(message.workload).then(workload => workload.open(message.body, files, backend, room))
       opening.catch(() => {}) // the job's first shard reports it
       runners.set(message.job, opening)
       return

@@ -14,6 +14,8 @@ export interface LaneInit {
   runtime?: unknown
   /** webgpu: how. */
   gpu?: GpuOptions
+  /** Bytes of what it may keep from round to round. */
+  keepBytes: number
 }
 
 export type ToLane =
@@ -24,13 +26,16 @@ export type ToLane =
       body: unknown
       files: { name: string; bytes: Uint8Array }[]
     }
-  | { type: 'run'; job: JobId; call: number; blocks: Uint8Array[]; round?: Round }
+  /** Without blocks where the lane keeps the shard of that key. */
+  | { type: 'run'; job: JobId; call: number; blocks: Uint8Array[]; round?: Round; key?: string }
   | { type: 'close'; job: JobId }
   | { type: 'stop' }
 
 export type FromLane =
   | { type: 'ready'; device: string; numericClass: string }
-  | { type: 'ran'; call: number; bytes: Uint8Array; items: number; errors: number; elapsedMs: number }
+  | { type: 'ran'; call: number; bytes: Uint8Array; items: number; errors: number; elapsedMs: number; kept: boolean }
+  /** The shard is not kept any more: it is wanted once more, with its blocks. */
+  | { type: 'lacks'; call: number }
   | { type: 'failed'; call: number; error: Omit<PeerErrorInit, 'cause'> }
   /** The lane could not start, or its device died: it takes no more work. */
   | { type: 'dead'; error: Omit<PeerErrorInit, 'cause'> }

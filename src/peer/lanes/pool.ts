@@ -3,12 +3,12 @@
  * go to the lane with the least to do; each lane has at most two, so that the next one's images are decoded
  * while this one computes. A lane that dies hands its shards to the others and is replaced by a WASM lane.
  */
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { PeerError } from '../../base/errors.ts'
 import type { JobId } from '../../base/ids.ts'
 import type { Round } from '../../jobs/workloads/workload.ts'
 import { type Lane, startLane } from './lane-host.ts'
-import type { GpuOptions, LaneFacts, OpenJob, RanShard } from './types.ts'
+import type { GpuOptions, LaneFacts, LaneShard, OpenJob, RanShard } from './types.ts'
 
 export interface PoolInit {
   /** WASM threads. */
@@ -30,7 +30,9 @@ export interface LanePool {
   /** Shards queued or running. */
   load(): number
   /** `job` is opened on a lane when its first shard gets there. Rejects with PeerError. */
-  run(job: JobId, open: () => OpenJob, blocks: Uint8Array[], round?: Round): Promise<RanShard>
+  run(job: JobId, open: () => OpenJob, shard: LaneShard, round?: Round): Promise<RanShard>
+  /** Whether a lane has the shard of that key from an earlier round: it goes there, and its blocks are hardly wanted. */
+  keeps(job: JobId, key: string): boolean
   /** Frees what the lanes hold for a job; its queued shards reject with JOB_CLOSED. */
   close(job: JobId): void
   stop(): Promise<void>
@@ -39,7 +41,7 @@ export interface LanePool {
 interface Waiting {
   job: JobId
   open: () => OpenJob
-  blocks: Uint8Array[]
+  shard: LaneShard
   round?: Round
   /** Lanes that died on it: a shard that kills two lanes is the shard's fault. */
   deaths: number
@@ -51,6 +53,9 @@ interface Waiting {
 const perLane = { least: 2, most: 32, aheadMs: 4 }
 const restartsMax = 3
 
+/** Of what all lanes keep from round to round, at most a quarter of the machine's memory: the compute memory has 4 GiB. */
+const keepBytesMax = 1.5 * 1024 ** 3
+
 export async function startPool(init: PoolInit): Promise<LanePool> {
   const lanes = new Set<Lane>()
   const queue: Waiting[] = []
@@ -61,8 +66,10 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   let restarts = 0
   let stopped = false
 
+  const keepBytes = Math.floor(Math.min(keepBytesMax, totalmem() / 4) / (init.workers + (init.webgpu ? 1 : 0) || 1))
+
   async function add(backend: 'wasm' | 'webgpu'): Promise<void> {
-    const lane = await (init.start ?? startLane)(backend, dead, init.gpu)
+    const lane = await (init.start ?? startLane)(backend, dead, init.gpu, keepBytes)
     if (stopped) return void lane.stop()
     lanes.add(lane)
   }
@@ -92,22 +99,28 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
     )
   }
 
-  /** The lane with the least to do that may take the job. */
-  function freeLane(job: JobId): Lane | undefined {
+  /** The lane that keeps the shard, else the one with the least to do that may take the job. */
+  function freeLane({ job, shard: { key } }: Waiting): Lane | undefined {
     let best: Lane | undefined
+    let keeper: Lane | undefined
     const ms = lastMs.get(job)
     const room = ms === undefined ? 0 : Math.min(perLane.aheadMs / ms, perLane.most)
     for (const lane of lanes) {
+      if (key !== undefined && lane.keeps(job, key)) keeper = lane
       if (lane.running >= Math.max(perLane.least, room) || (lane.facts.backend === 'webgpu' && wasmOnly.has(job)))
         continue
+      if (lane === keeper) return lane
       if (!best || lane.running < best.running) best = lane
     }
-    return best
+    // Its keeper is busy: only a lane with nothing to do is worth reading it again.
+    return keeper && best && best.running > 0 ? undefined : best
   }
+
+  const keeps = (job: JobId, key: string) => [...lanes].some(lane => lane.keeps(job, key))
 
   function pump(): void {
     for (let i = 0; i < queue.length; ) {
-      const lane = freeLane(queue[i].job)
+      const lane = freeLane(queue[i])
       if (lane) start(lane, queue.splice(i, 1)[0])
       else i++
     }
@@ -131,7 +144,10 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   }
 
   function start(lane: Lane, waiting: Waiting): void {
-    lane.run(waiting.job, waiting.open, waiting.blocks, waiting.round).then(
+    const { job, open, shard, round } = waiting
+    // What another lane keeps is not to lie here as well.
+    const elsewhere = shard.key !== undefined && !lane.keeps(job, shard.key) && keeps(job, shard.key)
+    lane.run(job, open, elsewhere ? { blocks: shard.blocks } : shard, round).then(
       ran => {
         lastMs.set(waiting.job, ran.elapsedMs)
         waiting.resolve(ran)
@@ -163,9 +179,10 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   return {
     lanes: () => [...lanes].map(lane => lane.facts),
     load: () => queue.length + [...lanes].reduce((sum, lane) => sum + lane.running, 0),
-    run: (job, open, blocks, round) =>
+    keeps,
+    run: (job, open, shard, round) =>
       new Promise((resolve, reject) => {
-        queue.push({ job, open, blocks, round, deaths: 0, resolve, reject })
+        queue.push({ job, open, shard, round, deaths: 0, resolve, reject })
         pump()
       }),
     close(job) {

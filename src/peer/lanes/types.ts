@@ -5,6 +5,14 @@ export interface OpenJob {
   files: { name: string; bytes: Uint8Array }[]
 }
 
+/** A shard on its way to a lane. */
+export interface LaneShard {
+  /** Its blocks in order, already verified, or where to get them. They are not asked for if the lane keeps the shard. */
+  blocks: Uint8Array[] | (() => Promise<Uint8Array[]>)
+  /** Names it from round to round; absent: nothing of it is kept. */
+  key?: string
+}
+
 export interface RanShard {
   bytes: Uint8Array
   items: number
