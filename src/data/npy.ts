@@ -1,5 +1,7 @@
 /** What NumPy's `.npy` files hold, as far as it is read and written here: dense arrays of numbers and booleans. */
 
+import { assert } from '../base/errors.ts'
+
 /** float16 as its bits, bool as 0 and 1. */
 export interface NpyArrays {
   float32: Float32Array
@@ -45,3 +47,10 @@ export const npyTypes: Readonly<
 
 /** \x93NUMPY */
 export const npyMagic: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
+
+/** A buffer as the array that holds such elements. */
+export function npyView(type: NpyType, buffer: ArrayBuffer): NpyArrays[NpyType] {
+  const known = Object.values(npyTypes).find(one => one.type === type)
+  assert(known, `there is a view of ${type}`)
+  return known.view(buffer)
+}

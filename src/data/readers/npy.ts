@@ -6,18 +6,45 @@
  */
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
-import { type NpyArray, npyMagic, npyTypes } from '../npy.ts'
+import { type NpyArray, type NpyType, npyMagic, npyTypes, npyView } from '../npy.ts'
 
 /** NumPy itself refuses longer headers of arrays that it does not trust. */
 const headerBytesMax = 10_000
+
+/** What stands before an array's data. */
+export interface NpyHeader {
+  type: NpyType
+  dims: readonly number[]
+  /** Of one element. */
+  elementBytes: number
+  /** The first axis is the fastest. */
+  fortran: boolean
+  /** Its bytes are the other way round. */
+  bigEndian: boolean
+  /** Where the data begins in the file. */
+  start: number
+}
+
+/** Bytes that hold any header that is read. */
+export const npyHeadBytesMax = 12 + headerBytesMax
 
 /**
  * @param what names the file in errors
  * @throws PeerError INPUT_NPY
  */
 export function readNpy(bytes: Uint8Array, what: string): NpyArray {
-  const fail = (problem: string) =>
-    new PeerError({ code: 'INPUT_NPY', kind: 'input', message: `${what} ${problem}; save it again with numpy.save` })
+  const header = readNpyHeader(bytes, what)
+  const body = bytes.subarray(header.start)
+  checkNpyBytes(header, body.length, what)
+  return decodeNpy(header, body)
+}
+
+/**
+ * @param bytes the file's first `npyHeadBytesMax`, or all of it
+ * @throws PeerError INPUT_NPY
+ */
+export function readNpyHeader(bytes: Uint8Array, what: string): NpyHeader {
+  const fail = (problem: string) => npyError(what, problem)
   if (bytes.length < 10 || npyMagic.some((byte, i) => bytes[i] !== byte)) throw fail('is not an .npy file')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const version = bytes[6]
@@ -41,16 +68,47 @@ export function readNpy(bytes: Uint8Array, what: string): NpyArray {
   if (dims.length > limits.tensorRankMax || !(elements <= limits.tensorElementsMax)) {
     throw fail(`has the shape (${dims.join(', ')}), which is too large`)
   }
-  const body = bytes.subarray(start + length)
-  if (body.length !== elements * type.bytes) {
-    throw fail(`holds ${body.length} bytes of data where its shape wants ${elements * type.bytes}`)
+  const fortran = order[1] === 'True' && dims.length > 1
+  return {
+    ...{ type: type.type, dims, fortran },
+    elementBytes: type.bytes,
+    bigEndian: descr[1] === '>',
+    start: start + length,
   }
+}
+
+/**
+ * @param length of the data in bytes
+ * @throws PeerError INPUT_NPY where the shape wants another
+ */
+export function checkNpyBytes({ dims, elementBytes }: NpyHeader, length: number, what: string): void {
+  const wanted = dims.reduce((product, dim) => product * dim, elementBytes)
+  if (length !== wanted) throw npyError(what, `holds ${length} bytes of data where its shape wants ${wanted}`)
+}
+
+/**
+ * The array; its data is a copy.
+ * @param body all of its data or, in C order, that of the first axis's `dims[0]` neighbours
+ */
+export function decodeNpy(
+  { type, elementBytes, fortran, bigEndian, dims: all }: NpyHeader,
+  body: Uint8Array,
+  dims = all,
+): NpyArray {
   // Not `slice`, which on a Buffer is a view of the pool that it lies in.
   const own = new Uint8Array(body)
-  if (descr[1] === '>') swapBytes(own, type.bytes)
-  const ordered = order[1] === 'True' && dims.length > 1 ? rowMajor(own, dims, type.bytes) : own
-  if (type.type === 'bool') for (let i = 0; i < ordered.length; i++) ordered[i] = ordered[i] === 0 ? 0 : 1
-  return { type: type.type, dims, data: type.view(ordered.buffer) }
+  if (bigEndian) swapBytes(own, elementBytes)
+  const ordered = fortran ? rowMajor(own, dims, elementBytes) : own
+  if (type === 'bool') for (let i = 0; i < ordered.length; i++) ordered[i] = ordered[i] === 0 ? 0 : 1
+  return { type, dims, data: npyView(type, ordered.buffer) }
+}
+
+function npyError(what: string, problem: string): PeerError {
+  return new PeerError({
+    code: 'INPUT_NPY',
+    kind: 'input',
+    message: `${what} ${problem}; save it again with numpy.save`,
+  })
 }
 
 function swapBytes(bytes: Uint8Array, size: number): void {

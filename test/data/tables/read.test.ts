@@ -176,8 +176,28 @@ test('NPY matrices, and what is none', async () => {
     ],
     [[5], ['6']],
   ])
+  // In Fortran order, column by column.
+  const turned = writeNpy({ type: 'float64', dims: [3, 2], data: Float64Array.of(1, 3, 5, 2, 4, 6) })
+  turned.set(new TextEncoder().encode("'fortran_order': True , "), Buffer.from(turned).indexOf("'fortran_order'"))
+  const [whole] = await read(turned, { label: '-1' }, 'turned.npy')
+  expect([[...whole.x], labels(whole)]).toEqual([
+    [1, 3, 5],
+    ['2', '4', '6'],
+  ])
   const cube = writeNpy({ type: 'float32', dims: [1, 1, 1], data: new Float32Array(1) })
   await expect(read(cube, {}, 'cube.npy')).rejects.toMatchObject({ code: 'TABLE_COLUMNS' })
+  await expect(read(matrix.subarray(0, -1), {}, 'cut.npy')).rejects.toMatchObject({ code: 'INPUT_NPY' })
+  await expect(read(new Uint8Array(3), {}, 'short.npy')).rejects.toMatchObject({ code: 'INPUT_NPY' })
+})
+
+test('an NPY matrix of several pieces is read as it is, and a bad row is named by its place in the file', async () => {
+  const [rows, width] = [300_000, 5]
+  const data = Float32Array.from({ length: rows * width }, (_, i) => (i * 7919) % 1000)
+  const shards = await read(writeNpy({ type: 'float32', dims: [rows, width], data }), {}, 'long.npy')
+  expect(Buffer.concat(shards.map(({ x }) => Buffer.from(x.buffer))).equals(Buffer.from(data.buffer))).toBe(true)
+  data[250_000 * width + 3] = Number.POSITIVE_INFINITY
+  const bad = writeNpy({ type: 'float32', dims: [rows, width], data })
+  await expect(read(bad, {}, 'long.npy')).rejects.toThrow(/^long\.npy, row 250001: column "column3" holds Infinity/)
 })
 
 describe('NPZ', () => {
