@@ -2,13 +2,10 @@
  * What this peer says of itself, and when: an announcement every second, more slowly in a large mesh, and at once when
  * its status changed in more than load and throughput. Each has a greater number than the one before.
  */
+import { heartbeatMs } from './membership-state.ts'
 import { type Announcement, addressesMax, encodeAnnouncement } from './messages.ts'
 import type { PeerStatus } from './types.ts'
 
-const heartbeatMsMin = 1_000
-const heartbeatMsMax = 10_000
-/** Every heartbeat costs every peer a signature to check, some 0.2 ms: 16 a second, however many peers there are. */
-const heartbeatMsPeer = 60
 /** Announcements that do not wait for the heartbeat are at least this far apart. */
 const announceMsMin = 100
 
@@ -47,9 +44,7 @@ export function createHeart(first: PeerStatus, { addresses, reach }: HeartDeps):
     }
   }
 
-  function everyMs(): number {
-    return Math.min(heartbeatMsMax, Math.max(heartbeatMsMin, heartbeatMsPeer * reach().members))
-  }
+  const everyMs = () => heartbeatMs(reach().members)
 
   function beat(): void {
     publish?.(encodeAnnouncement(announce())).catch(() => {})

@@ -6,24 +6,29 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { PeerError } from '../base/errors.ts'
 import { type PeerKey, shortPeer } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
-import { hash32 } from '../base/prng.ts'
+import { acquaintancesOf, knownFor, toldOf } from './acquaintances.ts'
 import { waysTo } from './addresses.ts'
 import { dial } from './dial.ts'
 import type { Emitter } from './events.ts'
 import type { Join } from './join.ts'
 import { emptyMembership, reduceMembership } from './membership.ts'
-import type { Member, MembershipConfig, MembershipEffect, MembershipEvent } from './membership-state.ts'
+import { membershipConfig, tickMs } from './membership-config.ts'
+import type { Member, MembershipEffect, MembershipEvent } from './membership-state.ts'
 import {
   type Announcement,
   aliveProtocol,
   decodeHello,
+  decodeNews,
   encodeHello,
   encodeReport,
+  type Hello,
   helloProtocol,
   partProtocol,
   type Report,
   reportTopic,
+  type Told,
 } from './messages.ts'
+import { createNews } from './news.ts'
 import type { Node } from './node.ts'
 import type { Requests } from './requests/requests.ts'
 import type { PeerRecord } from './types.ts'
@@ -55,38 +60,13 @@ export interface Members {
   records(): PeerRecord[]
   neighbours(): PeerKey[]
   reach(): { members: number; neighbours: number }
-  /** What this peer says when it greets `to`, or is greeted by it. */
-  hello(to: PeerKey): Uint8Array
-  /** Takes in what `from` said when greeted or greeting. Throws PeerError `BAD_HELLO`. */
-  helloFrom(from: PeerKey, bytes: Uint8Array): void
+  /** Takes in how `from` greets, and answers. Throws PeerError `BAD_HELLO`. */
+  greeted(from: PeerKey, bytes: Uint8Array): Uint8Array
+  /** Takes in what `from` tells of newcomers. Throws PeerError `BAD_HELLO`. */
+  newsFrom(from: PeerKey, bytes: Uint8Array): void
   /** Takes in what another peer gossips of `report.peer`. */
   reported(report: Report): void
   stop(): void
-}
-
-export const tickMs = 250
-const degreeMaxDefault = 12
-
-export function membershipConfig(self: PeerKey, degreeMax = degreeMaxDefault): MembershipConfig {
-  return {
-    self,
-    silentMs: 2_000,
-    pingMs: 500,
-    hangUpMs: 15_000,
-    helloMs: 1_000,
-    farBeats: 4,
-    rumourMs: 500,
-    redialMinMs: 500,
-    redialMaxMs: 30_000,
-    staggerMs: 1_000,
-    strangerMs: 5_000,
-    forgetMs: 600_000,
-    forgetLeftMs: 60_000,
-    degreeMax,
-    idleMs: 10_000,
-    probesMax: 4,
-    peersMax: limits.peersMax,
-  }
 }
 
 /** A record is shown this long after its peer was last heard. */
@@ -95,8 +75,6 @@ const latelyMs = 60_000
 const signEveryMs = 100
 /** A peer that only others named is not worth a line before it failed this often. */
 const failuresWarned = 3
-/** Named to a peer that is greeted: enough to find neighbours; the others follow by gossip. */
-const namedMax = 64
 /** A report that others made within this time is not made again. */
 const reportEveryMs = 2_000
 const reportsRemembered = 1024
@@ -113,6 +91,11 @@ export function createMembers(deps: MembersDeps): Members {
   let state = emptyMembership(nowMs())
   let stopped = false
   let aheadMs = Date.now() - nowMs()
+  const news = createNews({
+    requests,
+    neighbours: () => neighbours(),
+    told: peer => toldOf(state.members.get(peer), nowMs()),
+  })
   const timer = setInterval(() => {
     const before = aheadMs
     aheadMs = Date.now() - nowMs()
@@ -151,6 +134,8 @@ export function createMembers(deps: MembersDeps): Members {
         return part(effect.peer)
       case 'report':
         return report(effect)
+      case 'tell':
+        return news.tell(effect.peer, effect.by)
       case 'beat':
         return deps.beat()
     }
@@ -175,10 +160,10 @@ export function createMembers(deps: MembersDeps): Members {
   }
 
   function greet(peer: PeerKey): void {
-    requests.request(peer, helloProtocol, hello(peer), { timeoutMs: config.silentMs }).then(
+    requests.request(peer, helloProtocol, hello(peer, []), { timeoutMs: config.silentMs }).then(
       reply => {
         try {
-          helloFrom(peer, reply)
+          takeIn(peer, reply)
         } catch (thrown) {
           emitter.warn(thrown instanceof Error ? thrown.message : String(thrown))
         }
@@ -211,26 +196,29 @@ export function createMembers(deps: MembersDeps): Members {
     reports.set(key, now)
   }
 
-  function hello(to: PeerKey): Uint8Array {
-    const known = [...state.members.values()].filter(
-      member => member.up && member.addresses.length > 0 && member.peer !== to,
-    )
-    // Each peer is named others, so that the mesh is mixed well.
-    const order = (peer: PeerKey) => hash32(`${to} ${peer}`)
-    const named = known.length > namedMax ? known.sort((a, b) => order(a.peer) - order(b.peer)) : known
-    return encodeHello({
-      announcement: deps.announce(),
-      known: named.slice(0, namedMax).map(({ peer, addresses }) => ({ peer, addresses })),
-    })
+  function hello(to: PeerKey, known: Told[]): Uint8Array {
+    const acquaintances = acquaintancesOf(self, to, state.members)
+    return encodeHello({ announcement: deps.announce(), acquaintances, known })
   }
 
-  function helloFrom(from: PeerKey, bytes: Uint8Array): void {
+  function takeIn(from: PeerKey, bytes: Uint8Array): Hello {
     const said = decodeHello(bytes)
     if (!said) throw badHello(from)
     happened({ type: 'announced', peer: from, announcement: said.announcement, direct: true })
-    for (const { peer, addresses } of said.known) {
-      if (peer !== self) happened({ type: 'found', peer, addresses, seed: false })
-    }
+    hear(from, said.known)
+    return said
+  }
+
+  function hear(by: PeerKey, told: Told[]): void {
+    for (const one of told) if (one.peer !== self) happened({ type: 'told', by, ...one })
+  }
+
+  /** Whom the other does not know is told of; where both know the same, that is all. */
+  function greeted(from: PeerKey, bytes: Uint8Array): Uint8Array {
+    const { acquaintances } = takeIn(from, bytes)
+    const ours = acquaintancesOf(self, from, state.members)
+    const same = ours.count === acquaintances.count && ours.hash === acquaintances.hash
+    return hello(from, same ? [] : knownFor(from, state.members, nowMs()))
   }
 
   function recordOf({ peer, announcement, addresses, connected, up, heardMs: lastMs }: Member): PeerRecord {
@@ -251,6 +239,7 @@ export function createMembers(deps: MembersDeps): Members {
   }
 
   const members = () => [...state.members.values()]
+  const neighbours = () => members().flatMap(member => (member.connected && !member.left ? [member.peer] : []))
 
   return {
     happened,
@@ -263,7 +252,7 @@ export function createMembers(deps: MembersDeps): Members {
         .filter(member => member.announcement && shown(member))
         .map(recordOf)
     },
-    neighbours: () => members().flatMap(member => (member.connected && !member.left ? [member.peer] : [])),
+    neighbours,
     reach() {
       let [up, neighbours] = [0, 0]
       for (const member of state.members.values()) {
@@ -272,8 +261,12 @@ export function createMembers(deps: MembersDeps): Members {
       }
       return { members: up, neighbours }
     },
-    hello,
-    helloFrom,
+    greeted,
+    newsFrom(from, bytes) {
+      const told = decodeNews(bytes)
+      if (!told) throw badHello(from)
+      hear(from, told)
+    },
     reported(news) {
       remember(`${news.peer} ${news.boot} ${news.left}`, nowMs())
       happened({ type: 'reported', ...news })
@@ -281,6 +274,7 @@ export function createMembers(deps: MembersDeps): Members {
     stop() {
       stopped = true
       clearInterval(timer)
+      news.stop()
     },
   }
 }

@@ -5,6 +5,8 @@ import type { Announcement } from './messages.ts'
 /** Every knob, with its trade-off. */
 export interface MembershipConfig {
   self: PeerKey
+  /** Ticks come this often. One that comes later says that this machine has too much to do. */
+  tickMs: number
   /** A neighbour that is silent for this long is down. Four pings: one that is busy for a second is not. */
   silentMs: number
   /** A neighbour that was not heard for this long is asked for a sign of life, this often. */
@@ -37,6 +39,13 @@ export interface MembershipConfig {
   idleMs: number
   /** Dials at a time of those that are not up, beside those of neighbours that are sought. */
   probesMax: number
+  /**
+   * Neighbours are sought one with each tick up to a third of the degree, then one in this time: a crowd that starts at once
+   * would be busy with connections before all know all, and the other side may seek this one meanwhile.
+   */
+  seekMs: number
+  /** Dials at a time of neighbours that are sought. Some take seconds to fail. */
+  seekingMax: number
   /** Members kept in mind. */
   peersMax: number
 }
@@ -52,6 +61,8 @@ export interface Member {
   greeted: boolean
   /** Not connected, and heard by gossip. */
   far: boolean
+  /** What is known of it others said: its own word, whatever it is, stands above that. */
+  hearsay: boolean
   /** Connected, and silent for too long. */
   hung: boolean
   /** Connected before this machine slept, and not heard since. */
@@ -82,6 +93,8 @@ export interface MembershipState {
   members: ReadonlyMap<PeerKey, Member>
   /** When the last tick was: a late one means that this peer stalled, not the others. */
   tickMs: number
+  /** When a neighbour was sought last. */
+  soughtMs?: number
   /** How late ticks came lately: who is late itself gives others longer to answer. */
   lagMs?: number
   /** When this peer, which was reported lost, says that it lives. */
@@ -94,7 +107,8 @@ export type MembershipEvent = { nowMs: number } & (
   | { type: 'woke' }
   /** Someone says that `peer` is there: the token (`seed`), mDNS, another peer. */
   | { type: 'found'; peer: PeerKey; addresses: string[]; seed: boolean }
-  | { type: 'connected'; peer: PeerKey }
+  /** `accepted`: it dialled, and so greets first. */
+  | { type: 'connected'; peer: PeerKey; accepted?: boolean }
   /** Its last connection closed. */
   | { type: 'disconnected'; peer: PeerKey }
   /** Bytes came from it over its own connection. */
@@ -103,6 +117,8 @@ export type MembershipEvent = { nowMs: number } & (
   | { type: 'used'; peer: PeerKey }
   /** It said this of itself, directly or by gossip. */
   | { type: 'announced'; peer: PeerKey; announcement: Announcement; direct: boolean }
+  /** Another peer says that it heard this of `peer`, `ageMs` ago. */
+  | { type: 'told'; peer: PeerKey; by: PeerKey; announcement: Announcement; ageMs: number }
   | { type: 'left'; peer: PeerKey }
   /** It closes its connection to this peer, and lives on. */
   | { type: 'parted'; peer: PeerKey }
@@ -126,6 +142,8 @@ export type MembershipEffect =
   | { type: 'hang-up'; peer: PeerKey }
   /** Tell it that the connection is not needed, and close it. */
   | { type: 'part'; peer: PeerKey }
+  /** Tell neighbours, but for `by`, of a newcomer that gossip does not tell them of. */
+  | { type: 'tell'; peer: PeerKey; by?: PeerKey }
   /** Gossip that it ended. */
   | { type: 'report'; peer: PeerKey; boot: number; left: boolean }
   /** Announce this peer now. */
@@ -154,6 +172,24 @@ const partMsMax = 10_000
 
 export function isParting(member: Member, nowMs: number): boolean {
   return member.partedMs !== undefined && nowMs - member.partedMs < partMsMax
+}
+
+const heartbeatMsMin = 1_000
+const heartbeatMsMax = 10_000
+/** Every heartbeat costs every peer a signature to check, some 0.2 ms: 16 a second, however many peers there are. */
+const heartbeatMsPeer = 60
+
+/** The pace of heartbeats in a mesh of so many members. */
+export function heartbeatMs(members: number): number {
+  return Math.min(heartbeatMsMax, Math.max(heartbeatMsMin, heartbeatMsPeer * members))
+}
+
+/**
+ * A far member whose announcement is this old is no longer heard. One that announced itself to few, and found many, beats
+ * as slowly as all of them.
+ */
+export function farMs({ farBeats }: MembershipConfig, { everyMs }: Announcement, members: number): number {
+  return farBeats * Math.max(everyMs, heartbeatMs(members)) + 1_000
 }
 
 export function firstDial(config: MembershipConfig, peer: PeerKey, nowMs: number): number {

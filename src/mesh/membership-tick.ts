@@ -5,6 +5,7 @@
 import type { PeerKey } from '../base/ids.ts'
 import { hash32 } from '../base/prng.ts'
 import {
+  farMs,
   isParting,
   type Member,
   type MemberStep,
@@ -27,6 +28,7 @@ export function tick(config: MembershipConfig, state: MembershipState, nowMs: nu
   const patient = lagMs > 0 ? { ...config, silentMs: config.silentMs + 2 * lagMs } : config
   const members = new Map<PeerKey, Member>()
   const effects: MembershipEffect[] = []
+  const up = [...state.members.values()].filter(member => member.up).length
   for (const known of state.members.values()) {
     // After a long stall what they said meanwhile is about to be read.
     const leastMs = stalledMs >= config.silentMs && !known.hung ? nowMs - config.silentMs / 2 : 0
@@ -34,11 +36,13 @@ export function tick(config: MembershipConfig, state: MembershipState, nowMs: nu
     const excused = stalledMs === 0 ? known : { ...known, heardMs }
     const { member, effects: more } = excused.connected
       ? tickNeighbour(patient, excused, nowMs)
-      : tickAway(config, excused, nowMs)
+      : tickAway(config, excused, up, nowMs)
     effects.push(...more)
     if (!isForgotten(config, member, nowMs)) members.set(member.peer, member)
   }
-  for (const member of toDial(config, members, nowMs)) {
+  const late = nowMs - state.tickMs > 1.5 * config.tickMs
+  const { probes, sought } = toDial(config, members, late, state.soughtMs ?? Number.NEGATIVE_INFINITY, nowMs)
+  for (const member of [...probes, ...sought]) {
     members.set(member.peer, { ...member, dialling: true })
     effects.push({ type: 'dial', peer: member.peer, addresses: member.addresses })
   }
@@ -49,7 +53,13 @@ export function tick(config: MembershipConfig, state: MembershipState, nowMs: nu
   const refute = state.refuteMs !== undefined && nowMs >= state.refuteMs
   if (refute) effects.push({ type: 'beat' })
   return {
-    state: { members, tickMs: nowMs, lagMs: Math.max(0, lagMs), ...(refute ? {} : { refuteMs: state.refuteMs }) },
+    state: {
+      members,
+      tickMs: nowMs,
+      lagMs: Math.max(0, lagMs),
+      soughtMs: sought.length > 0 ? nowMs : state.soughtMs,
+      refuteMs: refute ? undefined : state.refuteMs,
+    },
     effects,
   }
 }
@@ -70,7 +80,7 @@ function tickNeighbour(config: MembershipConfig, member: Member, nowMs: number):
   if (silentMs >= (member.doubted ? config.silentMs : config.hangUpMs)) {
     return { member: next, effects: [...effects, { type: 'hang-up', peer }] }
   }
-  if (!member.announcement && nowMs - member.helloMs >= config.helloMs) {
+  if (!member.greeted && nowMs - member.helloMs >= config.helloMs) {
     next = { ...next, helloMs: nowMs }
     effects.push({ type: 'greet', peer })
   } else if (member.announcement && silentMs >= config.pingMs && nowMs - member.pingMs >= config.pingMs) {
@@ -80,14 +90,27 @@ function tickNeighbour(config: MembershipConfig, member: Member, nowMs: number):
   return { member: next, effects }
 }
 
-function tickAway(config: MembershipConfig, member: Member, nowMs: number): MemberStep {
-  const everyMs = member.announcement?.everyMs ?? 0
-  if (!member.far || nowMs - member.heardMs < config.farBeats * everyMs + 1_000) return { member, effects: [] }
+function tickAway(config: MembershipConfig, member: Member, up: number, nowMs: number): MemberStep {
+  const { announcement } = member
+  if (!member.far || (announcement && nowMs - member.heardMs < farMs(config, announcement, up)))
+    return { member, effects: [] }
   return settle({ ...member, far: false, goneMs: nowMs })
 }
 
-/** Neighbours that are sought, in an order of this peer's own, so that the mesh is mixed well; and whom nobody hears. */
-function toDial(config: MembershipConfig, members: ReadonlyMap<PeerKey, Member>, nowMs: number): Member[] {
+interface ToDial {
+  /** Whom nobody hears. */
+  probes: Member[]
+  /** Neighbours to be, in an order of this peer's own, so that the mesh is mixed well. */
+  sought: Member[]
+}
+
+function toDial(
+  config: MembershipConfig,
+  members: ReadonlyMap<PeerKey, Member>,
+  late: boolean,
+  soughtMs: number,
+  nowMs: number,
+): ToDial {
   const all = [...members.values()]
   const ready = all.filter(
     member =>
@@ -97,20 +120,25 @@ function toDial(config: MembershipConfig, members: ReadonlyMap<PeerKey, Member>,
       nowMs >= member.nextDialMs &&
       (!member.left || member.seed),
   )
-  if (ready.length === 0) return []
+  if (ready.length === 0) return { probes: [], sought: [] }
   const busy = all.filter(member => member.connected || member.dialling).length
-  const lost = ready.filter(member => !member.far && (member.seed || isLost(config, member, nowMs)))
-  const probing = all.filter(member => member.dialling && !member.far).length
-  const probes = bySeed(lost).slice(0, Math.max(0, config.probesMax - probing))
-  const wanted = Math.max(0, degreeWanted(config) - busy - probes.length)
-  if (wanted === 0) return probes
+  const isProbe = (member: Member) => !member.far && (member.seed || isLost(config, member, nowMs))
+  const dialling = all.filter(member => member.dialling)
+  const probing = dialling.filter(isProbe).length
+  const probes = bySeed(ready.filter(isProbe)).slice(0, Math.max(0, config.probesMax - probing))
+  const seeking = dialling.length - probing
+  // A machine that is late has enough to do.
+  const seekingMax = late ? 1 : config.seekingMax
+  const pauseMs = busy < degreeLeast(config) ? 0 : (late ? 4 : 1) * config.seekMs
+  const enough = busy + probes.length >= degreeWanted(config)
+  if (enough || seeking >= seekingMax || nowMs - soughtMs < pauseMs) return { probes, sought: [] }
   const order = (member: Member) => hash32(`${config.self} ${member.peer}`)
   const full = (member: Member) => ((member.announcement?.degree ?? 0) >= config.degreeMax ? 1 : 0)
   const sought = ready
     .filter(member => !probes.includes(member))
     .sort((a, b) => full(a) - full(b) || order(a) - order(b))
-    .slice(0, wanted)
-  return [...probes, ...sought]
+    .slice(0, 1)
+  return { probes, sought }
 }
 
 /** It was up once, or was named long enough ago that gossip would have told of it. */
@@ -126,6 +154,10 @@ export function degreeWanted({ degreeMax }: MembershipConfig): number {
   return Math.ceil((2 * degreeMax) / 3)
 }
 
+function degreeLeast({ degreeMax }: MembershipConfig): number {
+  return Math.ceil(degreeMax / 3)
+}
+
 /** A connection so young may be about to be used. */
 const settleMs = 2_000
 /** In one tick: both sides may let go of each other's neighbours at once. */
@@ -136,7 +168,7 @@ function toPart(config: MembershipConfig, members: ReadonlyMap<PeerKey, Member>,
   const connected = [...members.values()].filter(member => member.connected && !isParting(member, nowMs))
   const excess = connected.length - config.degreeMax
   if (excess <= 0) return []
-  const least = Math.ceil(config.degreeMax / 3)
+  const least = degreeLeast(config)
   const degree = (member: Member) => member.announcement?.degree ?? 0
   const order = (member: Member) => hash32(`${config.self} ${member.peer}`)
   return connected

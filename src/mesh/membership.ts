@@ -12,11 +12,13 @@
 import type { PeerKey } from '../base/ids.ts'
 import { hash32 } from '../base/prng.ts'
 import {
+  farMs,
   firstDial,
   isParting,
   type Member,
   type MemberStep,
   type MembershipConfig,
+  type MembershipEffect,
   type MembershipEvent,
   type MembershipState,
   type MembershipStep,
@@ -39,10 +41,10 @@ export function reduceMembership(
   if (event.type === 'woke') return woke(state, event.nowMs)
   if (event.peer === config.self) return aboutSelf(config, state, event)
   const known = state.members.get(event.peer)
-  const begins = event.type === 'found' || event.type === 'connected' || event.type === 'announced'
+  const begins = ['found', 'connected', 'announced', 'told'].includes(event.type)
   if (!known && (state.members.size >= config.peersMax || !begins)) return { state, effects: [] }
   const before = known ?? stranger(event.peer, event.nowMs)
-  const { member, effects } = step(config, before, event)
+  const { member, effects } = step(config, before, event, state.members.size)
   if (member === known || (!known && member === before)) return { state, effects }
   return { state: { ...state, members: new Map(state.members).set(member.peer, member) }, effects }
 }
@@ -66,13 +68,13 @@ function woke(state: MembershipState, nowMs: number): MembershipStep {
   return { state: { ...state, members, tickMs: nowMs }, effects: [] }
 }
 
-function step(config: MembershipConfig, member: Member, event: PeerEvent): MemberStep {
+function step(config: MembershipConfig, member: Member, event: PeerEvent, members: number): MemberStep {
   const { nowMs, peer } = event
   switch (event.type) {
     case 'found':
       return { member: found(config, member, event.addresses, event.seed, nowMs), effects: [] }
     case 'connected':
-      return connected(member, nowMs)
+      return connected(member, event.accepted ?? false, nowMs)
     case 'disconnected':
       return disconnected(config, member, nowMs)
     case 'heard':
@@ -81,6 +83,8 @@ function step(config: MembershipConfig, member: Member, event: PeerEvent): Membe
       return { member: { ...member, usedMs: nowMs }, effects: [] }
     case 'announced':
       return announced(config, member, event.announcement, event.direct, nowMs)
+    case 'told':
+      return told(config, member, event, members)
     case 'left': {
       const { member: next, effects } = settle({ ...member, left: true, far: false })
       return { member: next, effects: [...effects, ...report(member, true)] }
@@ -103,7 +107,7 @@ function step(config: MembershipConfig, member: Member, event: PeerEvent): Membe
   }
 }
 
-function connected(member: Member, nowMs: number): MemberStep {
+function connected(member: Member, accepted: boolean, nowMs: number): MemberStep {
   const next: Member = {
     ...member,
     connected: true,
@@ -122,7 +126,7 @@ function connected(member: Member, nowMs: number): MemberStep {
     helloMs: nowMs,
     pingMs: nowMs,
   }
-  return { member: next, effects: [{ type: 'greet', peer: member.peer }] }
+  return { member: next, effects: accepted ? [] : [{ type: 'greet', peer: member.peer }] }
 }
 
 /** A connection that one side let go of is no failure: the peer lives on, far. Any other is one, and is reported. */
@@ -195,7 +199,7 @@ function announced(
   const alive = direct || (!member.connected && !stale)
   const greeted = member.greeted || (direct && member.connected)
   const heard = alive ? { heardMs: Math.max(member.heardMs, nowMs), hung: false, doubted: false } : {}
-  if (old && !isNewer(news, old)) return settle({ ...member, greeted, ...(direct ? heard : {}) })
+  if (old && !member.hearsay && !isNewer(news, old)) return settle({ ...member, greeted, ...(direct ? heard : {}) })
   // A goodbye is undone by a new life only: its last heartbeats may still be on their way round.
   const left = member.left && old !== undefined && news.boot === old.boot
   const firstTime = member.addresses.length === 0 && !member.connected
@@ -205,16 +209,52 @@ function announced(
     greeted,
     left,
     far: !member.connected && (member.far || (alive && !direct)) && !left,
+    hearsay: false,
     announcement: news,
     addresses: news.addresses.length > 0 ? news.addresses : member.addresses,
     nextDialMs: firstTime ? firstDial(config, member.peer, nowMs) : member.nextDialMs,
   })
   const changed = !old || JSON.stringify(old.status) !== JSON.stringify(news.status)
-  if (settled.member.up && changed && settled.effects.length === 0) {
-    return { member: settled.member, effects: [{ type: 'up', peer: member.peer }] }
-  }
-  return settled
+  const effects: MembershipEffect[] =
+    settled.member.up && changed && settled.effects.length === 0 ? [{ type: 'up', peer: member.peer }] : settled.effects
+  // Its own first words over a connection: gossip may not reach it yet.
+  const newcomer = direct && old?.boot !== news.boot
+  return { member: settled.member, effects: newcomer ? [...effects, { type: 'tell', peer: member.peer }] : effects }
 }
+
+/**
+ * What one peer says of another is good for making acquaintance, and for as long as the other's own heartbeats take:
+ * it never replaces what is known of one that is up, and ends as the silence of a far peer does.
+ */
+function told(
+  config: MembershipConfig,
+  member: Member,
+  event: Extract<MembershipEvent, { type: 'told' }>,
+  members: number,
+): MemberStep {
+  const { announcement: news, ageMs, nowMs, by, peer } = event
+  const old = member.announcement
+  const heardMs = nowMs - ageMs
+  if (member.connected || (member.up && !member.hearsay) || ageMs >= farMs(config, news, members)) return same(member)
+  if (old && (old.boot !== news.boot ? old.boot > news.boot : member.left || old.seq >= news.seq)) return same(member)
+  // It ended, or a neighbour of its own said so; only what was heard after that tells otherwise.
+  if (member.lostMs !== undefined && heardMs - member.lostMs < config.rumourMs) return same(member)
+  const settled = settle({
+    ...member,
+    // Of a stranger, that is when it was first named.
+    heardMs: old ? Math.max(member.heardMs, heardMs) : heardMs,
+    left: false,
+    far: true,
+    hearsay: true,
+    announcement: news,
+    addresses: news.addresses.length > 0 ? news.addresses : member.addresses,
+    nextDialMs: member.addresses.length === 0 ? firstDial(config, peer, nowMs) : member.nextDialMs,
+  })
+  const tell: MembershipEffect[] = old?.boot === news.boot ? [] : [{ type: 'tell', peer, by }]
+  return { member: settled.member, effects: [...settled.effects, ...tell] }
+}
+
+const same = (member: Member): MemberStep => ({ member, effects: [] })
 
 function stranger(peer: PeerKey, nowMs: number): Member {
   return {
@@ -224,6 +264,7 @@ function stranger(peer: PeerKey, nowMs: number): Member {
     connected: false,
     greeted: false,
     far: false,
+    hearsay: false,
     hung: false,
     doubted: false,
     up: false,

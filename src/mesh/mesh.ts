@@ -17,7 +17,8 @@ import { createGossip, type Gossip } from './gossip.ts'
 import { createHeart, type Heart } from './heart.ts'
 import { peerKeyOf } from './identity.ts'
 import { createJoin, dialUntilFound, type Join } from './join.ts'
-import { createMembers, type Members, membershipConfig } from './members.ts'
+import { createMembers, type Members } from './members.ts'
+import { membershipConfig } from './membership-config.ts'
 import {
   aliveProtocol,
   byeProtocol,
@@ -28,6 +29,7 @@ import {
   decodeReport,
   heartbeatTopic,
   helloProtocol,
+  newsProtocol,
   partProtocol,
   reportTopic,
 } from './messages.ts'
@@ -151,15 +153,17 @@ function seedsOf(self: PeerKey, addresses: string[]): Seeds {
 function wire({ node, requests, members, join }: Parts): void {
   const peerOfEvent = (event: { detail: PeerId }) => event.detail.toString()
   node.addEventListener('peer:connect', event => {
-    members.happened({ type: 'connected', peer: peerOfEvent(event) })
+    const accepted = node.getConnections(event.detail).every(connection => connection.direction === 'inbound')
+    members.happened({ type: 'connected', peer: peerOfEvent(event), accepted })
     join.succeeded()
   })
   node.addEventListener('peer:disconnect', event => {
     members.happened({ type: 'disconnected', peer: peerOfEvent(event) })
   })
-  requests.serve(helloProtocol, async (from, body) => {
-    members.helloFrom(from, body)
-    return members.hello(from)
+  requests.serve(helloProtocol, async (from, body) => members.greeted(from, body))
+  requests.serve(newsProtocol, async (from, body) => {
+    members.newsFrom(from, body)
+    return nothing
   })
   requests.serve(probeProtocol, async from => encodeTrials(await tryAll(members.get(from)?.addresses ?? [])))
   requests.serve(aliveProtocol, async () => nothing)

@@ -12,6 +12,8 @@ import type { PeerStatus } from './types.ts'
 export const heartbeatTopic = 'shardmesh/heartbeat/1'
 /** Exchanged right after connecting, both ways: who I am, and whom I know. */
 export const helloProtocol = '/shardmesh/hello/1'
+/** Newcomers that the sender got to know, or another life of somebody. */
+export const newsProtocol = '/shardmesh/news/1'
 /** The sender leaves on purpose: it is not to be looked for. */
 export const byeProtocol = '/shardmesh/bye/1'
 /** The sender closes this connection, which it does not need, and lives on. */
@@ -45,23 +47,33 @@ export interface Report {
   left: boolean
 }
 
-export interface Acquaintance {
+/** What one peer tells another of a third: its newest announcement, and how long ago that one was heard. */
+export interface Told {
   peer: PeerKey
-  addresses: string[]
+  announcement: Announcement
+  ageMs: number
+}
+
+/** Whom a peer knows, in short: how many, and the exclusive or of their names' hashes. Equal: the same ones. */
+export interface Acquaintances {
+  count: number
+  hash: number
 }
 
 export interface Hello {
   announcement: Announcement
-  /** Peers that the sender hears; some of them, where there are many. */
-  known: Acquaintance[]
+  /** The sender, whom it hears, and the one that it greets. */
+  acquaintances: Acquaintances
+  /** In the answer, where the acquaintances differ: whom the sender hears; some of them, where there are many. */
+  known: Told[]
 }
 
 /** A machine with more addresses than this has other troubles; the first ones are kept. */
 export const addressesMax = 16
-/** Peers named in one hello; the rest follow by their own heartbeats. */
-export const knownMax = 256
+/** Peers told of in one message; the rest follow by their own heartbeats. */
+export const toldMax = 256
 
-const helloBytesMax = 512 * 1024
+const toldBytesMax = 1024 * 1024
 const text = z.string().max(256)
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const addresses = z.array(text).max(addressesMax)
@@ -90,9 +102,16 @@ const peerForm = z.string().refine(isPeerKey)
 const reportForm = z.object({ peer: peerForm, boot: count, left: z.boolean() })
 const callForm = z.object({ to: peerForm })
 
+/** Older than this it says nothing: the slowest heartbeats come every minute. */
+const ageMsMax = 600_000
+const toldForm = z
+  .array(z.object({ peer: peerForm, announcement: announcementForm, ageMs: count.max(ageMsMax) }))
+  .max(toldMax)
+
 const helloForm = z.object({
   announcement: announcementForm,
-  known: z.array(z.object({ peer: peerForm, addresses })).max(knownMax),
+  acquaintances: z.object({ count, hash: count.max(0xffffffff) }),
+  known: toldForm,
 })
 
 /** Throws PeerError `BAD_STATUS` for one that others would drop: too long a name, a negative load. */
@@ -122,7 +141,16 @@ export function encodeHello(hello: Hello): Uint8Array {
 
 /** Undefined for whatever is not a hello. */
 export function decodeHello(bytes: Uint8Array): Hello | undefined {
-  return bytes.byteLength > helloBytesMax ? undefined : parse(helloForm, bytes)
+  return bytes.byteLength > toldBytesMax ? undefined : parse(helloForm, bytes)
+}
+
+export function encodeNews(told: Told[]): Uint8Array {
+  return encode(told)
+}
+
+/** Undefined for whatever is not news. */
+export function decodeNews(bytes: Uint8Array): Told[] | undefined {
+  return bytes.byteLength > toldBytesMax ? undefined : parse(toldForm, bytes)
 }
 
 export function encodeReport(report: Report): Uint8Array {

@@ -1,75 +1,21 @@
 /** The membership reducer: pure, so that hours of silence and backoff pass at once; and a small network of them. */
 import { expect, test } from 'vitest'
 import { prng } from '../../src/base/prng.ts'
-import { emptyMembership, reduceMembership } from '../../src/mesh/membership.ts'
-import type {
-  MembershipConfig,
-  MembershipEffect,
-  MembershipEvent,
-  MembershipState,
-} from '../../src/mesh/membership-state.ts'
-import type { Announcement } from '../../src/mesh/messages.ts'
-import { statusOf } from './meshes.ts'
-
-const config: MembershipConfig = {
-  self: 'm',
-  silentMs: 2_000,
-  pingMs: 500,
-  hangUpMs: 15_000,
-  helloMs: 1_000,
-  farBeats: 4,
-  rumourMs: 500,
-  redialMinMs: 500,
-  redialMaxMs: 30_000,
-  staggerMs: 1_000,
-  strangerMs: 5_000,
-  forgetMs: 600_000,
-  forgetLeftMs: 60_000,
-  degreeMax: 6,
-  idleMs: 10_000,
-  probesMax: 2,
-  peersMax: 8,
-}
-
-function say(seq: number, more: Partial<Announcement> = {}): Announcement {
-  const addresses = ['/ip4/10.0.0.1/tcp/1']
-  return { boot: 1, seq, everyMs: 1_000, degree: 1, status: statusOf('fig'), addresses, ...more }
-}
-
-/** Feeds events to a reducer; `effects` are those of the last one. */
-class Run {
-  state: MembershipState = emptyMembership(0)
-  now = 0
-  readonly config: MembershipConfig
-  constructor(more: Partial<MembershipConfig> = {}) {
-    this.config = { ...config, ...more }
-  }
-  at(nowMs: number, event: MembershipEvent extends infer E ? (E extends unknown ? Omit<E, 'nowMs'> : never) : never) {
-    this.now = nowMs
-    const before = structuredClone(this.state)
-    const { state, effects } = reduceMembership(this.config, this.state, { ...event, nowMs })
-    // Pure: what was passed is as it was.
-    expect(this.state).toEqual(before)
-    this.state = state
-    return effects
-  }
-  /** Ticks every 250 ms up to `endMs`; every effect with its time. */
-  until(endMs: number): (MembershipEffect & { ms: number })[] {
-    const all: (MembershipEffect & { ms: number })[] = []
-    for (let ms = this.now + 250; ms <= endMs; ms += 250) {
-      all.push(...this.at(ms, { type: 'tick' }).map(effect => ({ ...effect, ms })))
-    }
-    return all
-  }
-}
+import type { MembershipEffect } from '../../src/mesh/membership-state.ts'
+import { neighbour, Run, say } from './membership-run.ts'
+import { statusOf } from './statuses.ts'
 
 test('a peer is up once it is connected and has said who it is, in either order', () => {
   const run = new Run()
   expect(run.at(0, { type: 'connected', peer: 'a' })).toEqual([{ type: 'greet', peer: 'a' }])
+  expect(new Run().at(0, { type: 'connected', peer: 'a', accepted: true })).toEqual([])
   expect(run.at(1, { type: 'announced', peer: 'a', announcement: say(1), direct: true })).toEqual([
     { type: 'up', peer: 'a' },
+    { type: 'tell', peer: 'a' },
   ])
-  expect(run.at(2, { type: 'announced', peer: 'b', announcement: say(1), direct: true })).toEqual([])
+  expect(run.at(2, { type: 'announced', peer: 'b', announcement: say(1), direct: true })).toEqual([
+    { type: 'tell', peer: 'b' },
+  ])
   run.at(3, { type: 'connected', peer: 'b' })
   expect(run.at(4, { type: 'heard', peer: 'b' })).toEqual([{ type: 'up', peer: 'b' }])
   expect(run.at(5, { type: 'disconnected', peer: 'a' })).toEqual([{ type: 'down', peer: 'a' }, lost('a')])
@@ -87,15 +33,12 @@ test('news is a changed status of a newer announcement; repeats and old ones are
     run.at(3, { type: 'announced', peer: 'a', announcement: say(7, { status: busy }), direct: true }),
   ).toHaveLength(1)
   // A new life counts from nothing again.
-  expect(run.at(4, { type: 'announced', peer: 'a', announcement: say(0, { boot: 2 }), direct: true })).toHaveLength(1)
+  expect(run.at(4, { type: 'announced', peer: 'a', announcement: say(0, { boot: 2 }), direct: true })).toEqual([
+    { type: 'up', peer: 'a' },
+    { type: 'tell', peer: 'a' },
+  ])
   expect(run.at(5, { type: 'announced', peer: 'a', announcement: say(99, { status: busy }), direct: true })).toEqual([])
 })
-
-/** A neighbour that said who it is. */
-function neighbour(run: Run, peer: string, nowMs = 0, more: Partial<Announcement> = {}): void {
-  run.at(nowMs, { type: 'connected', peer })
-  run.at(nowMs, { type: 'announced', peer, announcement: say(1, more), direct: true })
-}
 
 const lost = (peer: string) => ({ type: 'report' as const, peer, boot: 1, left: false })
 
@@ -310,15 +253,25 @@ test('two thirds of the degree are sought, and no more, while the others are hea
     const addresses = addressesOf(peer)
     run.at(0, { type: 'announced', peer, announcement: say(1, { addresses }), direct: false })
   }
-  const dialled = run.until(4_000).flatMap(effect => (effect.type === 'dial' ? [effect.peer] : []))
-  expect(dialled.length).toBe(4)
+  const dialled: [string, number][] = []
+  for (let ms = 250; ms <= 6_000; ms += 250) {
+    for (const effect of run.at(ms, { type: 'tick' })) {
+      if (effect.type !== 'dial') continue
+      dialled.push([effect.peer, ms])
+      neighbour(run, effect.peer, ms)
+    }
+    for (const peer of named) run.at(ms, { type: 'heard', peer })
+  }
+  // The first two of a degree of six at once, the others at leisure.
+  expect(dialled.map(([, ms]) => ms)).toEqual([250, 500, 1_500, 2_500])
   // Each peer has an order of its own.
   const other = new Run({ self: 'a' })
   for (const peer of named) {
     const addresses = addressesOf(peer)
     other.at(0, { type: 'announced', peer, announcement: say(1, { addresses }), direct: false })
   }
-  expect(other.until(4_000).flatMap(effect => (effect.type === 'dial' ? [effect.peer] : []))).not.toEqual(dialled)
+  const first = other.until(500).flatMap(effect => (effect.type === 'dial' ? [effect.peer] : []))
+  expect(first).not.toEqual(dialled.slice(0, 2).map(([peer]) => peer))
 })
 
 test('whom nobody hears is dialled by those with neighbours enough as well, a few at a time', () => {

@@ -4,11 +4,10 @@ import type { PeerKey } from '../../src/base/ids.ts'
 import { createSecret } from '../../src/mesh/admission.ts'
 import { createIdentity } from '../../src/mesh/identity.ts'
 import { startMesh } from '../../src/mesh/mesh.ts'
-import type { Mesh, MeshInit, PeerStatus } from '../../src/mesh/types.ts'
+import type { Mesh, MeshInit } from '../../src/mesh/types.ts'
+import { statusOf } from './statuses.ts'
 
-export function statusOf(name: string, more: Partial<PeerStatus> = {}): PeerStatus {
-  return { name, version: '0', device: 'none', backend: 'wasm', slots: 1, itemsPerSecond: 0, load: 0, ...more }
-}
+export { statusOf }
 
 const running = new Set<Mesh>()
 

@@ -1,0 +1,122 @@
+/** What peers tell each other of third ones: it makes acquaintance, and is worth less than anyone's own word. */
+import { expect, test } from 'vitest'
+import { acquaintancesOf, knownFor, toldOf } from '../../src/mesh/acquaintances.ts'
+import { createIdentity, peerKeyOf } from '../../src/mesh/identity.ts'
+import { emptyMembership, reduceMembership } from '../../src/mesh/membership.ts'
+import { decodeHello, decodeNews, encodeHello, encodeNews, newsProtocol, toldMax } from '../../src/mesh/messages.ts'
+import { createNews } from '../../src/mesh/news.ts'
+import { neighbour, Run, say } from './membership-run.ts'
+
+const told = (peer: string, seq: number, ageMs: number, more = {}) => ({
+  type: 'told' as const,
+  by: 'n',
+  peer,
+  announcement: say(seq, more),
+  ageMs,
+})
+
+test('who is told of is up at once, and passed on once, but not to the teller', () => {
+  const run = new Run()
+  expect(run.at(0, told('a', 3, 700))).toEqual([
+    { type: 'up', peer: 'a' },
+    { type: 'tell', peer: 'a', by: 'n' },
+  ])
+  expect(run.at(10, told('a', 4, 0))).toEqual([])
+  // Another life is news again.
+  expect(run.at(20, told('a', 0, 0, { boot: 2 }))).toEqual([{ type: 'tell', peer: 'a', by: 'n' }])
+})
+
+test('hearsay is as old as its teller says, and ends with nothing heard after it', () => {
+  const run = new Run()
+  run.at(0, told('a', 3, 3_000))
+  const downs = run.until(6_000).filter(({ type }) => type === 'down')
+  // Four beats of a second and one more, less the three seconds that it was old.
+  expect(downs).toEqual([{ type: 'down', peer: 'a', ms: 2_000 }])
+  expect(run.at(6_000, told('a', 3, 0))).toEqual([])
+  expect(new Run().at(0, told('a', 3, 5_000))).toEqual([])
+})
+
+test('a peer’s own word stands above what others said of it, however new that looks', () => {
+  const run = new Run()
+  run.at(0, told('a', 9_999, 0, { boot: 9_999 }))
+  expect(run.at(100, { type: 'announced', peer: 'a', announcement: say(5), direct: false })).toEqual([])
+  expect(run.state.members.get('a')).toMatchObject({ hearsay: false, announcement: { boot: 1, seq: 5 } })
+  expect(run.at(200, told('a', 9_999, 0, { boot: 9_999 }))).toEqual([])
+  expect(run.state.members.get('a')?.announcement).toMatchObject({ boot: 1, seq: 5 })
+  // Nor of a neighbour.
+  neighbour(run, 'b')
+  expect(run.at(300, told('b', 50, 0, { boot: 5 }))).toEqual([])
+  expect(run.state.members.get('b')?.announcement?.boot).toBe(1)
+})
+
+test('one that was reported lost, or left, does not come back by what was heard before', () => {
+  const run = new Run()
+  run.at(0, { type: 'announced', peer: 'a', announcement: say(5), direct: false })
+  run.at(1_000, { type: 'reported', peer: 'a', boot: 1, left: false })
+  expect(run.at(2_000, told('a', 6, 1_000))).toEqual([])
+  expect(run.at(2_000, told('a', 6, 400))).toEqual([{ type: 'up', peer: 'a' }])
+  run.at(2_100, { type: 'reported', peer: 'a', boot: 1, left: true })
+  expect(run.at(4_000, told('a', 7, 0))).toEqual([])
+  expect(run.at(4_000, told('a', 0, 0, { boot: 2 }))).toContainEqual({ type: 'up', peer: 'a' })
+})
+
+test('two peers that know the same ones say the same of whom they know, and others do not', () => {
+  const config = (self: string) => ({ ...new Run().config, self })
+  const knowing = (self: string, peers: string[]) =>
+    peers.reduce(
+      (state, peer) => reduceMembership(config(self), state, { ...told(peer, 1, 0), nowMs: 0 }).state,
+      emptyMembership(0),
+    ).members
+  expect(acquaintancesOf('x', 'y', knowing('x', ['y', 'a', 'b']))).toEqual(
+    acquaintancesOf('y', 'x', knowing('y', ['b', 'a'])),
+  )
+  expect(acquaintancesOf('x', 'y', knowing('x', ['a']))).not.toEqual(acquaintancesOf('y', 'x', knowing('y', ['b'])))
+  expect(knownFor('a', knowing('x', ['a', 'b', 'c']), 500).map(({ peer, ageMs }) => [peer, ageMs])).toEqual([
+    ['b', 500],
+    ['c', 500],
+  ])
+  expect(toldOf(undefined, 0)).toBeUndefined()
+})
+
+test('what is told travels whole, and no more than is allowed at once', () => {
+  const peer = peerKeyOf(createIdentity())
+  const one = { peer, announcement: say(1), ageMs: 12 }
+  expect(decodeNews(encodeNews([one]))).toEqual([one])
+  expect(decodeNews(encodeNews(Array.from({ length: toldMax + 1 }, () => one)))).toBeUndefined()
+  expect(decodeNews(encodeNews([{ ...one, ageMs: -1 }]))).toBeUndefined()
+  expect(decodeNews(encodeNews([{ ...one, peer: 'nobody' }]))).toBeUndefined()
+  const hello = { announcement: say(1), acquaintances: { count: 2, hash: 0xffffffff }, known: [one] }
+  expect(decodeHello(encodeHello(hello))).toEqual(hello)
+  expect(decodeHello(encodeHello({ ...hello, acquaintances: { count: -1, hash: 0 } }))).toBeUndefined()
+})
+
+test('news goes to every neighbour but the newcomer and the teller, together, one message at a time', async () => {
+  const [a, b, c] = Array.from({ length: 3 }, () => peerKeyOf(createIdentity()))
+  const sent: { to: string; peers: string[] }[] = []
+  let answer = () => {}
+  const news = createNews({
+    requests: {
+      request: (to, protocol, body) => {
+        expect(protocol).toBe(newsProtocol)
+        sent.push({ to, peers: decodeNews(body)?.map(({ peer }) => peer) ?? [] })
+        return new Promise(resolve => {
+          answer = () => resolve(new Uint8Array())
+        })
+      },
+    },
+    neighbours: () => [a, b],
+    told: peer => ({ peer, announcement: say(1), ageMs: 0 }),
+  })
+  const sentOf = async (count: number) => {
+    while (sent.length < count) await new Promise(resolve => setTimeout(resolve, 5))
+    return sent
+  }
+  news.tell(a)
+  news.tell(c, a)
+  expect(await sentOf(1)).toEqual([{ to: b, peers: [a, c] }])
+  news.tell(c)
+  // The first is not answered yet; another neighbour does not wait for it.
+  expect((await sentOf(2))[1]).toEqual({ to: a, peers: [c] })
+  news.stop()
+  answer()
+})
