@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 
 /** Loaded when named: each needs packages and kernels that the others do without. */
 const benches: Record<string, (args: string[]) => Promise<void>> = {
+  copies: async args => (await import('./copies.ts')).benchCopies(args),
   engine: async args => (await import('./engine.ts')).benchEngine(args),
   learn: async args => (await import('./learn.ts')).benchLearn(args),
   job: async args => (await import('./job.ts')).benchJob(args),

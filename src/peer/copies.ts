@@ -12,6 +12,7 @@ import type { Digest, JobView } from '../jobs/core/types.ts'
 import { decodeDigest, encodeDigest } from '../jobs/wire/digest.ts'
 import { decodeValue, encodeValue } from '../jobs/wire/fields.ts'
 import type { Mesh } from '../mesh/types.ts'
+import { type BlockBatches, batchBlocksMax } from './block-batches.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
 import { blocksOf, type Piece, pieceForm, pieceName, pieceOf, sliceOf } from './job-blocks.ts'
@@ -24,6 +25,7 @@ export interface CopiesDeps {
   mesh: Mesh
   store: BlockStore
   exchange: BlockExchange
+  batches: BlockBatches
   holds: BlockHolds
   book: JobBook
   journal: Journal
@@ -52,11 +54,12 @@ export interface Copies {
 }
 
 /** A piece: enough to be worth a request, little enough to arrive in time over a slow link. */
-const pieceBlocksMax = 256
+const pieceBlocksMax = 1024
 const pieceBytesMax = 32 * 1024 * 1024
 const pieceMs = 300_000
-/** Blocks fetched at once for one piece. */
+/** Blocks fetched at once for one piece, and requests for many small ones. */
 const parallel = 4
+const batchesAtOnce = 2
 
 /** A digest without bitmap and shares among it. */
 const requestBytesMax = 8 * 1024
@@ -93,16 +96,26 @@ export function createCopies(deps: CopiesDeps): Copies {
   }
 
   async function fetchAll(blocks: readonly BlockId[], from: PeerKey): Promise<void> {
-    const left = [...blocks]
+    const batches: BlockId[][] = []
+    for (let at = 0; at < blocks.length; at += batchBlocksMax) batches.push(blocks.slice(at, at + batchBlocksMax))
+    const left: BlockId[] = []
+    const bring = async () => {
+      for (let batch = batches.shift(); batch; batch = batches.shift()) {
+        left.push(...(await deps.batches.bring(from, batch)))
+      }
+    }
+    await Promise.all(Array.from({ length: batchesAtOnce }, bring))
     const work = async () => {
       for (let id = left.shift(); id !== undefined; id = left.shift()) {
         if (!(await store.has(id))) await exchange.get(id, [from])
-        // A full disk lets a block through and keeps nothing.
-        if (!(await store.has(id)))
-          throw refusal('COPY_NO_ROOM', 'this peer could not store a block: its disk is full', 'elsewhere')
       }
     }
     await Promise.all(Array.from({ length: parallel }, work))
+    for (const id of blocks) {
+      // A full disk lets a block through and keeps nothing.
+      if (await store.has(id)) continue
+      throw refusal('COPY_NO_ROOM', 'this peer could not store a block: its disk is full', 'elsewhere')
+    }
   }
 
   async function promise(from: PeerKey, job: JobId, piece: Piece): Promise<void> {

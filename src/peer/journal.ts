@@ -158,7 +158,8 @@ export function createJournal(
     keepRequest: (job, request) => note(keyOf(job, 'request'), encodeValue(request)),
     keepCopy: (job, piece) => note(keyOf(job, `copy/${piece}`), nothing),
     keepDropped: job => note(keyOf(job, 'dropped'), nothing),
-    forget: (job, record) => clear(job, record ? [''] : ['results/', 'copy/inputs', 'copy/files', 'copy/whole', 'request']),
+    forget: (job, record) =>
+      clear(job, record ? [''] : ['results/', 'copy/inputs', 'copy/files', 'copy/whole', 'request']),
     forgetResults: job => clear(job, ['results/']),
     get dirty() {
       return noted.length + brought.size + clears.length + writes > 0

@@ -9,6 +9,7 @@ import { openRecordStore } from '../data/store/record-store.ts'
 import type { JobView } from '../jobs/core/types.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import { createAbsences } from './absences.ts'
+import { createBlockBatches } from './block-batches.ts'
 import { createBlockExchange } from './block-exchange.ts'
 import { createBlockHolds } from './block-holds.ts'
 import type { Control } from './control.ts'
@@ -157,12 +158,13 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const objectives = createObjectives(book, exchange.local, changed)
   const connected = (peer: string) => mesh?.peers().some(record => record.peer === peer && record.connected) ?? false
   const graceMs = init.copyGraceMs ?? copyGraceMs
-  const absences = createAbsences(mesh, () => recopy?.arrived())
+  const absences = createAbsences(mesh, () => recopy.arrived())
   const mayCopyInputs = (from: string, { owner }: JobView) => from === owner || !connected(owner)
   const copies = createCopies({
     mesh,
     store,
     exchange,
+    batches: createBlockBatches(mesh, store),
     holds,
     book,
     journal,

@@ -15,7 +15,8 @@ const readAhead = 8
 
 /** Cuts a stream into pieces of `limits.blockBytes`; each piece is a view that is valid until the next is asked for. */
 export async function* cutBlocks(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  const buffer = new Uint8Array(limits.blockBytes)
+  // As large as what has come needs: of a folder of small files each is cut by itself.
+  let buffer = new Uint8Array(0)
   let filled = 0
   for await (const piece of source) {
     for (let at = 0; at < piece.length; ) {
@@ -25,16 +26,24 @@ export async function* cutBlocks(source: AsyncIterable<Uint8Array> | Iterable<Ui
         continue
       }
       const taken = Math.min(limits.blockBytes - filled, piece.length - at)
+      if (filled + taken > buffer.length) buffer = grown(buffer, filled, filled + taken)
       buffer.set(piece.subarray(at, at + taken), filled)
       filled += taken
       at += taken
       if (filled === limits.blockBytes) {
-        yield buffer
+        yield buffer.subarray(0, filled)
         filled = 0
       }
     }
   }
   if (filled > 0) yield buffer.subarray(0, filled)
+}
+
+/** Twice as long or as long as is needed, a block at most. */
+function grown(buffer: Uint8Array, filled: number, needed: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(needed, Math.min(2 * buffer.length, limits.blockBytes)))
+  larger.set(buffer.subarray(0, filled))
+  return larger
 }
 
 /** Puts `source` into `store`. No bytes at all give an empty list. Throws what the store and the source throw. */
