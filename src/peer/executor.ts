@@ -107,9 +107,9 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     const holders = deps.holders(pending.job)
     const { round } = pending
     const fetchBlocks = () => Promise.all(entry.blocks.map(id => fetchFor(pending.job, id, holders)))
-    // A shard comes back in every round: what a lane keeps of it needs not be read again.
-    const key = round && (entry.blocks.length === 1 ? entry.blocks[0] : blockId(Buffer.from(entry.blocks.join())))
-    const kept = key !== undefined && deps.pool.keeps(pending.job, key)
+    // Of a job in rounds a shard comes back: what a lane keeps of it needs not be read again.
+    const key = entry.blocks.length === 1 ? entry.blocks[0] : blockId(Buffer.from(entry.blocks.join()))
+    const kept = deps.pool.keeps(pending.job, key)
     const [job, params, blocks] = await Promise.all([
       openOnce(pending.job, record),
       round?.params === undefined ? undefined : deps.exchange.get(round.params, holders),

@@ -62,12 +62,8 @@ export function createKeptShards(engine: Engine, columns: readonly string[], roo
       const shard = readTableShard(blocks, true)
       const bytes = bytesOf(shard)
       // With gaps it would lie here twice: as it came, and filled.
-      if (key === undefined || hasGaps(shard) || !hasRoom(bytes, round)) {
-        return { shard, hash: () => hashOf(blocks, columns) }
-      }
-      // Now, for the blocks go.
-      const hash = hashOf(blocks, columns)
-      const held = { shard: engine.keep(shard), hash: () => hash }
+      if (key === undefined || hasGaps(shard) || !hasRoom(bytes, round)) return passing(shard, blocks, columns)
+      const held = staying(engine.keep(shard), hashOf(blocks, columns))
       kept.set(key, { held, bytes, round })
       return held
     },
@@ -75,6 +71,15 @@ export function createKeptShards(engine: Engine, columns: readonly string[], roo
       for (const key of [...kept.keys()]) drop(key)
     },
   }
+}
+
+/** Functions of their own, these two, so that no closure of a shard that stays keeps its blocks alive. */
+function passing(shard: TableShard, blocks: readonly Uint8Array[], columns: readonly string[]): HeldShard {
+  return { shard, hash: () => hashOf(blocks, columns) }
+}
+
+function staying(shard: TableShard, hash: string): HeldShard {
+  return { shard, hash: () => hash }
 }
 
 function hasGaps({ x }: TableShard): boolean {
