@@ -16,6 +16,7 @@ import { addSubmit } from './commands/submit.ts'
 import { addToken } from './commands/token.ts'
 import { addWatch } from './commands/watch.ts'
 import { exitWith, printError } from './errors.ts'
+import { boundYoungGeneration } from './young-generation.ts'
 
 /** Wrong words on the command line exit like any other wrong input. */
 const usageExit = 2
@@ -57,6 +58,8 @@ Several peers on one machine have a data folder each: add --data DIR to say whic
   }
   return peer
 }
+
+boundYoungGeneration()
 
 // Started by an older Node's launcher: when that one is killed, this one must not stay behind.
 if (process.env.SHARDMESH_LAUNCHED && process.channel) {
