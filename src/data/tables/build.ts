@@ -63,7 +63,8 @@ export function createShardBuilder(options: TableOptions, report: TableReport): 
   }
   const close = ({ names: columns, label }: ChosenColumns, full: OpenShard): TableShard => {
     const { rows } = full
-    const x = full.x.slice(0, rows * columns.length)
+    // A full shard's values go as they are: their memory was made for it alone.
+    const x = rows === full.codes.length ? full.x : full.x.slice(0, rows * columns.length)
     const labels: LabelColumn | undefined =
       label === undefined
         ? undefined

@@ -64,9 +64,14 @@ export async function* storeTableShards(
 
 /**
  * @param missing whether a value may be NaN, which stands for one that is missing
+ * @param memory gives the bytes that the features will lie in, from a multiple of 4 on; default: new ones
  * @throws PeerError kind `protocol` when anything does not fit
  */
-export function readTableShard(blocks: readonly Uint8Array[], missing = false): TableShard {
+export function readTableShard(
+  blocks: readonly Uint8Array[],
+  missing = false,
+  memory: (bytes: number) => Uint8Array = bytes => new Uint8Array(bytes),
+): TableShard {
   const [first, ...data] = blocks
   if (!first || blocks.length > limits.shardBlocksMax) throw shardError(`it has ${blocks.length} blocks`)
   const { index, firstRow, rows, columns, label } = readHead(first)
@@ -75,13 +80,13 @@ export function readTableShard(blocks: readonly Uint8Array[], missing = false): 
   const labelBytes = label === undefined ? 0 : label === 'number' ? 8 * rows : 4 * rows
   const total = 4 * values + labelBytes
   if (data.length !== Math.ceil(total / limits.blockBytes)) throw shardError(`it has ${data.length} data blocks`)
-  const joined = new Uint8Array(total)
+  const joined = memory(total)
   for (const [i, block] of data.entries()) {
     const expected = Math.min(limits.blockBytes, total - i * limits.blockBytes)
     if (block.length !== expected) throw shardError(`data block ${i} has ${block.length} bytes and not ${expected}`)
     joined.set(block, i * limits.blockBytes)
   }
-  const x = new Float32Array(joined.buffer, 0, values)
+  const x = new Float32Array(joined.buffer, joined.byteOffset, values)
   if (!missing && x.some(Number.isNaN)) throw shardError('it has a value that is not a number')
   const shard: TableShard = { index, firstRow, rows, columns, x }
   if (label !== undefined) shard.label = readLabels(label, joined.slice(4 * values))

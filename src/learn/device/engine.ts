@@ -21,6 +21,8 @@ export interface Engine {
    * @throws PeerError as `Backend.compile` and `Executable.run`
    */
   run(key: string, build: () => PlannedModel, inputs: RunInputs): Promise<RunOutputs>
+  /** Whether `keep` copies, as far as there is memory. */
+  readonly copies: boolean
   /**
    * The shard with its rows where the device reads them, for rounds over it; the shard itself where there is no such memory, or it
    * is full. Memory is given back by `release`, or with the engine.
@@ -43,6 +45,7 @@ export function openEngine(backend: Backend): Engine {
     )
   return {
     backend,
+    copies: backend.keep !== undefined,
     async run(key, build, inputs) {
       let program = programs.get(key)
       programs.delete(key)

@@ -36,6 +36,13 @@ const roundsUnused = 2
 export function createKeptShards(engine: Engine, columns: readonly string[], room?: KeepRoom): KeptShards {
   const kept = new Map<string, { held: HeldShard; bytes: number; round: number }>()
 
+  /** Where a shard is put together that the device copies: else there would be as much to collect as there is to keep. */
+  let scratch = new Uint8Array(0)
+  const scratchOf = (bytes: number): Uint8Array => {
+    if (scratch.length < bytes) scratch = new Uint8Array(bytes)
+    return scratch.subarray(0, bytes)
+  }
+
   const drop = (key: string) => {
     const one = kept.get(key)
     if (!one) return
@@ -59,11 +66,15 @@ export function createKeptShards(engine: Engine, columns: readonly string[], roo
         known.round = round
         return known.held
       }
-      const shard = readTableShard(blocks, true)
+      if (key === undefined) return passing(readTableShard(blocks, true), blocks, columns)
+      const shard = readTableShard(blocks, true, engine.copies ? scratchOf : undefined)
       const bytes = bytesOf(shard)
       // With gaps it would lie here twice: as it came, and filled.
-      if (key === undefined || hasGaps(shard) || !hasRoom(bytes, round)) return passing(shard, blocks, columns)
-      const held = staying(engine.keep(shard), hashOf(blocks, columns))
+      const keep = !hasGaps(shard) && hasRoom(bytes, round)
+      const here = keep ? engine.keep(shard) : shard
+      const own = engine.copies && here === shard ? { ...shard, x: shard.x.slice() } : here
+      if (!keep) return passing(own, blocks, columns)
+      const held = staying(own, hashOf(blocks, columns))
       kept.set(key, { held, bytes, round })
       return held
     },
