@@ -56,7 +56,8 @@ export interface Method<O extends TrainOptions> {
   /** What the objective is called in reports, and whether it falls. */
   readonly objective: { name: string; falls: boolean }
   parameterLayout(setting: Setting<O>): Layout
-  partialLayout(setting: Setting<O>): Layout
+  /** What a shard adds under these parameters; without them, the most that it ever adds. */
+  partialLayout(setting: Setting<O>, parameters?: Arrays): Layout
   /** @throws PeerError LEARN_BAD_OPTIONS, LEARN_NO_LABEL where the data does not go with the options */
   start(setting: Setting<O>): Arrays
   partial(setting: Setting<O>, engine: Engine, parameters: Arrays, shard: TableShard, round: number): Promise<Arrays>

@@ -152,7 +152,9 @@ function withMethod<O extends TrainOptions>(options: O, columns: readonly string
         bytes,
         parameters,
         columns.length,
-        parameters.stage === 'summary' ? undefined : method.partialLayout(settingOf(parameters.summary)),
+        parameters.stage === 'summary'
+          ? undefined
+          : method.partialLayout(settingOf(parameters.summary), parameters.arrays),
       ),
   }
 }

@@ -9,7 +9,7 @@
  * Source: Dempster, Laird and Rubin, 1977; regularised as scikit-learn's GaussianMixture, to whose results it is held.
  */
 import type { TableShard } from '../../data/tables/types.ts'
-import type { Arrays, Layout } from '../arrays.ts'
+import { type Arrays, addArrays } from '../arrays.ts'
 import { addBlocks, addInnerBlocks, chunkLength, type Engine, eachChunk } from '../device/engine.ts'
 import { type Method, programKey, type Setting, type Update } from '../method.ts'
 import { badOption, type OptionsOf } from '../options.ts'
@@ -45,35 +45,24 @@ export const gmm: Method<OptionsOf<'gmm'>> = {
     starting: 1,
     ...(setting.options.init === 'kmeans' && prefixed(kmeans.parameterLayout(clustering(setting)))),
   }),
-  partialLayout: setting => ({
-    counts: setting.options.k,
-    sums: setting.options.k * setting.summary.features,
-    products: productLength(setting),
-    likelihood: 1,
-    ...(setting.options.init === 'kmeans' && prefixed(kmeans.partialLayout(clustering(setting)))),
-  }),
+  partialLayout(setting, parameters) {
+    const { k, init } = setting.options
+    const own = { counts: k, sums: k * setting.summary.features, products: productLength(setting), likelihood: 1 }
+    const clusters = () => prefixed(kmeans.partialLayout(clustering(setting), parameters && unprefixed(parameters)))
+    if (!parameters) return init === 'kmeans' ? { ...own, ...clusters() } : own
+    return isStarting(setting, parameters) ? clusters() : own
+  },
   start,
   async partial(setting, engine, parameters, shard, round) {
-    const starting = parameters.starting[0] > 0
-    const own = starting ? emptySums(setting) : await expectation(setting, engine, parameters, shard)
-    if (setting.options.init !== 'kmeans') return own
-    const nested = clustering(setting)
-    const clusters = starting
-      ? await kmeans.partial(nested, engine, unprefixed(parameters), shard, round)
-      : emptyOf(kmeans.partialLayout(nested))
-    return { ...own, ...prefixed(clusters) }
+    if (!isStarting(setting, parameters)) return expectation(setting, engine, parameters, shard)
+    return prefixed(await kmeans.partial(clustering(setting), engine, unprefixed(parameters), shard, round))
   },
   merge(a, b) {
-    const merged: Record<string, Float64Array> = {}
-    for (const name of ['counts', 'sums', 'products', 'likelihood']) {
-      merged[name] = a[name].map((value, i) => value + b[name][i])
-    }
-    const clusters = unprefixed(a)
-    if (!kmeans.merge || clusters.keys === undefined) return merged
-    return { ...merged, ...prefixed(kmeans.merge(clusters, unprefixed(b))) }
+    if (a.likelihood || !kmeans.merge) return addArrays(a, b)
+    return prefixed(kmeans.merge(unprefixed(a), unprefixed(b)))
   },
   update(setting, parameters, merged, round) {
-    return parameters.starting[0] > 0
+    return isStarting(setting, parameters)
       ? cluster(setting, parameters, merged, round)
       : maximisation(setting, parameters, merged)
   },
@@ -86,6 +75,9 @@ export const gmm: Method<OptionsOf<'gmm'>> = {
     covariances,
   }),
 }
+
+/** Whether the rounds are k-means' own still. */
+const isStarting = ({ options }: Mixture, { starting }: Arrays) => options.init === 'kmeans' && starting[0] > 0
 
 function covarianceLength({ options, summary }: Mixture): number {
   const d = summary.features
@@ -123,16 +115,6 @@ function prefixed<T>(named: Readonly<Record<string, T>>): Record<string, T> {
 function unprefixed(named: Arrays): Arrays {
   const own = Object.entries(named).filter(([name]) => name.startsWith(prefix))
   return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]))
-}
-
-function emptyOf(layout: Layout): Arrays {
-  return Object.fromEntries(
-    Object.entries(layout).map(([name, length]) => [
-      name,
-      // As a reservoir writes empty slots.
-      new Float64Array(length).fill(name === 'keys' ? Number.POSITIVE_INFINITY : 0),
-    ]),
-  )
 }
 
 function start(setting: Mixture): Arrays {

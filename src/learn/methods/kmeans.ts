@@ -44,11 +44,15 @@ export const kmeans: Method<OptionsOf<'kmeans'>> = {
     /** Rows of each center in the last Lloyd round: 0 marks those to be sent elsewhere. */
     sizes: setting.options.k,
   }),
-  partialLayout: setting => ({
-    ...reservoirLayout(slotsOf(setting), setting.summary.features),
-    counts: centersMax(setting),
-    sums: setting.options.k * setting.summary.features,
-  }),
+  partialLayout(setting, parameters) {
+    const { k } = setting.options
+    const reservoir = reservoirLayout(slotsOf(setting), setting.summary.features)
+    const sums = k * setting.summary.features
+    if (!parameters) return { ...reservoir, counts: centersMax(setting), sums }
+    const phase = parameters.phase[0]
+    if (phase === phases.lloyd) return { counts: k, sums }
+    return phase === phases.weigh ? { counts: centersMax(setting) } : reservoir
+  },
   start,
   partial(setting, engine, parameters, shard, round) {
     if (parameters.phase[0] === phases.lloyd || parameters.phase[0] === phases.weigh) {
@@ -57,7 +61,11 @@ export const kmeans: Method<OptionsOf<'kmeans'>> = {
     return draw(setting, engine, parameters, shard, round)
   },
   merge(a, b) {
-    return { ...mergeReservoirs(a, b), counts: addValues(a.counts, b.counts), sums: addValues(a.sums, b.sums) }
+    return {
+      ...(a.keys && mergeReservoirs(a, b)),
+      ...(a.counts && { counts: addValues(a.counts, b.counts) }),
+      ...(a.sums && { sums: addValues(a.sums, b.sums) }),
+    }
   },
   update(setting, parameters, merged) {
     const phase = parameters.phase[0]
@@ -133,7 +141,7 @@ async function assign(setting: KMeans, engine: Engine, parameters: Arrays, shard
     bias[c] = -square / 2
   }
   // Integers, because this loop is the host's one for every row.
-  const tally = new Int32Array(centersMax(setting))
+  const tally = new Int32Array(lloyds ? options.k : centersMax(setting))
   const sums = new Float64Array(options.k * d)
   const length = chunkLength(engine, shard.rows, 2 * d + count)
   const inside = new Float32Array(length)
@@ -152,7 +160,8 @@ async function assign(setting: KMeans, engine: Engine, parameters: Arrays, shard
       if (lloyds) addBlocks(sums, groups)
     },
   )
-  return { ...emptyReservoir(slotsOf(setting), d), counts: Float64Array.from(tally), sums }
+  const counts = Float64Array.from(tally)
+  return lloyds ? { counts, sums } : { counts }
 }
 
 /** The squared distance to the nearest center, centred; ports: distance [length] and, transformed, rows [length, d]. */
@@ -212,7 +221,7 @@ async function draw(
   const found = drawn.finish()
   const full = emptyReservoir(slotsOf(setting), d)
   for (const name of ['keys', 'rows', 'points']) full[name].set(found[name])
-  return { ...full, counts: new Float64Array(centersMax(setting)), sums: new Float64Array(options.k * d) }
+  return full
 }
 
 /** What was drawn joins the candidates. */
