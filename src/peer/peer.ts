@@ -6,7 +6,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type DiskStoreInit, openDiskStore } from '../data/store/disk-store.ts'
 import { openRecordStore } from '../data/store/record-store.ts'
-import type { JobView } from '../jobs/core/types.ts'
+import type { JobView, Message } from '../jobs/core/types.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import { createAbsences } from './absences.ts'
 import { createBlockBatches } from './block-batches.ts'
@@ -71,7 +71,7 @@ export interface Peer extends Control {
 /** Blocks in memory; the system's own cache of files has the rest, and a peer is to stay under 400 MB. */
 const cacheBytes = 64 * 1024 * 1024
 /** Results of small shards, tables, specs: a file each would cost more than they have. */
-const smallBytes = 16 * 1024
+const smallBytes = 64 * 1024
 const copyGraceMs = 60_000
 const retentionMs = 7 * 24 * 3_600_000
 const statusMs = 1000
@@ -160,6 +160,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const graceMs = init.copyGraceMs ?? copyGraceMs
   const absences = createAbsences(mesh, () => recopy.arrived())
   const mayCopyInputs = (from: string, { owner }: JobView) => from === owner || !connected(owner)
+  const hear = (from: string, message: Message) => driver?.dispatch({ type: 'message', from, message })
   const copies = createCopies({
     mesh,
     store,
@@ -172,9 +173,9 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     bytesMax,
     mayCopyInputs,
     settled: job => keeper.settledOf(job),
-    hear: (from, message) => driver?.dispatch({ type: 'message', from, message }),
+    hear,
   })
-  const holdings = createHoldings({ mesh, store, exchange, holds, book, journal, view, mayCopyInputs })
+  const holdings = createHoldings({ mesh, store, exchange, holds, book, journal, view, mayCopyInputs, hear })
   const spread = createSpread({ copies, holdings, book, exchange, absences, view, changed, graceMs })
   const recopy = createRecopy({
     self: mesh.self,
