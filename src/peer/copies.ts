@@ -8,7 +8,7 @@ import { PeerError } from '../base/errors.ts'
 import { type BlockId, isBlockId, type JobId, type PeerKey } from '../base/ids.ts'
 import { hash32 } from '../base/prng.ts'
 import type { BlockStore } from '../data/store/types.ts'
-import type { Digest, JobView } from '../jobs/core/types.ts'
+import type { JobView, Message } from '../jobs/core/types.ts'
 import { decodeDigest, encodeDigest } from '../jobs/wire/digest.ts'
 import { decodeValue, encodeValue } from '../jobs/wire/fields.ts'
 import type { Mesh } from '../mesh/types.ts'
@@ -35,7 +35,7 @@ export interface CopiesDeps {
   /** The job is over here and what it held was freed: what is held for it from now on stays. */
   settled: (job: JobId) => boolean
   /** Tells the core of a job that ended before this peer came. */
-  hear: (from: PeerKey, digest: Digest) => void
+  hear: (from: PeerKey, message: Message) => void
   /** Bytes that pinned blocks may take here. */
   bytesMax: number
 }

@@ -8,7 +8,7 @@ import { PeerError } from '../base/errors.ts'
 import { type BlockId, isBlockId, type JobId, type PeerKey } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { BlockStore } from '../data/store/types.ts'
-import type { JobView, ManifestHead } from '../jobs/core/types.ts'
+import type { JobView, ManifestHead, Message } from '../jobs/core/types.ts'
 import { decodeValue, encodeValue } from '../jobs/wire/fields.ts'
 import type { Mesh } from '../mesh/types.ts'
 import type { BlockExchange } from './block-exchange.ts'
@@ -44,6 +44,8 @@ export interface HoldingsDeps {
   view: (job: JobId) => JobView | undefined
   /** Whether `from` may have copies of the job's inputs made. */
   mayCopyInputs: (from: PeerKey, job: JobView) => boolean
+  /** Tells the core what the job's owner says. */
+  hear: (from: PeerKey, message: Message) => void
 }
 
 export interface Holdings {
@@ -140,7 +142,10 @@ export function createHoldings(deps: HoldingsDeps): Holdings {
     want(job, whole.wanted)
     journal.keepCopy(job, wholeName(whole))
     await journal.commit()
-    if (!deps.view(job)?.outcome) wholes.set(job, whole)
+    if (deps.view(job)?.outcome) return
+    wholes.set(job, whole)
+    // Whoever leads from here on must know all inputs, and those who knew may all be gone.
+    deps.hear(view.owner, { type: 'manifest', job, manifest: whole.manifest, complete: true })
   }
 
   function want(job: JobId, wanted: number): void {

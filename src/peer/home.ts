@@ -109,8 +109,14 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
       throw otherMesh(folder, meshName(knownSecret))
     const secret = invited?.secret ?? knownSecret ?? new Uint8Array(randomBytes(32))
     const dial = [...new Set([...(invited?.addresses ?? []), ...(known?.dial ?? [])])].slice(0, 64)
-    const save = (addresses: string[]) =>
-      writeSecret(file, JSON.stringify({ secret: Buffer.from(secret).toString('base64url'), dial: addresses }))
+    // One after the other: two at once would write into one draft, and the folder could not be opened again.
+    let saved: Promise<void> = Promise.resolve()
+    const save = (addresses: string[]) => {
+      const text = JSON.stringify({ secret: Buffer.from(secret).toString('base64url'), dial: addresses })
+      const next = saved.then(() => writeSecret(file, text))
+      saved = next.catch(() => {}) // it is the caller's; the next one is tried all the same
+      return next
+    }
     if (!invited && (keepNew || knownSecret)) await save(dial)
     return {
       folder,
