@@ -1,8 +1,9 @@
 /**
  * Rounds of Lloyd's algorithm and of expectation maximisation (diagonal covariances) over generated rows: one worker and two
- * of one process, and scikit-learn on one core where it is installed.
+ * of one process, scikit-learn on one core where it is installed, and a mesh of one peer and of two, a process and a worker each.
  *
  *   npm run bench -- learn [--rows 1000000] [--features 64] [--k 32] [--rounds 5] [--python /usr/bin/python3]
+ *                          [--peer-rounds 20, 0: no mesh] [--rows-per-shard 32768]
  */
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -13,10 +14,9 @@ import { sharedWasmRuntime } from '../src/compute/backends/wasm/shared-runtime.t
 import { parseTrainOptions, type TrainInit } from '../src/learn/options.ts'
 import { createTraining, type PartialSum } from '../src/learn/training.ts'
 import { createMergeTree } from '../src/learn/tree.ts'
+import { measurePeers, type PeersRound, writeRows } from './learn-peers.ts'
 import type { LearnInit } from './learn-worker.ts'
 import { printTable } from './report.ts'
-
-const rowsPerShard = 32_768
 
 export async function benchLearn(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -27,9 +27,12 @@ export async function benchLearn(args: string[]): Promise<void> {
       k: { type: 'string', default: '32' },
       rounds: { type: 'string', default: '5' },
       python: { type: 'string', default: '/usr/bin/python3' },
+      'peer-rounds': { type: 'string', default: '20' },
+      'rows-per-shard': { type: 'string', default: '32768' },
     },
   })
   const [rows, features, k, rounds] = [values.rows, values.features, values.k, values.rounds].map(Number)
+  const [peerRounds, rowsPerShard] = [values['peer-rounds'], values['rows-per-shard']].map(Number)
   const { x, starts } = generate(rows, features, k)
   const theirs = scikitLearn(values.python, [rows, features, k, rounds])
   const table: string[][] = []
@@ -42,7 +45,7 @@ export async function benchLearn(args: string[]): Promise<void> {
     },
   ] satisfies { name: string; options: TrainInit; other: number | undefined }[]
   for (const { name, options, other } of methods) {
-    const [one, two] = await measure(options, x, features, rounds)
+    const [one, two] = await measure(options, x, features, rounds, rowsPerShard)
     table.push([
       name,
       one.toFixed(3),
@@ -55,6 +58,44 @@ export async function benchLearn(args: string[]): Promise<void> {
   console.log(`${rows} rows of ${features} float32 features, ${k} components; seconds a round, medians of ${rounds}`)
   const version = theirs ? `scikit-learn ${theirs.version}` : 'scikit-learn (not installed)'
   printTable(['round', 'one worker', 'two', 'one / two', version, 'theirs / one'], table)
+  if (peerRounds > 0) await overPeers(methods, x, features, peerRounds, rowsPerShard)
+}
+
+/** The same on a mesh of one peer, and on one of two. */
+async function overPeers(
+  methods: readonly { name: string; options: TrainInit }[],
+  x: Float32Array,
+  features: number,
+  rounds: number,
+  rowsPerShard: number,
+): Promise<void> {
+  const file = await writeRows(x, features)
+  try {
+    const trainings = methods.map(({ options }) => options)
+    const one = await measurePeers(1, file, trainings, rounds, rowsPerShard)
+    const two = await measurePeers(2, file, trainings, rounds, rowsPerShard)
+    console.log(
+      `\nthe same as jobs of a mesh, ${(x.byteLength / 2 ** 20).toFixed(0)} MiB of rows; seconds a round, medians of ${rounds}, ` +
+        "and each process's peak memory since its start",
+    )
+    const peaks = ({ peakMiB }: PeersRound) => peakMiB.map(mib => mib.toFixed(0)).join(' + ')
+    printTable(
+      ['round', 'one peer', 'two', 'one / two', 'CPU, one', 'CPU, two', 'idle MiB', 'peak of one', 'peaks of two'],
+      methods.map(({ name }, i) => [
+        name,
+        one[i].seconds.toFixed(3),
+        two[i].seconds.toFixed(3),
+        (one[i].seconds / two[i].seconds).toFixed(2),
+        one[i].cpuSeconds.toFixed(3),
+        two[i].cpuSeconds.toFixed(3),
+        one[i].idleMiB.toFixed(0),
+        peaks(one[i]),
+        peaks(two[i]),
+      ]),
+    )
+  } finally {
+    await file.remove()
+  }
 }
 
 /** Normal rows around `k` centers, near enough to overlap, in shared memory; and the first `k` rows, to start from. */
@@ -82,7 +123,13 @@ function scikitLearn(python: string, args: number[]): { version: string; lloyd: 
 }
 
 /** Median seconds of a round with one worker and with two; their rounds take turns. */
-async function measure(init: TrainInit, x: Float32Array, features: number, rounds: number): Promise<[number, number]> {
+async function measure(
+  init: TrainInit,
+  x: Float32Array,
+  features: number,
+  rounds: number,
+  rowsPerShard: number,
+): Promise<[number, number]> {
   const columns = Array.from({ length: features }, (_, c) => `c${c}`)
   const training = createTraining(parseTrainOptions(init), columns)
   const runtime = await sharedWasmRuntime()
@@ -104,7 +151,9 @@ async function measure(init: TrainInit, x: Float32Array, features: number, round
     return (performance.now() - started) / 1000
   }
   await round(workers) // the summary
-  await round(workers) // warms
+  // Warms; and each of them has all shards in its memory from now on.
+  for (const worker of workers) await round([worker])
+  await round(workers)
   const [one, two]: [number[], number[]] = [[], []]
   for (let turn = 0; turn < rounds; turn++) {
     one.push(await round([workers[turn % 2]]))

@@ -34,7 +34,7 @@ export function tableOptions(command: Command, missing: string): Command {
     )
     .option(
       '--rows-per-shard <n>',
-      'smaller shards spread a small table further (default: about 4 MiB of numbers)',
+      'smaller shards spread a small table further (default: about 8 MiB of numbers)',
       anyNumber,
     )
     .option('--delimiter <character>', 'CSV: what separates cells (default: a comma, in .tsv a tab)')

@@ -21,7 +21,7 @@ export const tableOptionsSchema = z.strictObject({
   missing: z.enum(['error', 'mean']).default('error'),
   /** Rows that cannot be read: the first one is an error, or all are left out and counted. */
   badRows: z.enum(['error', 'skip']).default('error'),
-  /** A shard has at most this many rows. Default: about 4 MiB of features. */
+  /** A shard has at most this many rows. Default: about 8 MiB of features. */
   rowsPerShard: z.int().min(1).max(limits.tableShardRowsMax).optional(),
 })
 
