@@ -28,7 +28,7 @@ import {
 } from './reference-data.ts'
 import { cut as cutTable, type PlainTable } from './shards.ts'
 
-const [trainRows, perDigit] = [1200, 16]
+export const [trainRows, perDigit] = [1200, 16]
 
 /** The model that was learnt, as a file, on these rows. */
 async function scored(engine: Engine, init: TrainInit, table: PlainTable, rows: number[][], sizes: number[]) {
@@ -158,7 +158,7 @@ function skip(rest: readonly unknown[]): void {
   if (typeof context === 'object' && context && 'skip' in context && typeof context.skip === 'function') context.skip()
 }
 
-function expectAccuracies(
+export function expectAccuracies(
   labels: readonly number[],
   classes: readonly string[],
   want: { train_accuracy: number; test_accuracy: number },
@@ -170,7 +170,7 @@ function expectAccuracies(
 }
 
 /** 0.5 |w, b|² + C * sum of squared hinges, of the reference's weights. */
-function hingeObjective(want: { C: number; weights: number[][]; bias: number[] }, table: PlainTable): number {
+export function hingeObjective(want: { C: number; weights: number[][]; bias: number[] }, table: PlainTable): number {
   let value = 0
   want.weights.forEach((weights, k) => {
     value += (weights.reduce((sum, w) => sum + w * w, 0) + want.bias[k] ** 2) / 2
