@@ -1,27 +1,26 @@
 /** One cell of the matrix: peers, a job, a fault in its middle, and what came of it. */
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { saveResult } from '../../../src/cli/save-result.ts'
 import type { JobSummary } from '../../../src/peer/control.ts'
+import { mountSmallDisk, type SmallDisk } from '../../fixtures/small-disk.ts'
 import { until } from '../mesh-of-processes.ts'
-import type { Fault } from './faults.ts'
+import { type Fault, oddPeer } from './faults.ts'
 import { type ChaosNetwork, openNetwork } from './network.ts'
 import { type ChaosPeer, type ChaosPeers, startPeers } from './peers.ts'
 import { watchJob } from './watch.ts'
 import type { ChaosWork } from './workloads.ts'
-
-const run = promisify(execFile)
 
 export interface Cell {
   fault: string
   work: string
   /** Why it was not run. */
   skipped?: string
+  /** The fault took place while the job ran: one that came too late proves nothing. */
+  struck: boolean
   completed: boolean
   /** Every item has one row, and no other has. */
   exact: boolean
@@ -47,68 +46,85 @@ const strikeShare = 0.25
 const rollsMax = 8
 
 export async function runCell({ fault, work, peers: count, limitMs }: CellInit): Promise<Cell> {
-  const cell: Cell = { fault: fault.name, work: work.name, completed: false, exact: false, peakBytes: 0, notes: [] }
+  const cell: Cell = {
+    fault: fault.name,
+    work: work.name,
+    struck: false,
+    completed: false,
+    exact: false,
+    peakBytes: 0,
+    notes: [],
+  }
   const network = await openNetwork(count)
   const folder = await mkdtemp(join(tmpdir(), 'shardmesh-chaos-'))
   let peers: ChaosPeers | undefined
-  const disk = fault.smallDiskBytes === undefined ? undefined : join(folder, 'small')
+  const disk = fault.smallDiskMebibytes === undefined ? undefined : await mountSmallDisk(fault.smallDiskMebibytes)
   try {
     if (fault.needsNamespaces && network.kind !== 'namespaces') return { ...cell, skipped: 'needs network namespaces' }
-    if (disk && !(await smallDisk(disk, fault.smallDiskBytes ?? 0))) return { ...cell, skipped: 'needs a mount' }
+    if (fault.smallDiskMebibytes !== undefined && !disk) return { ...cell, skipped: 'needs a mount' }
     if (fault.prepare && !(await fault.prepare(network)))
       return { ...cell, skipped: 'needs netem in the kernel, or python3' }
-    // The second is neither the first of the mesh nor the one that submits.
     const env = { NODE_OPTIONS: `--import=${fileURLToPath(new URL('./liar.ts', import.meta.url))}` }
     peers = await startPeers({
       network,
       count,
       folder,
-      dataOf: index => (disk && index === 1 ? join(disk, 'data') : undefined),
-      envOf: index => (fault.liar && index === 1 ? env : undefined),
+      dataOf: index => (disk && index === oddPeer ? join(disk.folder, 'data') : undefined),
+      envOf: index => (fault.liar && index === oddPeer ? env : undefined),
     })
-    await strikeAndWait(cell, fault, work, network, peers, folder, limitMs)
-    if (disk) cell.notes.push(await saidOfDisk(peers.all[1]))
+    await strikeAndWait({ cell, fault, work, network, peers, folder, disk, limitMs })
   } catch (thrown) {
     cell.notes.push(thrown instanceof Error ? thrown.message : String(thrown))
   } finally {
     await peers?.stop().catch((thrown: unknown) => cell.notes.push(`ending: ${String(thrown)}`))
     cell.peakBytes = peers?.peakBytes() ?? 0
     await network.close()
-    if (disk) await run('umount', [disk]).catch(() => {})
+    await disk?.unmount()
     await rm(folder, { recursive: true, force: true })
   }
   return cell
 }
 
-async function strikeAndWait(
-  cell: Cell,
-  fault: Fault,
-  work: ChaosWork,
-  network: ChaosNetwork,
-  peers: ChaosPeers,
-  folder: string,
-  limitMs: number,
-): Promise<void> {
+interface Stage {
+  cell: Cell
+  fault: Fault
+  work: ChaosWork
+  network: ChaosNetwork
+  peers: ChaosPeers
+  folder: string
+  disk: SmallDisk | undefined
+  limitMs: number
+}
+
+async function strikeAndWait({ cell, fault, work, network, peers, folder, disk, limitMs }: Stage): Promise<void> {
   const submitter = peers.all[peers.all.length - 1]
   const startMs = performance.now()
-  const { job, wastedMs } = await submitted(submitter, work, fault)
+  const { job, wastedMs } = await submitted(submitter, peers.all[oddPeer], work, fault)
   const watch = watchJob(peers, job)
   try {
     const due = (summary: JobSummary) =>
       summary.leader !== undefined && summary.itemsDone >= strikeShare * work.items && summary.itemsDone > 0
     const before = await watch.until((summary, peer) => peer === submitter && due(summary), limitMs)
     if (!before) throw new Error('the job did not get going')
-    if (before.outcome) cell.notes.push('it was over before the fault')
-    const scene = { network, peers, watch, job, submitter, before, note: (text: string) => cell.notes.push(text) }
-    const { victims, after } = await fault.strike(scene)
+    const note = (text: string) => cell.notes.push(text)
+    const scene = { network, peers, watch, job, submitter, disk, before, note }
+    const overBefore = before.outcome !== undefined || (await isOver(peers, [], job))
+    const { victims, after, missed } = await fault.strike(scene)
+    // Who was killed is asked no more, who hangs does not answer; a restarted mesh was asked before.
+    const overAfter = fault.restarts ? overBefore : await isOver(peers, victims, job)
     // What goes wrong while it is put right is said, and the job's end waited for all the same.
     const right = after?.catch((thrown: unknown) => scene.note(`afterwards: ${String(thrown)}`))
-    const leased = victims.length > 0 ? watch.releasedMs(victims, before.leader ?? '') : {}
+    const leased: { value?: number } = victims.length > 0 ? watch.releasedMs(victims, before.leader ?? '') : {}
     // A peer that was restarted has another client; one that is gone, none.
     const ended = await watch.until(summary => summary.outcome !== undefined, limitMs)
     cell.seconds = (performance.now() - startMs - wastedMs) / 1000
     await right
     if (leased.value !== undefined) cell.leasedSeconds = leased.value / 1000
+    const late = overBefore || overAfter ? 'the job was over when it struck' : undefined
+    const nothing = victims.length > 0 && leased.value === undefined ? 'no orphaned work was leased again' : undefined
+    const why = late ?? nothing ?? (await missed?.())
+    cell.struck = why === undefined
+    if (why !== undefined) cell.notes.push(`PROVES NOTHING: ${why}`)
     if (!ended) throw new Error(`the job did not end within ${limitMs / 1000} s`)
     if (ended.outcome?.phase !== 'final') throw new Error(`the job ${ended.outcome?.phase}: ${ended.outcome?.reason}`)
     const asked = submitter.alive ? peers.all[submitter.index] : peers.living()[0]
@@ -122,8 +138,15 @@ async function strikeAndWait(
   }
 }
 
-/** Submits until another peer leads than the submitter, which some faults end: chance decides who does. */
-async function submitted(submitter: ChaosPeer, work: ChaosWork, fault: Fault) {
+/** Whether a peer that is neither gone nor among the victims knows of the job's end. */
+async function isOver(peers: ChaosPeers, victims: ChaosPeer[], job: string): Promise<boolean> {
+  const asked = peers.living().filter(peer => !victims.includes(peer))
+  const answers = await Promise.all(asked.map(peer => peer.client.job(job).catch(() => undefined)))
+  return answers.some(answer => answer?.outcome !== undefined)
+}
+
+/** Submits until another peer leads than the submitter, which some faults end, and than the odd one: chance decides who does. */
+async function submitted(submitter: ChaosPeer, odd: ChaosPeer, work: ChaosWork, fault: Fault) {
   const beganMs = performance.now()
   for (let roll = 0; ; roll++) {
     const wastedMs = performance.now() - beganMs
@@ -133,7 +156,8 @@ async function submitted(submitter: ChaosPeer, work: ChaosWork, fault: Fault) {
       leader = (await submitter.client.job(job)).leader
       return leader !== undefined
     }, 'the job has a leader')
-    if (leader !== submitter.key || roll === rollsMax) return { job, wastedMs }
+    const isOdd = (fault.liar || fault.smallDiskMebibytes !== undefined) && leader === odd.key
+    if ((leader !== submitter.key && !isOdd) || roll === rollsMax) return { job, wastedMs }
     await submitter.client.cancel(job)
   }
 }
@@ -147,19 +171,4 @@ async function judged(csv: string, items: number): Promise<{ exact: boolean; has
     .map(line => line.split(',')[0])
   const exact = paths.length === items && new Set(paths).size === items
   return { exact, hash: createHash('sha256').update(text).digest('hex') }
-}
-
-/** What the peer with the small disk tells its user; that it never filled makes the cell say nothing. */
-async function saidOfDisk(peer: ChaosPeer): Promise<string> {
-  const { warnings } = await peer.client.info()
-  return warnings.find(warning => warning.includes('full')) ?? 'THE DISK NEVER FILLED'
-}
-
-/** A disk in memory; false where it may not be mounted. */
-async function smallDisk(folder: string, bytes: number): Promise<boolean> {
-  await mkdir(folder, { recursive: true })
-  return run('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]).then(
-    () => true,
-    () => false,
-  )
 }

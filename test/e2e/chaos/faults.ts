@@ -1,6 +1,8 @@
 /** What goes wrong, one entry a row of the matrix: when, to whom, and how it is put right again. */
 import type { JobSummary } from '../../../src/peer/control.ts'
+import type { SmallDisk } from '../../fixtures/small-disk.ts'
 import { until } from '../mesh-of-processes.ts'
+import { lied } from './liar-says.ts'
 import type { ChaosNetwork } from './network.ts'
 import { type ChaosPeer, type ChaosPeers, knowEachOther } from './peers.ts'
 import type { JobWatch } from './watch.ts'
@@ -11,6 +13,8 @@ export interface Scene {
   watch: JobWatch
   job: string
   submitter: ChaosPeer
+  /** What the odd peer's data folder is on. */
+  disk?: SmallDisk
   /** The job as some peer saw it when the fault was due. */
   before: JobSummary
   /** Says what happened beside the figures. */
@@ -22,17 +26,24 @@ export interface Struck {
   victims: ChaosPeer[]
   /** Resolves when all is right again. */
   after?: Promise<void>
+  /** When all is over: why the fault proves nothing; undefined where it took place. */
+  missed?: () => Promise<string | undefined>
 }
+
+/** The peer that is unlike the others: neither the first of the mesh nor the one that submits. */
+export const oddPeer = 1
 
 export interface Fault {
   readonly name: string
   /** Other peers hold the inputs before the fault. */
   readonly copies?: number
-  /** Peers whose data folder is on a disk of this size. */
-  readonly smallDiskBytes?: number
-  /** One peer says of each of its results that it is another shard's. */
+  /** The odd peer's data folder is on a disk of so many megabytes. */
+  readonly smallDiskMebibytes?: number
+  /** The odd peer says of each of its results that it is another shard's. */
   readonly liar?: boolean
   readonly needsNamespaces?: boolean
+  /** Every peer is ended and started: none can say right afterwards how the job stands. */
+  readonly restarts?: boolean
   /** Resolves when it has struck. */
   strike(scene: Scene): Promise<Struck>
   /** Before the job is submitted. False: it cannot be had on this machine. */
@@ -71,6 +82,60 @@ async function rejoined(scene: Scene): Promise<void> {
   await timed(scene, 'all know all after', () =>
     until(() => knowEachOther(scene.peers.living()), 'the peers know each other again', rejoinMsMax),
   )
+}
+
+/** Leaves the odd peer's disk no byte until it pauses: what it frees of its cache is taken too. */
+async function filled(scene: Scene): Promise<Struck> {
+  const { disk, peers, watch, job } = scene
+  if (!disk) throw new Error('the odd peer has no disk of its own')
+  const odd = peers.all[oddPeer]
+  const asked = peers.living().find(peer => peer !== odd)
+  const pausedOf = async () => (await asked?.client.peers())?.find(peer => peer.peer === odd.key)?.paused
+  const startMs = performance.now()
+  let paused: string | undefined
+  let over = false
+  while (paused === undefined && !over) {
+    await disk.fill()
+    await pause(20)
+    paused = await pausedOf()
+    over = (await asked?.client.job(job))?.outcome !== undefined
+  }
+  const { itemsDone, itemsTotal } = (await asked?.client.job(job)) ?? { itemsDone: 0, itemsTotal: 0 }
+  const { warnings } = await odd.client.info()
+  const said = warnings.find(warning => warning.startsWith('paused: ') && warning.includes('full'))
+  if (paused !== undefined) {
+    const seconds = ((performance.now() - startMs) / 1000).toFixed(1)
+    scene.note(`paused after ${seconds} s at ${itemsDone} of ${itemsTotal}`)
+  }
+  let pausedToTheEnd: string | undefined
+  const after = watch
+    .until(summary => summary.outcome !== undefined, 600_000)
+    .then(async () => {
+      pausedToTheEnd = await pausedOf()
+      await disk.empty()
+      await timed(scene, 'goes on after', () =>
+        until(async () => (await pausedOf()) === undefined, 'the peer goes on', rejoinMsMax),
+      )
+    })
+  return {
+    victims: [],
+    after,
+    async missed() {
+      if (paused === undefined || over) return 'the job was over before the peer with the full disk paused'
+      if (said === undefined) return 'the peer did not say that its disk is full'
+      return pausedToTheEnd === undefined ? 'the peer went on before the job was over' : undefined
+    },
+  }
+}
+
+/** Whether two peers of different halves have lost each other. */
+async function apart(here: ChaosPeer[], there: ChaosPeer[]): Promise<boolean> {
+  const keys = new Set(there.map(peer => peer.key))
+  for (const peer of here) {
+    const seen = await peer.client.peers()
+    if (seen.some(other => keys.has(other.peer) && other.connected)) return false
+  }
+  return true
 }
 
 /** Hangs `peer` for a while, as a laptop's lid does. */
@@ -127,19 +192,33 @@ export const faults: Fault[] = [
     async strike(scene) {
       const leader = leaderOf(scene)
       const worker = workerOf(scene)
-      await scene.network.cut([leader.index, worker.index])
+      const half = [leader, worker]
+      const others = scene.peers.living().filter(peer => !half.includes(peer))
+      await scene.network.cut(half.map(peer => peer.index))
+      let wasApart = false
       const after = pause(cutMs).then(async () => {
+        wasApart = (await apart(half, others)) && (await apart(others, half))
         await scene.network.heal()
         await rejoined(scene)
       })
-      return { victims: [], after }
+      return { victims: [], after, missed: async () => (wasApart ? undefined : 'the halves never lost each other') }
     },
   },
   {
     name: 'lossy',
     needsNamespaces: true,
     prepare: network => network.lossy(),
-    strike: async () => ({ victims: [] }),
+    async strike({ network, note }) {
+      const before = await network.lost()
+      return {
+        victims: [],
+        async missed() {
+          const lost = (await network.lost()) - before
+          note(`${lost} packets lost`)
+          return lost > 0 ? undefined : 'no packet was lost'
+        },
+      }
+    },
   },
   {
     name: 'submitter-leaves',
@@ -148,7 +227,6 @@ export const faults: Fault[] = [
       await until(
         async () => {
           const { copies, outcome } = await scene.submitter.client.job(scene.job)
-          if (outcome) scene.note('the job was over before others held the inputs')
           return outcome !== undefined || copies?.safe === true
         },
         'others hold the inputs',
@@ -160,12 +238,27 @@ export const faults: Fault[] = [
   },
   {
     name: 'restart-all',
+    restarts: true,
     async strike(scene) {
       await Promise.all(scene.peers.living().map(peer => scene.peers.kill(peer)))
       for (const peer of scene.peers.all) await scene.peers.restart(peer)
       return { victims: [] }
     },
   },
-  { name: 'disk-full', smallDiskBytes: 2.5 * 1024 * 1024, strike: async () => ({ victims: [] }) },
-  { name: 'liar', liar: true, strike: async () => ({ victims: [] }) },
+  { name: 'disk-full', smallDiskMebibytes: 64, strike: filled },
+  {
+    name: 'liar',
+    liar: true,
+    async strike({ peers, note }) {
+      const { process } = peers.all[oddPeer]
+      return {
+        victims: [],
+        async missed() {
+          const lies = process.output().split(lied).length - 1
+          note(`${lies} lies`)
+          return lies > 0 ? undefined : 'it told no lie'
+        },
+      }
+    },
+  },
 ]

@@ -3,10 +3,11 @@
  * is the next shard's. Everything else about it is right, its signature and its hashes as well.
  */
 import { registerHooks } from 'node:module'
+import { lied } from './liar-says.ts'
 
 const honest = 'messages: messages.map(messageOut)'
 const lying = `messages: messages
-  .map(message => message.type === 'results'
+  .map(message => message.type === 'results' && (console.error('${lied}') ?? true)
     ? { ...message, results: message.results.map(result => ({ ...result, shard: result.shard === 0 ? 1 : result.shard - 1 })) }
     : message)
   .map(messageOut)`

@@ -1,7 +1,8 @@
 """Bad cables where the kernel has no netem: passes Ethernet frames between pairs of interfaces, those of the first
 of a pair late and with some lost. Frames keep their offloaded checksums and segments (PACKET_VNET_HDR).
 
-Usage: lossy.py DELAY_MS LOSS SEED PAIR...   a pair is NAME:NAME. Prints "ready" and runs until it is ended.
+Usage: lossy.py DELAY_MS LOSS SEED PAIR...   a pair is NAME:NAME. Prints "ready", then twice a second how many frames
+it has lost, and runs until it is ended.
 """
 import collections
 import random
@@ -45,6 +46,7 @@ def main():
         to[near], to[far] = far, near
         late[near] = collections.deque()
     print("ready", flush=True)
+    lost, told = 0, time.monotonic()
     while True:
         now = time.monotonic()
         due = [queue[0][0] for queue in late.values() if queue]
@@ -60,7 +62,12 @@ def main():
                     send(to[port], frame)
                 elif chance.random() >= loss and len(late[port]) < WAITING_MAX:
                     late[port].append((time.monotonic() + delay, frame))
+                else:
+                    lost += 1
         now = time.monotonic()
+        if now - told > 0.5:
+            print(lost, flush=True)
+            told = now
         for port, queue in late.items():
             while queue and queue[0][0] <= now:
                 send(to[port], queue.popleft()[1])

@@ -21,6 +21,8 @@ export interface ChaosNetwork {
   heal(): Promise<void>
   /** From now on 5% of packets are lost, and all are 50 ms late, each way. False where it cannot be had. */
   lossy(): Promise<boolean>
+  /** Packets that were lost on purpose so far. */
+  lost(): Promise<number>
   close(): Promise<void>
 }
 
@@ -75,6 +77,16 @@ async function netem(names: string[]): Promise<boolean> {
   }
 }
 
+/** As the kernel counts them, on every cable. */
+async function netemLost(names: string[]): Promise<number> {
+  let lost = 0
+  for (const name of names) {
+    const { stdout } = await run('tc', ['-s', '-n', name, 'qdisc', 'show', 'dev', 'eth0'])
+    lost += Number(/dropped (\d+)/.exec(stdout)?.[1] ?? 0)
+  }
+  return lost
+}
+
 /** A program between each cable and the bridge, where the kernel has no netem; undefined without Python. */
 async function startRelay(
   hub: string,
@@ -111,6 +123,7 @@ async function namespaces(count: number): Promise<ChaosNetwork> {
   const names = Array.from({ length: count }, (_, i) => `${id}p${part}${String(i).padStart(2, '0')}`)
   const cable = (i: number) => `v${i}`
   let relay: ChildProcess | undefined
+  let relayed = 0
   const closeNow = () => {
     relay?.kill('SIGKILL')
     for (const name of [...names, hub]) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
@@ -155,8 +168,12 @@ async function namespaces(count: number): Promise<ChaosNetwork> {
     async lossy() {
       if (await netem(names)) return true
       relay = await startRelay(hub, names, plug)
+      relay?.stdout?.on('data', (said: Buffer) => {
+        relayed = Number(said.toString().trim().split('\n').at(-1)) || relayed
+      })
       return relay !== undefined
     },
+    lost: async () => (relay ? relayed : netemLost(names)),
     close,
   }
 }
@@ -172,6 +189,7 @@ async function loopback(count: number): Promise<ChaosNetwork> {
     },
     heal: async () => {},
     lossy: async () => false,
+    lost: async () => 0,
     close: async () => {},
   }
 }

@@ -17,33 +17,28 @@ export const workNames: WorkName[] = ['images', 'tiny']
 
 export interface Pictures {
   folder: string
-  work(name: WorkName): ChaosWork
+  /** Draws what is missing of `items` pictures. */
+  work(name: WorkName, items: number): Promise<ChaosWork>
   remove(): Promise<void>
 }
 
 const model = (name: string) => join(packageRoot, 'demo/models', name)
 
-/** `images`: an ensemble of two networks, 64 pictures a shard. `tiny`: one network, a quarter of the pictures, one a shard. */
-export async function drawPictures(items: number): Promise<Pictures> {
+/** `images`: an ensemble of two networks, 64 pictures a shard. `tiny`: one network, a picture a shard. */
+export async function openPictures(): Promise<Pictures> {
   const folder = await mkdtemp(join(tmpdir(), 'shardmesh-chaos-pictures-'))
-  await drawSamples(join(folder, 'all'), { count: items, seed: 11 })
-  const few = Math.max(1, Math.floor(items / 4))
-  await drawSamples(join(folder, 'few'), { count: few, seed: 11 })
   const base = { workload: 'classify', cwd: folder, merge: 'mean', top: 1 } as const
   return {
     folder,
-    work: name =>
-      name === 'images'
-        ? {
-            name,
-            items,
-            request: { ...base, inputs: ['all'], models: [model('shapes-plain'), model('shapes-residual')] },
-          }
-        : {
-            name,
-            items: few,
-            request: { ...base, inputs: ['few'], models: [model('shapes-plain')], itemsPerShard: 1 },
-          },
+    async work(name, items) {
+      const inputs = [`${name}-${items}`]
+      await drawSamples(join(folder, inputs[0]), { count: items, seed: 11 })
+      if (name === 'images') {
+        const models = [model('shapes-plain'), model('shapes-residual')]
+        return { name, items, request: { ...base, inputs, models } }
+      }
+      return { name, items, request: { ...base, inputs, models: [model('shapes-plain')], itemsPerShard: 1 } }
+    },
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }
