@@ -11,12 +11,15 @@ import { waysTo } from './addresses.ts'
 import { dial } from './dial.ts'
 import type { Emitter } from './events.ts'
 import type { Join } from './join.ts'
+import type { Judge } from './judge.ts'
 import { emptyMembership, reduceMembership } from './membership.ts'
+import { judgeNews } from './membership-announced.ts'
 import { membershipConfig, tickMs } from './membership-config.ts'
 import type { Member, MembershipEffect, MembershipEvent } from './membership-state.ts'
 import {
   type Announcement,
   aliveProtocol,
+  decodeAnnouncement,
   decodeHello,
   decodeNews,
   encodeHello,
@@ -38,6 +41,7 @@ export interface MembersDeps {
   node: Node
   requests: Requests
   emitter: Emitter
+  judge: Pick<Judge, 'offended' | 'account'>
   join: Join
   degreeMax?: number
   /** This peer's own, newest. */
@@ -64,6 +68,8 @@ export interface Members {
   greeted(from: PeerKey, bytes: Uint8Array): Uint8Array
   /** Takes in what `from` tells of newcomers. Throws PeerError `BAD_HELLO`. */
   newsFrom(from: PeerKey, bytes: Uint8Array): void
+  /** Takes in what `from` gossips of itself; false: it is not worth passing on. `through` brought it. */
+  heartbeat(from: PeerKey, bytes: Uint8Array, through: PeerKey): boolean
   /** Takes in what another peer gossips of `report.peer`. */
   reported(report: Report): void
   stop(): void
@@ -128,7 +134,7 @@ export function createMembers(deps: MembersDeps): Members {
       case 'down':
         return emitter.emit('down', effect.peer)
       case 'hang-up':
-        for (const connection of connections(effect.peer)) connection.abort(new Error('silent'))
+        for (const connection of connections(effect.peer)) connection.abort(new Error('given up'))
         return
       case 'part':
         return part(effect.peer)
@@ -165,6 +171,7 @@ export function createMembers(deps: MembersDeps): Members {
         try {
           takeIn(peer, reply)
         } catch (thrown) {
+          deps.judge.offended(peer, 'malformed')
           emitter.warn(thrown instanceof Error ? thrown.message : String(thrown))
         }
       },
@@ -225,7 +232,7 @@ export function createMembers(deps: MembersDeps): Members {
     if (!announcement) throw new Error('broken invariant: a member is shown once it said who it is')
     const { status } = announcement
     const lastHeardMs = Math.max(0, nowMs() - lastMs)
-    return { peer, status, addresses, connected: up, neighbour: connected, lastHeardMs }
+    return { peer, status, addresses, connected: up, neighbour: connected, lastHeardMs, ...deps.judge.account(peer) }
   }
 
   /** Passes a sign of `peer` on, unless one of the same kind was lately. */
@@ -247,7 +254,8 @@ export function createMembers(deps: MembersDeps): Members {
     used: peer => sign('used', peer),
     get: peer => state.members.get(peer),
     records() {
-      const shown = (member: Member) => member.up || (!member.left && nowMs() - member.heardMs < latelyMs)
+      const shown = (member: Member) =>
+        member.up || member.refusedMs !== undefined || (!member.left && nowMs() - member.heardMs < latelyMs)
       return members()
         .filter(member => member.announcement && shown(member))
         .map(recordOf)
@@ -267,6 +275,17 @@ export function createMembers(deps: MembersDeps): Members {
       if (!told) throw badHello(from)
       hear(from, told)
     },
+    heartbeat(from, bytes, through) {
+      const announcement = decodeAnnouncement(bytes)
+      if (!announcement) deps.judge.offended(from, 'malformed')
+      // Of another release it may be read by others.
+      if (!announcement) return true
+      const verdict = judgeNews(state.members.get(from), announcement, nowMs())
+      if (verdict === 'replayed') deps.judge.offended(through, 'replayed')
+      if (verdict === 'contradictory') deps.judge.offended(from, 'contradictory')
+      happened({ type: 'announced', peer: from, announcement, direct: false })
+      return verdict === 'news'
+    },
     reported(news) {
       remember(`${news.peer} ${news.boot} ${news.left}`, nowMs())
       happened({ type: 'reported', ...news })
@@ -279,8 +298,8 @@ export function createMembers(deps: MembersDeps): Members {
   }
 }
 
-/** Monotonic: a clock that is set back must not make everyone silent. */
-function nowMs(): number {
+/** Milliseconds; monotonic: a clock that is set back must not make everyone silent. */
+export function nowMs(): number {
   return performance.now()
 }
 

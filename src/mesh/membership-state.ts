@@ -40,8 +40,8 @@ export interface MembershipConfig {
   /** Dials at a time of those that are not up, beside those of neighbours that are sought. */
   probesMax: number
   /**
-   * Neighbours are sought one with each tick up to a third of the degree, then one in this time: a crowd that starts at once
-   * would be busy with connections before all know all, and the other side may seek this one meanwhile.
+   * The first neighbour is sought at once, who tells of all others; then one in this time up to a third of the degree, and in
+   * twice this time beyond: a crowd that starts together would be busy with connections before all know all.
    */
   seekMs: number
   /** Dials at a time of neighbours that are sought. Some take seconds to fail. */
@@ -72,6 +72,10 @@ export interface Member {
   up: boolean
   /** It said goodbye, and was not heard since. */
   left: boolean
+  /** It broke the rules, and is neither heard nor dialled until then. */
+  refusedMs?: number
+  /** What of its heartbeats would be out of date; see `Pace`. */
+  pace?: Pace
   announcement?: Announcement
   heardMs: number
   helloMs: number
@@ -87,6 +91,20 @@ export interface Member {
   nextDialMs: number
   /** Since when it is not connected. */
   goneMs: number
+}
+
+/**
+ * How far a peer had come, a while ago: gossip that is older than that took no detour, it is somebody's replay. Gossip itself drops
+ * what it saw within the last two minutes.
+ */
+export interface Pace {
+  boot: number
+  /** When the first heartbeat of this life came. */
+  bornMs: number
+  /** The newest of its announcements at `markMs`, and at an earlier mark. */
+  seq: number
+  markMs: number
+  seqBefore?: number
 }
 
 export interface MembershipState {
@@ -129,6 +147,8 @@ export type MembershipEvent = { nowMs: number } & (
   /** It asks to be dialled. */
   | { type: 'called'; peer: PeerKey }
   | { type: 'dial-failed'; peer: PeerKey }
+  /** It keeps breaking the rules. */
+  | { type: 'refused'; peer: PeerKey; untilMs: number }
 )
 
 export type MembershipEffect =
@@ -162,7 +182,7 @@ export interface MemberStep {
 /** Brings `up` in line with the rest, and reports it when it changed. */
 export function settle(member: Member): MemberStep {
   const heard = member.connected ? !member.hung : member.far
-  const up = heard && !member.left && member.announcement !== undefined
+  const up = heard && !member.left && member.refusedMs === undefined && member.announcement !== undefined
   if (up === member.up) return { member, effects: [] }
   return { member: { ...member, up }, effects: [{ type: up ? 'up' : 'down', peer: member.peer }] }
 }

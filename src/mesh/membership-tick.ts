@@ -33,7 +33,9 @@ export function tick(config: MembershipConfig, state: MembershipState, nowMs: nu
     // After a long stall what they said meanwhile is about to be read.
     const leastMs = stalledMs >= config.silentMs && !known.hung ? nowMs - config.silentMs / 2 : 0
     const heardMs = Math.max(leastMs, Math.min(nowMs, known.heardMs + stalledMs))
-    const excused = stalledMs === 0 ? known : { ...known, heardMs }
+    const waited = stalledMs === 0 ? known : { ...known, heardMs }
+    const pardoned = waited.refusedMs !== undefined && nowMs >= waited.refusedMs
+    const excused = pardoned ? { ...waited, refusedMs: undefined, nextDialMs: nowMs, failures: 0 } : waited
     const { member, effects: more } = excused.connected
       ? tickNeighbour(patient, excused, nowMs)
       : tickAway(config, excused, up, nowMs)
@@ -116,6 +118,7 @@ function toDial(
     member =>
       !member.connected &&
       !member.dialling &&
+      member.refusedMs === undefined &&
       member.addresses.length > 0 &&
       nowMs >= member.nextDialMs &&
       (!member.left || member.seed),
@@ -127,11 +130,14 @@ function toDial(
   const probing = dialling.filter(isProbe).length
   const probes = bySeed(ready.filter(isProbe)).slice(0, Math.max(0, config.probesMax - probing))
   const seeking = dialling.length - probing
-  // A machine that is late has enough to do.
-  const seekingMax = late ? 1 : config.seekingMax
-  const pauseMs = busy < degreeLeast(config) ? 0 : (late ? 4 : 1) * config.seekMs
   const enough = busy + probes.length >= degreeWanted(config)
-  if (enough || seeking >= seekingMax || nowMs - soughtMs < pauseMs) return { probes, sought: [] }
+  // The first connection is enough to begin with, and a machine that is late has enough to do.
+  const connected = all.filter(member => member.connected)
+  const firstMs = Math.min(nowMs, ...connected.map(member => member.connectedMs))
+  const few = busy < degreeLeast(config)
+  const pauseMs = connected.length === 0 ? 0 : config.seekMs * (few ? 1 : 2) * (late ? 2 : 1)
+  const waitedMs = nowMs - Math.max(soughtMs, firstMs)
+  if (enough || seeking >= (late ? 1 : config.seekingMax) || waitedMs < pauseMs) return { probes, sought: [] }
   const order = (member: Member) => hash32(`${config.self} ${member.peer}`)
   const full = (member: Member) => ((member.announcement?.degree ?? 0) >= config.degreeMax ? 1 : 0)
   const sought = ready

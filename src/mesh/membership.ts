@@ -11,21 +11,19 @@
  */
 import type { PeerKey } from '../base/ids.ts'
 import { hash32 } from '../base/prng.ts'
+import { announced, told } from './membership-announced.ts'
 import {
-  farMs,
   firstDial,
   isParting,
   type Member,
   type MemberStep,
   type MembershipConfig,
-  type MembershipEffect,
   type MembershipEvent,
   type MembershipState,
   type MembershipStep,
   settle,
 } from './membership-state.ts'
 import { tick } from './membership-tick.ts'
-import type { Announcement } from './messages.ts'
 
 export function emptyMembership(nowMs: number): MembershipState {
   return { members: new Map(), tickMs: nowMs }
@@ -43,11 +41,18 @@ export function reduceMembership(
   const known = state.members.get(event.peer)
   const begins = ['found', 'connected', 'announced', 'told'].includes(event.type)
   if (!known && (state.members.size >= config.peersMax || !begins)) return { state, effects: [] }
+  if (known?.refusedMs !== undefined && !always.has(event.type)) {
+    // A connection that was made before it was refused.
+    return { state, effects: event.type === 'connected' ? [{ type: 'hang-up', peer: event.peer }] : [] }
+  }
   const before = known ?? stranger(event.peer, event.nowMs)
   const { member, effects } = step(config, before, event, state.members.size)
   if (member === known || (!known && member === before)) return { state, effects }
   return { state: { ...state, members: new Map(state.members).set(member.peer, member) }, effects }
 }
+
+/** What happens to a refused peer's connections and dials; all else passes it by. */
+const always = new Set<MembershipEvent['type']>(['refused', 'disconnected', 'dial-failed'])
 
 type PeerEvent = Exclude<MembershipEvent, { type: 'tick' | 'woke' }>
 
@@ -97,6 +102,8 @@ function step(config: MembershipConfig, member: Member, event: PeerEvent, member
       return reported(member, event.boot, event.left, nowMs)
     case 'called':
       return called(member)
+    case 'refused':
+      return refused(member, event.untilMs)
     case 'dial-failed': {
       const failures = member.failures + 1
       return {
@@ -146,7 +153,7 @@ function disconnected(config: MembershipConfig, member: Member, nowMs: number): 
   // A dial that its maker gave up too late to take it back: nothing was to be heard over it, and nothing is lost with it.
   if (!member.greeted) return settle({ ...away, far: member.up })
   const lost = settle({ ...away, lostMs: nowMs })
-  const news = member.connected && !member.left && !member.hung
+  const news = member.connected && !member.left && !member.hung && member.refusedMs === undefined
   return { member: lost.member, effects: [...lost.effects, ...(news ? report(member, false) : [])] }
 }
 
@@ -161,6 +168,12 @@ function reported(member: Member, boot: number, left: boolean, nowMs: number): M
   const old = member.announcement
   if (member.connected || (old && old.boot > boot)) return { member, effects: [] }
   return settle({ ...member, far: false, left: member.left || left, lostMs: nowMs, goneMs: nowMs })
+}
+
+/** It breaks the rules: for a while this peer has nothing to do with it. That it lives on is others' business. */
+function refused(member: Member, refusedMs: number): MemberStep {
+  const { member: next, effects } = settle({ ...member, refusedMs, far: false })
+  return { member: next, effects: [...effects, { type: 'hang-up', peer: member.peer }] }
 }
 
 /** A far peer cannot reach this one, and asks to be dialled. */
@@ -185,77 +198,6 @@ function found(config: MembershipConfig, member: Member, addresses: string[], se
   }
 }
 
-/** `direct`: over its own connection; else by gossip, which tells of a neighbour's status alone, not that it is heard. */
-function announced(
-  config: MembershipConfig,
-  member: Member,
-  news: Announcement,
-  direct: boolean,
-  nowMs: number,
-): MemberStep {
-  const old = member.announcement
-  // Right after a connection broke, its last heartbeats are still on their way round.
-  const stale = member.lostMs !== undefined && nowMs - member.lostMs < config.rumourMs && old?.boot === news.boot
-  const alive = direct || (!member.connected && !stale)
-  const greeted = member.greeted || (direct && member.connected)
-  const heard = alive ? { heardMs: Math.max(member.heardMs, nowMs), hung: false, doubted: false } : {}
-  if (old && !member.hearsay && !isNewer(news, old)) return settle({ ...member, greeted, ...(direct ? heard : {}) })
-  // A goodbye is undone by a new life only: its last heartbeats may still be on their way round.
-  const left = member.left && old !== undefined && news.boot === old.boot
-  const firstTime = member.addresses.length === 0 && !member.connected
-  const settled = settle({
-    ...member,
-    ...heard,
-    greeted,
-    left,
-    far: !member.connected && (member.far || (alive && !direct)) && !left,
-    hearsay: false,
-    announcement: news,
-    addresses: news.addresses.length > 0 ? news.addresses : member.addresses,
-    nextDialMs: firstTime ? firstDial(config, member.peer, nowMs) : member.nextDialMs,
-  })
-  const changed = !old || JSON.stringify(old.status) !== JSON.stringify(news.status)
-  const effects: MembershipEffect[] =
-    settled.member.up && changed && settled.effects.length === 0 ? [{ type: 'up', peer: member.peer }] : settled.effects
-  // Its own first words over a connection: gossip may not reach it yet.
-  const newcomer = direct && old?.boot !== news.boot
-  return { member: settled.member, effects: newcomer ? [...effects, { type: 'tell', peer: member.peer }] : effects }
-}
-
-/**
- * What one peer says of another is good for making acquaintance, and for as long as the other's own heartbeats take:
- * it never replaces what is known of one that is up, and ends as the silence of a far peer does.
- */
-function told(
-  config: MembershipConfig,
-  member: Member,
-  event: Extract<MembershipEvent, { type: 'told' }>,
-  members: number,
-): MemberStep {
-  const { announcement: news, ageMs, nowMs, by, peer } = event
-  const old = member.announcement
-  const heardMs = nowMs - ageMs
-  if (member.connected || (member.up && !member.hearsay) || ageMs >= farMs(config, news, members)) return same(member)
-  if (old && (old.boot !== news.boot ? old.boot > news.boot : member.left || old.seq >= news.seq)) return same(member)
-  // It ended, or a neighbour of its own said so; only what was heard after that tells otherwise.
-  if (member.lostMs !== undefined && heardMs - member.lostMs < config.rumourMs) return same(member)
-  const settled = settle({
-    ...member,
-    // Of a stranger, that is when it was first named.
-    heardMs: old ? Math.max(member.heardMs, heardMs) : heardMs,
-    left: false,
-    far: true,
-    hearsay: true,
-    announcement: news,
-    addresses: news.addresses.length > 0 ? news.addresses : member.addresses,
-    nextDialMs: member.addresses.length === 0 ? firstDial(config, peer, nowMs) : member.nextDialMs,
-  })
-  const tell: MembershipEffect[] = old?.boot === news.boot ? [] : [{ type: 'tell', peer, by }]
-  return { member: settled.member, effects: [...settled.effects, ...tell] }
-}
-
-const same = (member: Member): MemberStep => ({ member, effects: [] })
-
 function stranger(peer: PeerKey, nowMs: number): Member {
   return {
     peer,
@@ -278,10 +220,6 @@ function stranger(peer: PeerKey, nowMs: number): Member {
     nextDialMs: nowMs,
     goneMs: nowMs,
   }
-}
-
-function isNewer(news: Announcement, old: Announcement): boolean {
-  return news.boot !== old.boot ? news.boot > old.boot : news.seq > old.seq
 }
 
 /** As many addresses of one peer are kept as one announcement may name. */

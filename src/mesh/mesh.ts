@@ -9,6 +9,7 @@
  * ```
  */
 import type { PeerId } from '@libp2p/interface'
+import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
 import { asMultiaddrs, checkAddress, peerOf } from './addresses.ts'
 import { dial } from './dial.ts'
@@ -17,14 +18,14 @@ import { createGossip, type Gossip } from './gossip.ts'
 import { createHeart, type Heart } from './heart.ts'
 import { peerKeyOf } from './identity.ts'
 import { createJoin, dialUntilFound, type Join } from './join.ts'
-import { createMembers, type Members } from './members.ts'
+import { createJudge, type Judge } from './judge.ts'
+import { createMembers, type Members, nowMs } from './members.ts'
 import { membershipConfig } from './membership-config.ts'
 import {
   aliveProtocol,
   byeProtocol,
   callTopic,
   checkStatus,
-  decodeAnnouncement,
   decodeCall,
   decodeReport,
   heartbeatTopic,
@@ -59,6 +60,16 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
   const seeds = seedsOf(self, init.dial.map(checkAddress))
   const emitter = createEmitter()
   let members: Members | undefined
+  const statusOf = (peer: PeerKey) => members?.get(peer)?.announcement?.status
+  const judge = createJudge({
+    self,
+    nowMs,
+    nameOf: peer => statusOf(peer)?.name,
+    otherRelease: peer => statusOf(peer)?.version !== status.version,
+    refuse: (peer, untilMs) => members?.happened({ type: 'refused', peer, untilMs }),
+    warn: emitter.warn,
+    refuseMs: init.refuseMs,
+  })
   const node = await createNode({
     identity: init.identity,
     secret: init.secret,
@@ -66,15 +77,17 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     mdns: init.mdns,
     refused: from =>
       emitter.warn(`refused a connection from ${from}: it did not prove that it belongs to this mesh, or went away`),
+    denies: peer => judge.isRefused(peer),
     discovered: ({ id, multiaddrs }) =>
       members?.happened({ type: 'found', peer: id.toString(), addresses: multiaddrs.map(String), seed: false }),
   })
-  const gossip = createGossip(node, emitter.warn)
+  const gossip = createGossip({ node, judge, warn: emitter.warn })
   const way = { node, members: () => members, publish: gossip.publish, protocol: streamProtocol }
   const requests = createRequests({
     self,
     open: peer => openPipe(way, peer),
     heard: peer => members?.heard(peer),
+    offended: judge.offended,
   })
   await node.handle(
     streamProtocol,
@@ -93,6 +106,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     node,
     requests,
     emitter,
+    judge,
     join,
     degreeMax: init.degreeMax,
     announce,
@@ -105,6 +119,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
       node,
       requests,
       emitter,
+      judge,
       members,
       join,
       heart,
@@ -124,6 +139,7 @@ interface Parts {
   node: Node
   requests: Requests
   emitter: Emitter
+  judge: Judge
   members: Members
   join: Join
   heart: Heart
@@ -149,8 +165,19 @@ function seedsOf(self: PeerKey, addresses: string[]): Seeds {
   return { named, blind }
 }
 
+/** What a handler finds to break the rules counts as the sender's offence, and is answered as any error is. */
+async function weighing(judge: Judge, from: PeerKey, answer: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  try {
+    return await answer()
+  } catch (thrown) {
+    const breaks = thrown instanceof PeerError && ['MESSAGE_INVALID', 'BAD_HELLO'].includes(thrown.code)
+    if (breaks) judge.offended(from, 'malformed')
+    throw thrown
+  }
+}
+
 /** Connects the node's events and the mesh's own protocols to the members. */
-function wire({ node, requests, members, join }: Parts): void {
+function wire({ node, requests, judge, members, join }: Parts): void {
   const peerOfEvent = (event: { detail: PeerId }) => event.detail.toString()
   node.addEventListener('peer:connect', event => {
     const accepted = node.getConnections(event.detail).every(connection => connection.direction === 'inbound')
@@ -160,11 +187,13 @@ function wire({ node, requests, members, join }: Parts): void {
   node.addEventListener('peer:disconnect', event => {
     members.happened({ type: 'disconnected', peer: peerOfEvent(event) })
   })
-  requests.serve(helloProtocol, async (from, body) => members.greeted(from, body))
-  requests.serve(newsProtocol, async (from, body) => {
-    members.newsFrom(from, body)
-    return nothing
-  })
+  requests.serve(helloProtocol, (from, body) => weighing(judge, from, async () => members.greeted(from, body)))
+  requests.serve(newsProtocol, (from, body) =>
+    weighing(judge, from, async () => {
+      members.newsFrom(from, body)
+      return nothing
+    }),
+  )
   requests.serve(probeProtocol, async from => encodeTrials(await tryAll(members.get(from)?.addresses ?? [])))
   requests.serve(aliveProtocol, async () => nothing)
   requests.serve(partProtocol, async from => {
@@ -179,19 +208,19 @@ function wire({ node, requests, members, join }: Parts): void {
 
 /** Starts the heartbeat and the dials of a node that listens. */
 function begin(parts: Parts, seeds: Seeds): Mesh {
-  const { self, node, requests, emitter, members, join, heart, gossip } = parts
+  const { self, node, requests, emitter, judge, members, join, heart, gossip } = parts
   const { redialMinMs, redialMaxMs } = membershipConfig(self)
   const stopping = new AbortController()
-  gossip.subscribe(heartbeatTopic, (from, bytes) => {
-    const announcement = decodeAnnouncement(bytes)
-    if (announcement) members.happened({ type: 'announced', peer: from, announcement, direct: false })
-  })
-  gossip.subscribe(reportTopic, (_from, bytes) => {
+  gossip.weigh(heartbeatTopic, members.heartbeat)
+  gossip.subscribe(reportTopic, (from, bytes) => {
     const report = decodeReport(bytes)
     if (report) members.reported(report)
+    else judge.offended(from, 'malformed')
   })
   gossip.subscribe(callTopic, (from, bytes) => {
-    if (decodeCall(bytes) === self) members.happened({ type: 'called', peer: from })
+    const to = decodeCall(bytes)
+    if (to === undefined) judge.offended(from, 'malformed')
+    if (to === self) members.happened({ type: 'called', peer: from })
   })
   heart.start(bytes => gossip.publish(heartbeatTopic, bytes))
   for (const [peer, addresses] of seeds.named) members.happened({ type: 'found', peer, addresses, seed: true })
@@ -227,8 +256,9 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
     serve: (protocol, handler) =>
       requests.serve(protocol, (from, body, signal) => {
         members.used(from)
-        return handler(from, body, signal)
+        return weighing(judge, from, () => handler(from, body, signal))
       }),
+    offended: judge.offended,
     reachability: () =>
       probeReach({
         addresses: () => ownAddresses(node),
@@ -243,8 +273,9 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
   }
 }
 
-async function stop({ node, requests, members, heart }: Parts): Promise<void> {
+async function stop({ node, requests, members, heart, gossip }: Parts): Promise<void> {
   heart.stop()
+  gossip.stop()
   const goodbyes = members.neighbours().map(peer => requests.request(peer, byeProtocol, nothing, { timeoutMs: byeMs }))
   await Promise.allSettled(goodbyes)
   members.stop()

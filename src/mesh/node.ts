@@ -3,6 +3,7 @@
  * differs from libp2p's default says why.
  */
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
+import { createTopicScoreParams } from '@chainsafe/libp2p-gossipsub/score'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p, PeerInfo } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
@@ -10,12 +11,28 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { PeerError } from '../base/errors.ts'
+import type { PeerKey } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { publicAddresses } from './addresses.ts'
 import { admission, serviceTag } from './admission.ts'
+import { forgeriesKept } from './forgeries.ts'
 import { identityKey } from './identity.ts'
+import { callTopic, heartbeatTopic, reportTopic } from './messages.ts'
 
 export type Node = Libp2p<{ identify: Identify; pubsub: GossipSub }>
+
+/** On these gossipsub counts what is forged; a peer that forges on others alone does no harm. */
+const watchedTopics = [heartbeatTopic, reportTopic, callTopic]
+/** Of gossipsub's own scores; the others judge how much a neighbour passes on, which in a closed mesh says nothing of it. */
+const onlyForgeries = {
+  topicWeight: 1,
+  timeInMeshWeight: 0,
+  firstMessageDeliveriesWeight: 0,
+  meshMessageDeliveriesWeight: 0,
+  meshFailurePenaltyWeight: 0,
+  invalidMessageDeliveriesWeight: -1,
+  invalidMessageDeliveriesDecay: forgeriesKept,
+}
 
 export interface NodeInit {
   identity: Uint8Array
@@ -25,6 +42,8 @@ export interface NodeInit {
   mdns: boolean
   /** Someone dialled and did not finish the handshake. */
   refused: (from: string) => void
+  /** With whom there is to be no connection now, in either direction; absent: with nobody. */
+  denies?: (peer: PeerKey) => boolean
   /** mDNS found a peer of this mesh. */
   discovered: (peer: PeerInfo) => void
 }
@@ -58,6 +77,12 @@ export function createNode(init: NodeInit): Promise<Node> {
           },
         ]
       : [],
+    // Only when the handshake is over is it known who is there.
+    connectionGater: {
+      denyDialPeer: peer => init.denies?.(peer.toString()) ?? false,
+      denyInboundEncryptedConnection: peer => init.denies?.(peer.toString()) ?? false,
+      denyOutboundEncryptedConnection: peer => init.denies?.(peer.toString()) ?? false,
+    },
     connectionManager: {
       // Five a second by default, and all peers of one machine or router count as one host.
       inboundConnectionThreshold: 64,
@@ -81,7 +106,10 @@ export function createNode(init: NodeInit): Promise<Node> {
         // A lone peer's heartbeat is no error.
         allowPublishToZeroTopicPeers: true,
         // Ten peers on one machine would otherwise count as one attacker, and get nothing.
-        scoreParams: { IPColocationFactorWeight: 0 },
+        scoreParams: {
+          IPColocationFactorWeight: 0,
+          topics: Object.fromEntries(watchedTopics.map(topic => [topic, createTopicScoreParams(onlyForgeries)])),
+        },
         maxInboundDataLength: limits.gossipBytesMax + 4096,
       }),
     },

@@ -21,6 +21,13 @@ export interface PeerStatus {
   paused?: string
 }
 
+/**
+ * What no honest peer does: a message that cannot be read, or has another form than its protocol; one above its limit; a frame
+ * that breaks the request protocol; gossip whose signature is not its author's; gossip that is long superseded; two different
+ * messages under one number; other bytes than those that were asked for.
+ */
+export type Offence = 'malformed' | 'oversized' | 'bad-frame' | 'forged' | 'replayed' | 'contradictory' | 'damaged'
+
 /** A peer that is connected, or was lately. */
 export interface PeerRecord {
   peer: PeerKey
@@ -32,6 +39,10 @@ export interface PeerRecord {
   neighbour: boolean
   /** Milliseconds since its last heartbeat or message. */
   lastHeardMs: number
+  /** How often it broke the rules. */
+  offences: number
+  /** Milliseconds for which it is still refused; 0 when it is not. */
+  refusedMs: number
 }
 
 export interface MeshInit {
@@ -48,6 +59,8 @@ export interface MeshInit {
   mdns: boolean
   /** Connections kept while idle, some two thirds of which are sought; the others are heard by gossip. Default 12. */
   degreeMax?: number
+  /** How long one that keeps breaking the rules is refused at first; default a minute. */
+  refuseMs?: number
 }
 
 /** What each event's handler is given. */
@@ -81,7 +94,8 @@ export type GossipHandler = (from: PeerKey, bytes: Uint8Array) => void
 
 /**
  * Answers one request; what it throws reaches the requester as a PeerError. The body is the handler's to keep,
- * the reply the mesh's until it is sent. `signal` aborts when the requester gave up or is gone.
+ * the reply the mesh's until it is sent. `signal` aborts when the requester gave up or is gone. A PeerError of code
+ * `MESSAGE_INVALID` says that the request breaks the rules, and counts as its sender's offence.
  */
 export type RequestHandler = (from: PeerKey, body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>
 
@@ -120,6 +134,8 @@ export interface Mesh {
   request(peer: PeerKey, protocol: string, body: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
   /** Serves `protocol` (`/shardmesh/block/1`), once; 64 requests of one peer at a time, the rest wait. */
   serve(protocol: string, handler: RequestHandler): void
+  /** What came from `peer` breaks the rules; one that keeps doing so is refused for a while. */
+  offended(peer: PeerKey, offence: Offence): void
   /** Tries the addresses of peers without a connection, and lets neighbours try this peer's; takes some seconds. */
   reachability(): Promise<Reachability>
   /** Leaves the mesh: tells neighbours, closes every connection and listener; within 2 s. */

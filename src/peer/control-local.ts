@@ -161,6 +161,8 @@ export function createControl(deps: ControlDeps): LocalControl {
         ...deps.status(),
         connected: true,
         lastHeardMs: 0,
+        offences: 0,
+        refusedMs: 0,
         addresses: mesh.addresses(),
         self: true,
       }
@@ -169,6 +171,8 @@ export function createControl(deps: ControlDeps): LocalControl {
         ...record.status,
         connected: record.connected,
         lastHeardMs: record.lastHeardMs,
+        offences: record.offences,
+        refusedMs: record.refusedMs,
         addresses: record.addresses,
         self: false,
       }))

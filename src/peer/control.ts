@@ -37,6 +37,9 @@ export interface PeerView {
   paused?: string
   connected: boolean
   lastHeardMs: number
+  /** How often it broke the rules, and for how many milliseconds this peer still refuses it. */
+  offences: number
+  refusedMs: number
   addresses: string[]
   self: boolean
 }

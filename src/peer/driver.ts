@@ -245,6 +245,7 @@ export function createDriver(deps: DriverDeps): Driver {
       try {
         dispatch({ type: 'message', from, message: decodeDigest(bytes) })
       } catch (thrown) {
+        mesh.offended(from, 'malformed')
         deps.warning(`dropped gossip of ${from}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
       }
     })

@@ -262,8 +262,8 @@ test('two thirds of the degree are sought, and no more, while the others are hea
     }
     for (const peer of named) run.at(ms, { type: 'heard', peer })
   }
-  // The first two of a degree of six at once, the others at leisure.
-  expect(dialled.map(([, ms]) => ms)).toEqual([250, 500, 1_500, 2_500])
+  // The first at once, up to a third of the degree soon, the others at leisure.
+  expect(dialled.map(([, ms]) => ms)).toEqual([250, 1_250, 3_250, 5_250])
   // Each peer has an order of its own.
   const other = new Run({ self: 'a' })
   for (const peer of named) {

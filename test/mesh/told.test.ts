@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { acquaintancesOf, knownFor, toldOf } from '../../src/mesh/acquaintances.ts'
 import { createIdentity, peerKeyOf } from '../../src/mesh/identity.ts'
 import { emptyMembership, reduceMembership } from '../../src/mesh/membership.ts'
+import { judgeNews } from '../../src/mesh/membership-announced.ts'
 import { decodeHello, decodeNews, encodeHello, encodeNews, newsProtocol, toldMax } from '../../src/mesh/messages.ts'
 import { createNews } from '../../src/mesh/news.ts'
 import { neighbour, Run, say } from './membership-run.ts'
@@ -119,4 +120,43 @@ test('news goes to every neighbour but the newcomer and the teller, together, on
   expect((await sentOf(2))[1]).toEqual({ to: a, peers: [c] })
   news.stop()
   answer()
+})
+
+test('gossip is news, stale, long superseded, or contradicts what was said under the same number', () => {
+  const run = new Run()
+  const hear = (ms: number, seq: number, more = {}) =>
+    run.at(ms, { type: 'announced', peer: 'a', announcement: say(seq, more), direct: false })
+  const judged = (seq: number, more = {}) => judgeNews(run.state.members.get('a'), say(seq, more), run.now)
+  expect(judged(1)).toBe('news')
+  for (let seq = 1; seq <= 50; seq++) hear(seq * 1_000, seq)
+  expect(judged(51)).toBe('news')
+  expect([judged(50), judged(49), judged(1)]).toEqual(['stale', 'stale', 'stale'])
+  expect(judged(50, { degree: 2 })).toBe('contradictory')
+  for (let seq = 51; seq <= 200; seq++) hear(seq * 1_000, seq)
+  // A minute and more behind.
+  expect([judged(1), judged(100)]).toEqual(['replayed', 'replayed'])
+  expect([judged(199), judged(145)]).toEqual(['stale', 'stale'])
+  // Of an earlier life: on its way when the new one began, or not.
+  hear(201_000, 0, { boot: 2 })
+  expect(judged(201)).toBe('stale')
+  hear(280_000, 80, { boot: 2 })
+  expect(judged(201)).toBe('replayed')
+})
+
+test('who is refused is down, not dialled and not heard, until its time is over; nobody is told', () => {
+  const run = new Run()
+  neighbour(run, 'a')
+  expect(run.at(10, { type: 'refused', peer: 'a', untilMs: 60_010 })).toEqual([
+    { type: 'down', peer: 'a' },
+    { type: 'hang-up', peer: 'a' },
+  ])
+  expect(run.at(20, { type: 'disconnected', peer: 'a' })).toEqual([])
+  expect(run.at(30, { type: 'connected', peer: 'a' })).toEqual([{ type: 'hang-up', peer: 'a' }])
+  expect(run.at(40, { type: 'announced', peer: 'a', announcement: say(9), direct: false })).toEqual([])
+  expect(run.at(50, told('a', 9, 0))).toEqual([])
+  expect(run.at(60, { type: 'called', peer: 'a' })).toEqual([])
+  expect(run.until(59_000)).toEqual([])
+  expect(run.until(61_000)).toMatchObject([{ type: 'dial', peer: 'a' }])
+  run.at(61_000, { type: 'announced', peer: 'a', announcement: say(70), direct: false })
+  expect(run.state.members.get('a')?.up).toBe(true)
 })

@@ -30,6 +30,7 @@ async function pair(spoil: (reply: Uint8Array) => Uint8Array = reply => reply) {
     subscribe() {},
     request: none,
     serve() {},
+    offended() {},
     reachability: none,
     stop: async () => {},
   }

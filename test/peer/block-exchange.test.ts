@@ -31,7 +31,16 @@ function world(holders: Record<PeerKey, Uint8Array[]>) {
   }
   const recordOf = (peer: PeerKey): PeerRecord => {
     const connected = !away.has(peer)
-    return { peer, status: statusOf(peer), addresses: [], connected, neighbour: connected, lastHeardMs: 0 }
+    return {
+      peer,
+      status: statusOf(peer),
+      addresses: [],
+      connected,
+      neighbour: connected,
+      lastHeardMs: 0,
+      offences: 0,
+      refusedMs: 0,
+    }
   }
   const mesh: Mesh = {
     self: 'me',
@@ -63,6 +72,7 @@ function world(holders: Record<PeerKey, Uint8Array[]>) {
     serve(_protocol, handler) {
       served = handler
     },
+    offended() {},
     reachability: async () => ({ listening: [], outward: [], inward: [] }),
     stop: async () => {},
   }

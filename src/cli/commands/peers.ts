@@ -18,6 +18,16 @@ export function addPeers(peer: Command): void {
 
 const head = ['NAME', 'PEER', 'DEVICE', 'ITEMS/S', 'LOAD', 'HEARD', 'ADDRESS']
 
+/** When it was heard, or why it is not; and how often it broke the rules, where it did. */
+function heard({ self, connected, lastHeardMs, offences, refusedMs }: PeerView): string {
+  if (self) return '-'
+  if (refusedMs > 0) return pc.red(`refused for ${Math.ceil(refusedMs / 1000)} s: broke the rules ${offences} times`)
+  const when = connected
+    ? `${(lastHeardMs / 1000).toFixed(1)} s ago`
+    : pc.red(`gone ${(lastHeardMs / 1000).toFixed(0)} s`)
+  return offences === 0 ? when : `${when}, ${offences} bad messages`
+}
+
 function row(peer: PeerView): string[] {
   return [
     peer.self ? pc.bold(`${peer.name} (this)`) : peer.name,
@@ -25,11 +35,7 @@ function row(peer: PeerView): string[] {
     peer.paused === undefined ? peer.device : pc.red(`paused: ${peer.paused}`),
     peer.itemsPerSecond > 0 ? rate(peer.itemsPerSecond) : '-',
     String(peer.load),
-    peer.self
-      ? '-'
-      : peer.connected
-        ? `${(peer.lastHeardMs / 1000).toFixed(1)} s ago`
-        : pc.red(`gone ${(peer.lastHeardMs / 1000).toFixed(0)} s`),
+    heard(peer),
     peer.addresses[0]?.replace(/\/p2p\/.*$/, '') ?? '-',
   ]
 }

@@ -10,7 +10,7 @@ export class Body {
 
   /** Throws PeerError `BAD_FRAME` above `limits.messageBytesMax`. */
   constructor(length: number, wanted = true) {
-    if (length > limits.messageBytesMax) throw violation(`a message of ${length} bytes`)
+    if (length > limits.messageBytesMax) throw violation(`a message of ${length} bytes`, 'oversized')
     this.length = length
     // Not zeroed: it is handed out once every byte was written.
     this.bytes = wanted ? new Uint8Array(Buffer.allocUnsafeSlow(length).buffer) : undefined

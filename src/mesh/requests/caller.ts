@@ -7,9 +7,10 @@
  */
 import { PeerError } from '../../base/errors.ts'
 import { type PeerKey, shortPeer } from '../../base/ids.ts'
+import type { Offence } from '../types.ts'
 import { announcedLength, Body } from './body.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { type Frame, FrameReader, frameType, violation } from './frames.ts'
+import { type Frame, FrameReader, frameType, offenceOf, violation } from './frames.ts'
 import type { Pipe, PipeUser } from './pipe.ts'
 import { decodeError } from './remote-error.ts'
 import { window } from './window.ts'
@@ -31,6 +32,8 @@ export interface CallerInit {
   pipe: Pipe
   /** Bytes came in: the peer lives. */
   heard: () => void
+  /** It broke the protocol; the stream ends. */
+  offended: (offence: Offence) => void
   /** A part of a large reply came in. */
   moved: () => void
   /** The stream is over; every call was rejected. */
@@ -88,7 +91,13 @@ export class Caller implements PipeUser {
 
   data(bytes: Uint8Array): void {
     this.#init.heard()
-    this.#reader.push(bytes)
+    try {
+      this.#reader.push(bytes)
+    } catch (thrown) {
+      const offence = offenceOf(thrown)
+      if (offence) this.#init.offended(offence)
+      throw thrown
+    }
   }
 
   drained(): void {

@@ -14,6 +14,7 @@
  * its credit. Each side numbers the requests of the streams that it opened.
  */
 import { PeerError } from '../../base/errors.ts'
+import type { Offence } from '../types.ts'
 
 export const frameType = { request: 1, reply: 2, chunk: 3, cancel: 4, error: 5 } as const
 export type FrameType = (typeof frameType)[keyof typeof frameType]
@@ -37,12 +38,19 @@ export function writeHeader(into: DataView, offset: number, type: FrameType, id:
 }
 
 /** A stream that says what the protocol does not allow; it is closed, the connection stays. */
-export function violation(what: string): PeerError {
+export function violation(what: string, offence: Offence = 'bad-frame'): PeerError {
   return new PeerError({
     code: 'BAD_FRAME',
     kind: 'protocol',
     message: `a peer broke the request protocol (${what}): run the same release on every machine`,
+    details: { offence },
   })
+}
+
+/** The offence of a violation; undefined of any other thrown thing. */
+export function offenceOf(thrown: unknown): Offence | undefined {
+  if (!(thrown instanceof PeerError) || thrown.code !== 'BAD_FRAME') return undefined
+  return thrown.details.offence === 'oversized' ? 'oversized' : 'bad-frame'
 }
 
 /**
@@ -92,7 +100,7 @@ export class FrameReader {
   /** The header is whole, and `here` bytes after it have come. */
   #open(here: number): void {
     const length = this.#view.getUint32(5)
-    if (length > framePayloadBytesMax) throw violation(`a frame of ${length} bytes`)
+    if (length > framePayloadBytesMax) throw violation(`a frame of ${length} bytes`, 'oversized')
     const type = frameTypeOf(this.#view.getUint8(0))
     if (type === undefined) throw violation(`frame type ${this.#view.getUint8(0)}`)
     this.#type = type

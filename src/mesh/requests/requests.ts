@@ -5,7 +5,7 @@
  */
 import { PeerError } from '../../base/errors.ts'
 import { type PeerKey, shortPeer } from '../../base/ids.ts'
-import type { RequestHandler, RequestOptions } from '../types.ts'
+import type { Offence, RequestHandler, RequestOptions } from '../types.ts'
 import { Caller } from './caller.ts'
 import type { Pipe } from './pipe.ts'
 import { asHandlerError } from './remote-error.ts'
@@ -18,6 +18,8 @@ export interface RequestsDeps {
   open: (peer: PeerKey) => Promise<Pipe>
   /** Bytes came from `peer`. */
   heard: (peer: PeerKey) => void
+  /** `peer` broke the protocol. */
+  offended: (peer: PeerKey, offence: Offence) => void
 }
 
 export interface Requests {
@@ -47,6 +49,7 @@ export function createRequests(deps: RequestsDeps): Requests {
       peer,
       pipe,
       heard: () => deps.heard(peer),
+      offended: offence => deps.offended(peer, offence),
       moved: () => movedMs.set(peer, performance.now()),
       closed: () => {
         movedMs.delete(peer)
@@ -108,6 +111,7 @@ export function createRequests(deps: RequestsDeps): Requests {
         pipe,
         handler: protocol => handlers.get(protocol),
         heard: () => deps.heard(peer),
+        offended: offence => deps.offended(peer, offence),
         closed: () => open.delete(server),
       })
       open.add(server)

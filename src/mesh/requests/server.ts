@@ -6,10 +6,10 @@
 import { PeerError } from '../../base/errors.ts'
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
-import type { RequestHandler } from '../types.ts'
+import type { Offence, RequestHandler } from '../types.ts'
 import { announcedLength, Body } from './body.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { type Frame, FrameReader, frameType, violation } from './frames.ts'
+import { type Frame, FrameReader, frameType, offenceOf, violation } from './frames.ts'
 import type { Pipe, PipeUser } from './pipe.ts'
 import { encodeError } from './remote-error.ts'
 import { window } from './window.ts'
@@ -30,6 +30,8 @@ export interface ServerInit {
   pipe: Pipe
   handler: (protocol: string) => RequestHandler | undefined
   heard: () => void
+  /** The caller broke the protocol; the stream ends. */
+  offended: (offence: Offence) => void
   closed: () => void
 }
 
@@ -61,7 +63,13 @@ export class Server implements PipeUser {
 
   data(bytes: Uint8Array): void {
     this.#init.heard()
-    this.#reader.push(bytes)
+    try {
+      this.#reader.push(bytes)
+    } catch (thrown) {
+      const offence = offenceOf(thrown)
+      if (offence) this.#init.offended(offence)
+      throw thrown
+    }
   }
 
   drained(): void {
@@ -102,7 +110,7 @@ export class Server implements PipeUser {
     if (overBytes || this.#open.size >= window.requestsMax) throw violation('more requests than its credit')
     const served: Served = {
       id,
-      protocol: decoder.decode(payload.subarray(5, nameEnd)),
+      protocol: nameIn(payload.subarray(5, nameEnd)),
       body: new Body(length),
       bytes: length,
       cancel: new AbortController(),
@@ -175,6 +183,14 @@ export class Server implements PipeUser {
     this.#running--
     const next = this.#queue.shift()
     if (next) this.#run(next)
+  }
+}
+
+function nameIn(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    throw violation('a bad protocol name')
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import type { Pipe } from '../../../src/mesh/requests/pipe.ts'
 import { Server } from '../../../src/mesh/requests/server.ts'
 import { window } from '../../../src/mesh/requests/window.ts'
-import type { RequestHandler } from '../../../src/mesh/types.ts'
+import type { Offence, RequestHandler } from '../../../src/mesh/types.ts'
 import { pipePair } from './pipes.ts'
 
 const never = new AbortController().signal
@@ -21,11 +21,13 @@ const never = new AbortController().signal
 function ends(seed: number, handler: RequestHandler, holdBytes = 100_000) {
   const { near, far } = pipePair(seed, holdBytes)
   const closed: string[] = []
+  const offences: Offence[] = []
   const caller = new Caller({
     peer: 'far',
     pipe: near,
     heard: () => {},
     moved: () => {},
+    offended() {},
     closed: () => closed.push('caller'),
   })
   const server = new Server({
@@ -33,9 +35,10 @@ function ends(seed: number, handler: RequestHandler, holdBytes = 100_000) {
     pipe: far,
     handler: protocol => (protocol === '/p' ? handler : undefined),
     heard: () => {},
+    offended: offence => offences.push(offence),
     closed: () => closed.push('server'),
   })
-  return { caller, server, closed, near }
+  return { caller, server, closed, offences, near }
 }
 
 function frame(type: FrameType | number, id: number, payload: Uint8Array, length = payload.byteLength): Uint8Array {
@@ -175,6 +178,10 @@ test('whoever breaks the rules loses the stream, and the handlers are told', asy
     ['an answer to a server', pipe => pipe.write([frame(frameType.reply, 1, new Uint8Array(4))])],
     ['too large', pipe => pipe.write([frame(frameType.request, 1, head(2 ** 31, '/p'))])],
     ['no name', pipe => pipe.write([frame(frameType.request, 1, new Uint8Array(3))])],
+    [
+      'a name that is no text',
+      pipe => pipe.write([frame(frameType.request, 1, new Uint8Array([0, 0, 0, 0, 1, 0xff]))]),
+    ],
     ['a name beyond its frame', pipe => pipe.write([frame(frameType.request, 1, new Uint8Array([0, 0, 0, 0, 9]))])],
     ['twice the same', pipe => [1, 1].map(id => pipe.write([frame(frameType.request, id, head(5, '/p'))]))],
     ['more than announced', pipe => pipe.write([frame(frameType.request, 1, head(1, '/p', new Uint8Array(2)))])],
@@ -190,10 +197,11 @@ test('whoever breaks the rules loses the stream, and the handlers are told', asy
     ],
   ]
   for (const [what, misuse] of wrong) {
-    const { caller, closed, near } = ends(1, async () => new Uint8Array(0))
+    const { caller, closed, offences, near } = ends(1, async () => new Uint8Array(0))
     misuse(near)
     await expect(caller.call('/p', new Uint8Array(1), never), what).rejects.toMatchObject({ code: 'BAD_FRAME' })
     expect(closed.sort(), what).toEqual(['caller', 'server'])
+    expect(offences, what).toEqual([what === 'too large' ? 'oversized' : 'bad-frame'])
   }
 })
 
