@@ -29,7 +29,8 @@ export function addScore(submit: Command): void {
     .addHelpText(
       'after',
       `
-A model with one input takes all features in their order; one with an input for each column takes them by name.
+A model with one input takes all features in their order; one with an input for each column takes them by name, and inputs of
+strings take columns of texts as they are. Columns that no model takes are not read.
 
 Examples:
   peer submit score rows.parquet --model forest.onnx --out predictions.parquet

@@ -7,7 +7,7 @@ import { limits } from '../../base/limits.ts'
 import { type ChosenColumns, chooseColumns } from './columns.ts'
 import { reasonsMax, type TableOptions, type TableReport } from './options.ts'
 import type { Cell, PlaceWord, RawBatch, RawRow } from './raw.ts'
-import type { LabelColumn, TableShard } from './types.ts'
+import type { LabelColumn, TableShard, TextColumn } from './types.ts'
 
 /** Float32 values of a shard whose rows nobody chose, 8 MiB: a round costs a peer about a millisecond a shard beside the sums. */
 const shardValues = 2 * 1024 * 1024
@@ -29,6 +29,8 @@ interface OpenShard {
   codes: Uint32Array
   names: Map<string, number>
   numbers: Float64Array
+  /** By column of texts. */
+  texts: { known: Map<string, number>; codes: Uint32Array }[]
 }
 
 export function createShardBuilder(options: TableOptions, report: TableReport): ShardBuilder {
@@ -53,15 +55,15 @@ export function createShardBuilder(options: TableOptions, report: TableReport): 
       })
     }
     chosenFor = columns
-    capacity = options.rowsPerShard ?? Math.max(1, Math.floor(shardValues / next.names.length))
+    capacity = options.rowsPerShard ?? Math.max(1, Math.floor(shardValues / (next.names.length + next.texts.length)))
     capacity = Math.min(
       capacity,
       limits.tableShardRowsMax,
-      Math.max(1, Math.floor(limits.tableShardValuesMax / next.names.length)),
+      Math.max(1, Math.floor(limits.tableShardValuesMax / Math.max(1, next.names.length))),
     )
     return next
   }
-  const close = ({ names: columns, label }: ChosenColumns, full: OpenShard): TableShard => {
+  const close = ({ names: columns, label, texts: places }: ChosenColumns, full: OpenShard): TableShard => {
     const { rows } = full
     // A full shard's values go as they are: their memory was made for it alone.
     const x = rows === full.codes.length ? full.x : full.x.slice(0, rows * columns.length)
@@ -71,7 +73,22 @@ export function createShardBuilder(options: TableOptions, report: TableReport): 
         : options.labelKind === 'number'
           ? { kind: 'number', values: full.numbers.slice(0, rows) }
           : { kind: 'class', names: [...full.names.keys()], codes: full.codes.slice(0, rows) }
-    const shard = { index, firstRow, rows, columns, x, ...(labels && { label: labels }) }
+    const texts = full.texts.map(
+      ({ known, codes }, i): TextColumn => ({
+        name: chosenFor?.[places[i]] ?? '',
+        texts: [...known.keys()],
+        codes: codes.slice(0, rows),
+      }),
+    )
+    const shard = {
+      index,
+      firstRow,
+      rows,
+      columns,
+      x,
+      ...(labels && { label: labels }),
+      ...(texts.length > 0 && { texts }),
+    }
     index++
     firstRow += rows
     return shard
@@ -83,7 +100,7 @@ export function createShardBuilder(options: TableOptions, report: TableReport): 
       chosen = current
       const full: TableShard[] = []
       for (const row of batch.rows) {
-        open ??= newShard(capacity, current.names.length, options)
+        open ??= newShard(capacity, current, options)
         const problem = row.bad ?? takeRow(open, row, current, options, batch.columns)
         if (problem !== undefined) {
           refuse(file, word, row, problem, options, report)
@@ -105,13 +122,14 @@ export function createShardBuilder(options: TableOptions, report: TableReport): 
   }
 }
 
-function newShard(capacity: number, features: number, options: TableOptions): OpenShard {
+function newShard(capacity: number, { features, texts }: ChosenColumns, options: TableOptions): OpenShard {
   return {
-    x: new Float32Array(capacity * features),
+    x: new Float32Array(capacity * features.length),
     rows: 0,
     codes: new Uint32Array(capacity),
     names: new Map(),
     numbers: new Float64Array(options.labelKind === 'number' ? capacity : 0),
+    texts: texts.map(() => ({ known: new Map(), codes: new Uint32Array(capacity) })),
   }
 }
 
@@ -119,7 +137,7 @@ function newShard(capacity: number, features: number, options: TableOptions): Op
 function takeRow(
   open: OpenShard,
   { cells }: RawRow,
-  { features, label, width }: ChosenColumns,
+  { features, label, texts, width }: ChosenColumns,
   options: TableOptions,
   columns: readonly string[],
 ): string | undefined {
@@ -136,6 +154,15 @@ function takeRow(
     }
     open.x[at + i] = value
   }
+  for (let i = 0; i < texts.length; i++) {
+    const text = textOf(cells[texts[i]])
+    if (text === '' && options.missing === 'error') return `column "${columns[texts[i]]}" is empty`
+    if (text.length > limits.cellCharsMax)
+      return `column "${columns[texts[i]]}" holds a text of ${text.length} characters`
+    const { known, codes } = open.texts[i]
+    codes[open.rows] = known.get(text) ?? known.size
+    known.set(text, codes[open.rows])
+  }
   if (label === undefined) return undefined
   const cell = cells[label]
   if (isMissing(cell)) return `its label "${columns[label]}" is empty`
@@ -150,6 +177,11 @@ function takeRow(
   if (known === undefined) open.names.set(name, open.names.size)
   open.codes[open.rows] = known ?? open.names.size - 1
   return undefined
+}
+
+/** As the file has it: a category's blanks and its letters' size count. Empty where it is missing. */
+function textOf(cell: Cell): string {
+  return cell === null || cell === undefined ? '' : String(cell)
 }
 
 function isMissing(cell: Cell): boolean {

@@ -8,6 +8,8 @@ export interface ChosenColumns {
   features: readonly number[]
   names: readonly string[]
   label: number | undefined
+  /** Places of the texts. */
+  texts: readonly number[]
   /** Cells of a whole row. */
   width: number
 }
@@ -15,10 +17,11 @@ export interface ChosenColumns {
 /** @throws PeerError TABLE_COLUMNS */
 export function chooseColumns(columns: readonly string[], options: TableOptions, file: string): ChosenColumns {
   const label = options.label === undefined ? undefined : place(columns, options.label, file)
+  const texts = (options.texts ?? []).map(name => place(columns, name, file))
   const features = options.features
     ? options.features.map(name => place(columns, name, file))
-    : columns.map((_, i) => i).filter(i => i !== label)
-  if (features.length === 0)
+    : columns.map((_, i) => i).filter(i => i !== label && !texts.includes(i))
+  if (features.length + texts.length === 0)
     throw columnsError(`${file} has no column besides its label; there is nothing to learn from`)
   if (features.length > limits.tableColumnsMax) {
     throw columnsError(
@@ -29,7 +32,7 @@ export function chooseColumns(columns: readonly string[], options: TableOptions,
   if (label !== undefined && features.includes(label)) {
     throw columnsError(`"${columns[label]}" is both a feature and the label; take it out of the features`)
   }
-  return { features, names: features.map(i => columns[i]), label, width: columns.length }
+  return { features, names: features.map(i => columns[i]), label, texts, width: columns.length }
 }
 
 function place(columns: readonly string[], wanted: string, file: string): number {

@@ -19,8 +19,9 @@ export async function* readParquet(file: string, name: string, options: TableOpt
     const buffer = await asyncBufferFromFile(file)
     const metadata = await parquetMetadataAsync(buffer)
     const columns = parquetSchema(metadata).children.map(child => child.element.name)
-    const { features, label } = chooseColumns(columns, options, name)
-    const wanted = [...features, ...(label === undefined ? [] : [label])].map(place => columns[place])
+    const { features, label, texts } = chooseColumns(columns, options, name)
+    const places = new Set([...features, ...texts, ...(label === undefined ? [] : [label])])
+    const wanted = [...places].map(place => columns[place])
     let first = 0
     for (const group of metadata.row_groups) {
       const rows = Number(group.num_rows)

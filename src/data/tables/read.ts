@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises'
 import { PeerError } from '../../base/errors.ts'
 import type { InputFile } from '../readers/inputs.ts'
 import { createShardBuilder } from './build.ts'
+import { chooseColumns } from './columns.ts'
 import { readCsv } from './csv.ts'
 import { readNpyTable } from './npy.ts'
 import { readNpzTable } from './npz.ts'
@@ -55,6 +56,26 @@ export async function* readTable(
   const why =
     report.skipped > 0 ? `all ${report.skipped} rows were left out; the first: ${report.reasons[0]}` : 'it holds no row'
   throw new PeerError({ code: 'TABLE_EMPTY', kind: 'input', message: `${named}: ${why}; check the input` })
+}
+
+/**
+ * The columns that may be read, in the table's order, and what its first row holds in them, as text.
+ * @throws PeerError as `readTable`, but for what the cells are
+ */
+export async function firstRow(
+  files: Iterable<InputFile> | AsyncIterable<InputFile>,
+  init: TableInit = {},
+): Promise<{ columns: readonly string[]; cells: readonly string[] }> {
+  const options = parseTableOptions(init)
+  for await (const { path, file } of files) {
+    await checkFile(file, path)
+    for await (const { columns, rows } of open(file, path, options).batches) {
+      const { features, names, width } = chooseColumns(columns, options, path)
+      const row = rows.find(({ bad, cells }) => bad === undefined && cells.length === width)
+      if (row) return { columns: names, cells: features.map(place => String(row.cells[place] ?? '')) }
+    }
+  }
+  throw new PeerError({ code: 'TABLE_EMPTY', kind: 'input', message: 'the table holds no row; check the input' })
 }
 
 function open(

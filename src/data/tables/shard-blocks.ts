@@ -1,6 +1,6 @@
 /**
  * A table's shard as blocks: a head (dag-cbor: how many rows, which columns, what the labels are), then the features, row by
- * row in float32, and the labels, as bytes one after the other, cut at `limits.blockBytes`. Little-endian, as every
+ * row in float32, the labels and each column of texts as places in its distinct ones, as bytes one after the other, cut at `limits.blockBytes`. Little-endian, as every
  * machine that runs this is.
  *
  * Invariant: the same rows give the same blocks; and what comes back from another peer is checked in every length before it
@@ -13,7 +13,7 @@ import { limits } from '../../base/limits.ts'
 import type { CutShard } from '../sharding.ts'
 import { cutBlocks } from '../store/block-list.ts'
 import type { BlockStore } from '../store/types.ts'
-import type { LabelColumn, TableShard } from './types.ts'
+import type { LabelColumn, TableShard, TextColumn } from './types.ts'
 
 const text = z.string().max(limits.cellCharsMax)
 
@@ -23,29 +23,37 @@ const headSchema = z.strictObject({
   index: z.int().min(0).max(limits.shardsMax),
   firstRow: z.int().min(0),
   rows: z.int().min(1).max(limits.tableShardRowsMax),
-  columns: z.array(text).min(1).max(limits.tableColumnsMax),
+  columns: z.array(text).max(limits.tableColumnsMax),
   /** Names of the classes, or that the labels are numbers; absent: there are none. */
   label: z.union([z.array(text).max(limits.labelsMax), z.literal('number')]).optional(),
+  /** The distinct texts of each column of texts; absent: there are none. */
+  texts: z
+    .array(z.strictObject({ name: text, texts: z.array(text).min(1).max(limits.tableShardRowsMax) }))
+    .min(1)
+    .max(limits.tableColumnsMax)
+    .optional(),
 })
 type Head = z.infer<typeof headSchema>
 
 /** Stores one shard. Throws what the store throws. */
 export async function storeTableShard(shard: TableShard, store: Pick<BlockStore, 'put'>): Promise<CutShard> {
-  const { index, firstRow, rows, columns, x, label } = shard
+  const { index, firstRow, rows, columns, x, label, texts } = shard
   assert(x.length === rows * columns.length, 'a shard has a value for each row and column')
   const head: Head = { version: 1, kind: 'table', index, firstRow, rows, columns: [...columns] }
   if (label) head.label = label.kind === 'class' ? [...label.names] : 'number'
+  if (texts) head.texts = texts.map(column => ({ name: column.name, texts: [...column.texts] }))
   const first = encode(head)
   // Only names can make it so long.
   if (first.length > limits.blockBytesMax) {
     throw new PeerError({
       code: 'TABLE_NAMES_TOO_LONG',
       kind: 'input',
-      message: `the names of columns and labels take ${first.length} bytes, at most ${limits.blockBytesMax} are taken: shorten them`,
+      message: `the texts of ${rows} rows, and the names of columns and labels, take ${first.length} bytes, at most ${limits.blockBytesMax} are taken: take fewer rows a shard`,
     })
   }
   const blocks = [await store.put(first)]
   const parts = [raw(x), ...(label ? [raw(label.kind === 'class' ? label.codes : label.values)] : [])]
+  for (const { codes } of texts ?? []) parts.push(raw(codes))
   let bytes = 0
   for await (const piece of cutBlocks(parts)) {
     bytes += piece.length
@@ -74,11 +82,13 @@ export function readTableShard(
 ): TableShard {
   const [first, ...data] = blocks
   if (!first || blocks.length > limits.shardBlocksMax) throw shardError(`it has ${blocks.length} blocks`)
-  const { index, firstRow, rows, columns, label } = readHead(first)
+  const { index, firstRow, rows, columns, label, texts } = readHead(first)
   const values = rows * columns.length
-  if (values > limits.tableShardValuesMax) throw shardError(`it has ${values} values`)
+  const textCodes = rows * (texts?.length ?? 0)
+  if (values + textCodes > limits.tableShardValuesMax) throw shardError(`it has ${values + textCodes} values`)
+  if (columns.length === 0 && !texts) throw shardError('it has no columns')
   const labelBytes = label === undefined ? 0 : label === 'number' ? 8 * rows : 4 * rows
-  const total = 4 * values + labelBytes
+  const total = 4 * values + labelBytes + 4 * textCodes
   if (data.length !== Math.ceil(total / limits.blockBytes)) throw shardError(`it has ${data.length} data blocks`)
   const joined = memory(total)
   for (const [i, block] of data.entries()) {
@@ -89,8 +99,17 @@ export function readTableShard(
   const x = new Float32Array(joined.buffer, joined.byteOffset, values)
   if (!missing && x.some(Number.isNaN)) throw shardError('it has a value that is not a number')
   const shard: TableShard = { index, firstRow, rows, columns, x }
-  if (label !== undefined) shard.label = readLabels(label, joined.slice(4 * values))
+  if (label !== undefined) shard.label = readLabels(label, joined.slice(4 * values, 4 * values + labelBytes))
+  if (texts) {
+    const codes = new Uint32Array(joined.slice(4 * values + labelBytes).buffer)
+    shard.texts = texts.map((column, i) => readTexts(column, codes.subarray(i * rows, (i + 1) * rows)))
+  }
   return shard
+}
+
+function readTexts(column: { name: string; texts: string[] }, codes: Uint32Array): TextColumn {
+  if (codes.some(code => code >= column.texts.length)) throw shardError('a text is missing')
+  return { ...column, codes }
 }
 
 function readHead(block: Uint8Array): Head {

@@ -11,6 +11,15 @@ export type LabelColumn =
     }
   | { kind: 'number'; values: Float64Array }
 
+/** A column of texts beside the features, for models that take them. */
+export interface TextColumn {
+  name: string
+  /** Distinct texts of this shard, in the order of their first row; what is missing is the empty one. */
+  texts: readonly string[]
+  /** By row, a place in `texts`. */
+  codes: Uint32Array
+}
+
 /** So many neighbouring rows of a table. */
 export interface TableShard {
   /** Place among the shards, from 0. */
@@ -23,4 +32,6 @@ export interface TableShard {
   /** [rows, columns.length]; NaN where a value is missing, which only `missing: 'mean'` lets through. */
   x: Float32Array
   label?: LabelColumn
+  /** Absent: none were asked for. */
+  texts?: readonly TextColumn[]
 }

@@ -3,14 +3,14 @@
  * on the files and the source alone, so that a submitter that was stopped reads on where it was.
  */
 import { z } from 'zod'
-import { PeerError } from '../../base/errors.ts'
+import { assert, PeerError } from '../../base/errors.ts'
 import type { BlockId } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { type InputFile, listInputs } from '../../data/readers/inputs.ts'
 import { type CutShard, cutShards, readShardPaths } from '../../data/sharding.ts'
 import type { BlockStore } from '../../data/store/types.ts'
 import { newReport, type TableReport, tableOptionsSchema } from '../../data/tables/options.ts'
-import { readTable, tableExtensions } from '../../data/tables/read.ts'
+import { firstRow, readTable, tableExtensions } from '../../data/tables/read.ts'
 import { storeTableShard } from '../../data/tables/shard-blocks.ts'
 import type { TableShard } from '../../data/tables/types.ts'
 
@@ -52,6 +52,13 @@ export async function firstColumns(inputs: Inputs): Promise<readonly string[]> {
   if (source.kind !== 'table') return []
   for await (const shard of readTable(filesOf(inputs), { ...source.options, rowsPerShard: 1 })) return shard.columns
   throw nothing()
+}
+
+/** The table's columns, and its first row's cells as texts, whatever they are. @throws PeerError kind `input` */
+export function firstCells(inputs: Inputs): Promise<{ columns: readonly string[]; cells: readonly string[] }> {
+  const { source } = inputs
+  assert(source.kind === 'table', 'tables have columns')
+  return firstRow(filesOf(inputs), source.options)
 }
 
 /** The shards behind the known ones. @throws PeerError INPUT_CHANGED where the files are not the same any more */

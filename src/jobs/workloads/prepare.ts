@@ -11,7 +11,7 @@ import { prepareClassify } from './classify/prepare.ts'
 import { itemsPerShard } from './classify/spec.ts'
 import { prepareEmbed, prepareFeatures } from './embed/prepare.ts'
 import { embedItemsPerShard } from './embed/spec.ts'
-import { firstColumns, type InputSource } from './inputs.ts'
+import { firstCells, firstColumns, type InputSource } from './inputs.ts'
 import type { JobRequest } from './requests.ts'
 import { prepareScore } from './score/prepare.ts'
 import { scoreColumns } from './score/spec.ts'
@@ -89,10 +89,11 @@ async function probeJob({ shards }: Of<'probe'>): Promise<PreparedJob> {
 async function scoreJob(request: Of<'score'>, store: Store): Promise<PreparedJob> {
   const { inputs: names, cwd } = request
   const options = parseTableOptions(request.table ?? {})
-  const features = await firstColumns({ source: { kind: 'table', options }, names, cwd })
-  const { spec, notes } = await prepareScore({ ...request, features }, store)
-  // A shard's result is one block, and its features a few.
-  const columns = Math.max(scoreColumns(spec).length, features.length)
+  const { columns: named, cells } = await firstCells({ source: { kind: 'table', options }, names, cwd })
+  const { spec, notes } = await prepareScore({ ...request, features: named, sample: cells }, store)
+  const { features, texts } = spec
+  // A shard's result is one block, and its features a few; its distinct texts are in one too.
+  const columns = Math.max(scoreColumns(spec).length, features.length) + 16 * texts.length
   const most = Math.max(1, Math.min(limits.shardItemsMax, Math.floor(limits.blockBytes / (4 * columns))))
   const rowsPerShard = Math.min(most, options.rowsPerShard ?? most)
   return {
@@ -103,7 +104,7 @@ async function scoreJob(request: Of<'score'>, store: Store): Promise<PreparedJob
       name,
       labels: outputs.reduce((sum, output) => sum + output.columns.length, 0),
     })),
-    source: { kind: 'table', options: { ...options, rowsPerShard } },
+    source: { kind: 'table', options: { ...options, features, rowsPerShard, ...(texts.length > 0 && { texts }) } },
     notes,
   }
 }

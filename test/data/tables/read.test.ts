@@ -7,7 +7,7 @@ import { zipSync } from 'fflate'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, describe, expect, test } from 'vitest'
 import { newReport, type TableInit } from '../../../src/data/tables/options.ts'
-import { readTable } from '../../../src/data/tables/read.ts'
+import { firstRow, readTable } from '../../../src/data/tables/read.ts'
 import type { TableShard } from '../../../src/data/tables/types.ts'
 import { writeNpy } from '../../../src/data/writers/npy.ts'
 
@@ -137,6 +137,85 @@ describe('CSV', () => {
     await expect(shardsOf([{ path: 'none.csv', file: join(folder, 'none.csv') }], {})).rejects.toThrow(
       /none\.csv does not exist/,
     )
+  })
+})
+
+describe('columns of texts', () => {
+  const textsOf = ({ texts = [] }: TableShard) =>
+    texts.map(({ name, texts: distinct, codes }) => [name, ...[...codes].map(code => distinct[code])])
+
+  test('stand beside the features, as the file has them', async () => {
+    const csv = 'city,age,id\nBern,30,007\n" Zug",40,8\nBern,50,NA\n'
+    const shards = await read(csv, { texts: ['id', 'city'], rowsPerShard: 2 })
+    expect(shards.map(shard => [shard.columns, [...shard.x], textsOf(shard)])).toEqual([
+      [
+        ['age'],
+        [30, 40],
+        [
+          ['id', '007', '8'],
+          ['city', 'Bern', ' Zug'],
+        ],
+      ],
+      [
+        ['age'],
+        [50],
+        [
+          ['id', 'NA'],
+          ['city', 'Bern'],
+        ],
+      ],
+    ])
+    const [both] = await read(csv, { features: ['age'], texts: ['age'] })
+    expect([[...both.x], textsOf(both)]).toEqual([[30, 40, 50], [['age', '30', '40', '50']]])
+    const [alone] = await read(csv, { features: [], texts: ['city'] })
+    expect([alone.rows, alone.columns, alone.x.length, textsOf(alone)]).toEqual([
+      3,
+      [],
+      0,
+      [['city', 'Bern', ' Zug', 'Bern']],
+    ])
+  })
+
+  test('are missing where they are empty, by the stated policy', async () => {
+    const csv = 'city,age\nBern,30\n,40\n'
+    await expect(read(csv, { texts: ['city'] })).rejects.toThrow(/table\.csv, line 3: column "city" is empty/)
+    const [kept] = await read(csv, { texts: ['city'], missing: 'mean' })
+    expect(textsOf(kept)).toEqual([['city', 'Bern', '']])
+    const report = newReport()
+    const [skipped] = await read(csv, { texts: ['city'], badRows: 'skip' }, 'table.csv', report)
+    expect([skipped.rows, report.skipped, textsOf(skipped)]).toEqual([1, 1, [['city', 'Bern']]])
+  })
+
+  test('of Parquet, whatever their type', async () => {
+    const columnData = [
+      { name: 'whole', data: [10n, 20n] },
+      { name: 'city', data: ['x', 'y'] },
+      { name: 'a', data: [1, 2] },
+    ]
+    const [shard] = await read(
+      new Uint8Array(parquetWriteBuffer({ columnData })),
+      { texts: ['city', 'whole'] },
+      'table.parquet',
+    )
+    expect([shard.columns, [...shard.x], textsOf(shard)]).toEqual([
+      ['a'],
+      [1, 2],
+      [
+        ['city', 'x', 'y'],
+        ['whole', '10', '20'],
+      ],
+    ])
+  })
+
+  test('the first row is told before anything else is known', async () => {
+    const file = join(folder, 'first.csv')
+    writeFileSync(file, 'city,age,kind\nBern\nGenf,,a\n')
+    expect(await firstRow([{ path: 'first.csv', file }], { label: 'kind' })).toEqual({
+      columns: ['city', 'age'],
+      cells: ['Genf', ''],
+    })
+    writeFileSync(file, 'city,age\n')
+    await expect(firstRow([{ path: 'first.csv', file }])).rejects.toMatchObject({ code: 'TABLE_EMPTY' })
   })
 })
 

@@ -24,6 +24,11 @@ async function blocksOf(made: TableShard): Promise<Uint8Array[]> {
 const classes: LabelColumn = { kind: 'class', names: ['a', 'ü', ''], codes: Uint32Array.of(0, 2, 1, 1, 0) }
 const numbers: LabelColumn = { kind: 'number', values: Float64Array.of(1.5, -2, 1e300, 0, 3) }
 
+const texts = [
+  { name: 'city', texts: ['Bern', ' Zürich', ''], codes: Uint32Array.of(0, 1, 2, 1, 0) },
+  { name: 'kind', texts: ['b'], codes: new Uint32Array(5) },
+]
+
 describe('a shard comes back as it was', () => {
   test.each([
     ['without labels', shard(5, 3)],
@@ -31,6 +36,9 @@ describe('a shard comes back as it was', () => {
     ['with numbers', shard(5, 7, numbers)],
     ['over several blocks', shard(70_000, 9)],
     ['of one value', shard(1, 1)],
+    ['with texts', { ...shard(5, 3), texts }],
+    ['with texts and numbers for labels', { ...shard(5, 2, numbers), texts }],
+    ['of texts alone', { ...shard(5, 0), texts }],
   ])('%s', async (_, made) => {
     expect(readTableShard(await blocksOf(made))).toEqual(made)
   })
@@ -67,12 +75,15 @@ describe('what does not fit is refused', () => {
     ['not a number', [encode(head), new Uint8Array(new Float32Array(4).fill(Number.NaN).buffer)]],
     ['a label without a name', [encode({ ...head, label: ['x'] }), codes(0, 1)]],
     ['labels that are missing', [encode({ ...head, label: ['x'] }), data]],
+    ['no columns', [encode({ ...head, columns: [] })]],
+    ['a text that is not there', [encode({ ...head, texts: [{ name: 't', texts: ['x'] }] }), codes(0, 1)]],
+    ['texts that are missing', [encode({ ...head, texts: [{ name: 't', texts: ['x'] }] }), data]],
   ])('%s', (_, blocks) => {
     expect(() => readTableShard(blocks)).toThrow(/a table's shard is not valid/)
   })
 
   test('damage at any byte gives a shard or a PeerError, never a crash', async () => {
-    const blocks = await blocksOf(shard(5, 3, classes))
+    const blocks = await blocksOf({ ...shard(5, 3, classes), texts })
     expect(decode(blocks[0])).toMatchObject({ kind: 'table' })
     const random = prng(9)
     for (let i = 0; i < 500; i++) {

@@ -25,6 +25,8 @@ export interface PrepareScoreInit {
   weights?: readonly number[]
   /** Columns of the table that may be read, in its order. */
   features: readonly string[]
+  /** What its first row holds in them, with which models that take texts are tried. Default: empty texts. */
+  sample?: readonly string[]
 }
 
 export interface PreparedScore {
@@ -45,17 +47,15 @@ export async function prepareScore(init: PrepareScoreInit, store: Pick<BlockStor
     const counts = `${init.weights.length} numbers for ${init.models.length} models`
     throw wrong('WEIGHTS', `--weights has ${counts}: give one a model`)
   }
-  const models: ScoreModel[] = []
+  const models: NamedModel[] = []
   const mergeables: (Mergeable | undefined)[] = []
-  for (const [m, path] of init.models.entries()) {
-    const source = await readModelFolder(resolve(init.cwd, path))
-    const read = await readFile(source.onnxPath)
-    const name = unique(source.name, models)
-    const { bytes, model, inputs, outputs, mergeable } = await named(source.onnxPath, async () => {
-      const bytes = inlineExternal(read, externalFolder(dirname(source.onnxPath)))
-      const model = loadModel(bytes)
-      const inputs = model.inputs.map(port => ({ name: port.name, columns: columnsFor(port, model, init.features) }))
-      return { bytes, model, inputs, ...(await tried(model, inputs)) }
+  const files = await Promise.all(init.models.map(path => readModel(resolve(init.cwd, path))))
+  const table = columnsOf(files, init)
+  for (const [m, { path, name: given, bytes, model }] of files.entries()) {
+    const name = unique(given, models)
+    const { inputs, outputs, mergeable } = await named(path, async () => {
+      const inputs = model.inputs.map(port => inputOf(port, model, table))
+      return { inputs, ...(await tried(model, inputs, table)) }
     })
     const prefix = init.models.length > 1 ? `${name}_` : ''
     const plain = model.outputs.length === 1 && init.models.length > 1
@@ -72,7 +72,71 @@ export async function prepareScore(init: PrepareScoreInit, store: Pick<BlockStor
     mergeables.push(mergeable)
   }
   if (models.length === 0) throw wrong('MODEL_MISSING', 'name at least one model with --model')
-  return merged(init, models, mergeables)
+  return merged(init, used(models, table), mergeables)
+}
+
+interface ModelFile {
+  path: string
+  name: string
+  bytes: Uint8Array
+  model: Model
+}
+
+async function readModel(folder: string): Promise<ModelFile> {
+  const { onnxPath: path, name } = await readModelFolder(folder)
+  const read = await readFile(path)
+  return named(path, async () => {
+    const bytes = inlineExternal(read, externalFolder(dirname(path)))
+    return { path, name, bytes, model: loadModel(bytes) }
+  })
+}
+
+/** What the table has to give. */
+interface Columns {
+  /** Those that nobody takes for texts. */
+  numbers: readonly string[]
+  all: readonly string[]
+  /** By column of `all`. */
+  sample: readonly string[]
+}
+
+function columnsOf(files: readonly ModelFile[], { features: all, sample = [] }: PrepareScoreInit): Columns {
+  const texts = new Set<string>()
+  for (const { model } of files) {
+    for (const { name, dtype } of model.inputs) {
+      if (dtype !== 'string') continue
+      // An input of its own is called as its column is; the only one takes all.
+      if (model.inputs.length > 1 || all.includes(name)) texts.add(name)
+      else for (const column of all) texts.add(column)
+    }
+  }
+  return { all, numbers: all.filter(name => !texts.has(name)), sample: all.map((_, at) => sample[at] ?? '') }
+}
+
+/** An input with its columns by name, as they are while it is not known which of the table's all models need. */
+interface NamedInput {
+  name: string
+  kind: 'number' | 'text'
+  columns: string[]
+}
+
+interface NamedModel extends Omit<ScoreModel, 'inputs'> {
+  inputs: NamedInput[]
+}
+
+/** The models with places in the columns that at least one of them takes: no others are read. */
+function used(models: readonly NamedModel[], { all }: Columns) {
+  const of = (kind: 'number' | 'text') => {
+    const inputs = models.flatMap(model => model.inputs.filter(input => input.kind === kind))
+    const wanted = new Set(inputs.flatMap(input => input.columns))
+    return all.filter(name => wanted.has(name))
+  }
+  const [features, texts] = [of('number'), of('text')]
+  const places = (input: NamedInput) => {
+    const from = input.kind === 'text' ? texts : features
+    return { ...input, columns: input.columns.map(name => from.indexOf(name)) }
+  }
+  return { features, texts, models: models.map(model => ({ ...model, inputs: model.inputs.map(places) })) }
 }
 
 function columnNames({ kind, elements }: Output, base: string): ScoreModel['outputs'][number]['columns'] {
@@ -81,8 +145,8 @@ function columnNames({ kind, elements }: Output, base: string): ScoreModel['outp
 }
 
 function merged(
-  { merge: wanted, features }: PrepareScoreInit,
-  models: ScoreModel[],
+  { merge: wanted }: PrepareScoreInit,
+  { features, texts, models }: { features: string[]; texts: string[]; models: ScoreModel[] },
   mergeables: readonly (Mergeable | undefined)[],
 ): PreparedScore {
   const notes: string[] = []
@@ -97,7 +161,7 @@ function merged(
     const places = mergeable.classes.map(name => classes.indexOf(name))
     return { ...model, merged: { output: mergeable.output, classes: places } }
   })
-  return { spec: parseScoreSpec({ models: complete, features: [...features], merge, classes }), notes }
+  return { spec: parseScoreSpec({ models: complete, features, texts, merge, classes }), notes }
 }
 
 /** Why these models' decisions cannot be merged, if they cannot. */
@@ -115,16 +179,18 @@ function unmergeable(
   return undefined
 }
 
-/** Places of the features that an input takes: all of them, or the one that is called as it is. */
-function columnsFor(port: ModelPort, model: Model, features: readonly string[]): number[] {
+/** The columns that an input takes: all of its kind, or the one that is called as it is. */
+function inputOf(port: ModelPort, model: Model, { all, numbers }: Columns): NamedInput {
+  const kind = port.dtype === 'string' ? 'text' : 'number'
+  const features = kind === 'text' ? all : numbers
   const wanted = port.dims?.length === 1 ? 1 : port.dims?.[1]
-  const own = features.indexOf(port.name)
-  if (model.inputs.length > 1 || (own >= 0 && wanted === 1)) {
-    if (own < 0) {
+  const own = all.includes(port.name)
+  if (model.inputs.length > 1 || (own && wanted === 1)) {
+    if (!own) {
       const asked = model.inputs.map(one => one.name).join(', ')
       throw wrong('MODEL_COLUMNS', `it takes the columns ${asked}, and the table has no "${port.name}"`)
     }
-    return [own]
+    return { name: port.name, kind, columns: [port.name] }
   }
   if (port.dims && port.dims.length > 2) {
     throw wrong('MODEL_COLUMNS', `its input "${port.name}" has ${port.dims.length} dims; rows of a table have 2`)
@@ -135,7 +201,7 @@ function columnsFor(port: ModelPort, model: Model, features: readonly string[]):
       `it takes ${wanted} features, and the table has ${features.length} (${features.slice(0, 5).join(', ')}${features.length > 5 ? '…' : ''}); --features names those that it takes`,
     )
   }
-  return features.map((_, at) => at)
+  return { name: port.name, kind, columns: [...features] }
 }
 
 interface Output {
@@ -145,10 +211,11 @@ interface Output {
   elements: string[]
 }
 
-/** Runs two rows of zeros, which tells what the outputs are; what is wrong in the model shows here too. */
+/** Runs two rows of zeros and the sample's texts, which tells what the outputs are; what is wrong in the model shows here too. */
 async function tried(
   model: Model,
-  inputs: ScoreModel['inputs'],
+  inputs: readonly NamedInput[],
+  { all, sample }: Columns,
 ): Promise<{ outputs: Output[]; mergeable: Mergeable | undefined }> {
   if (model.fixedBatch !== undefined) {
     throw wrong('MODEL_BATCH', `it takes exactly ${model.fixedBatch} rows at a time: export it with any number of rows`)
@@ -156,11 +223,17 @@ async function tried(
   const rows = 2
   const session = openSession(createReferenceBackend(), model)
   try {
-    const given = inputs.map(({ name, columns }) => {
+    const given = inputs.map(({ name, kind, columns }) => {
       const port = model.inputs.find(one => one.name === name)
-      const type = port && isElementType(port.dtype) ? port.dtype : undefined
-      if (!type) throw wrong('MODEL_COLUMNS', `its input "${name}" takes ${port?.dtype}, and tables hold numbers`)
       const dims = port?.dims?.length === 1 ? [rows] : [rows, columns.length]
+      if (kind === 'text') {
+        const row = columns.map(column => sample[all.indexOf(column)])
+        return [name, { type: 'string', dims, data: [...row, ...row] } as const] as const
+      }
+      const type = port && isElementType(port.dtype) ? port.dtype : undefined
+      if (!type) {
+        throw wrong('MODEL_COLUMNS', `its input "${name}" takes ${port?.dtype}, and tables hold numbers and texts`)
+      }
       return [name, fromHost(type, dims, new Float32Array(rows * columns.length))] as const
     })
     const results = await session.run(Object.fromEntries(given))
@@ -186,7 +259,7 @@ function scoresAmong(model: Model, outputs: readonly Output[]): Mergeable | unde
   return output < 0 ? undefined : { output, classes: outputs[output].elements }
 }
 
-function unique(name: string, models: readonly ScoreModel[]): string {
+function unique(name: string, models: readonly NamedModel[]): string {
   const taken = new Set(models.map(model => model.name))
   for (let n = 2, candidate = name; ; candidate = `${name}-${n++}`) if (!taken.has(candidate)) return candidate
 }

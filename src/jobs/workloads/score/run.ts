@@ -30,13 +30,7 @@ export function openScorer(
   return {
     async run(blocks) {
       const shard = readTableShard(blocks, true)
-      if (shard.columns.length !== spec.features.length) {
-        throw new PeerError({
-          code: 'SHARD_INVALID',
-          kind: 'protocol',
-          message: `a shard has ${shard.columns.length} columns, and the job reads ${spec.features.length}`,
-        })
-      }
+      checkColumns(shard, spec)
       const scored: Scored[] = []
       for (const { one, model, session } of models) scored.push(await scoreRows(one, model, session, shard))
       return { bytes: encodeRows(joined(spec, shard, scored, backend.numericClass)), items: shard.rows, errors: 0 }
@@ -52,15 +46,15 @@ export async function scoreRows(
   { name, inputs, outputs }: Pick<ScoreModel, 'name' | 'inputs' | 'outputs'>,
   model: Model,
   session: Session,
-  shard: Pick<TableShard, 'rows' | 'columns' | 'x'>,
+  shard: Pick<TableShard, 'rows' | 'columns' | 'x' | 'texts'>,
 ): Promise<Scored> {
-  const given = inputs.map(({ name: port, columns }) => {
+  const given = inputs.map(({ name: port, kind, columns }) => {
     const info = model.inputs.find(one => one.name === port)
-    const type = info && isElementType(info.dtype) ? info.dtype : 'float32'
-    const values = columnsOf(shard, columns)
     // An exporter gives a single column as [N, 1], as [N], or leaves it open.
     const dims = info?.dims?.length === 1 ? [shard.rows] : [shard.rows, columns.length]
-    return [port, fromHost(type, dims, values)] as const
+    if (kind === 'text') return [port, { type: 'string', dims, data: textsOf(shard, columns) } as const] as const
+    const type = info && isElementType(info.dtype) ? info.dtype : 'float32'
+    return [port, fromHost(type, dims, columnsOf(shard, columns))] as const
   })
   const results = await session.run(Object.fromEntries(given))
   return {
@@ -82,6 +76,26 @@ export async function scoreRows(
 /** What a tensor holds for people: strings, or numbers. */
 export function valuesOf(tensor: OutputTensor): Float32Array | string[] {
   return tensor.strings ? [...tensor.strings] : Float32Array.from(toHost(tensor))
+}
+
+function checkColumns({ columns, texts = [] }: TableShard, spec: ScoreSpec): void {
+  const same = (names: readonly string[], wanted: readonly string[]) => names.join('\0') === wanted.join('\0')
+  const names = texts.map(column => column.name)
+  if (same(columns, spec.features) && same(names, spec.texts)) return
+  throw new PeerError({
+    code: 'SHARD_INVALID',
+    kind: 'protocol',
+    message: `a shard has other columns than the ${spec.features.length + spec.texts.length} that the job reads`,
+  })
+}
+
+/** [rows, wanted], row by row. */
+function textsOf({ rows, texts = [] }: Pick<TableShard, 'rows' | 'texts'>, wanted: readonly number[]): string[] {
+  const values: string[] = []
+  for (let row = 0; row < rows; row++) {
+    for (const at of wanted) values.push(texts[at].texts[texts[at].codes[row]])
+  }
+  return values
 }
 
 function columnsOf({ rows, columns, x }: Pick<TableShard, 'rows' | 'columns' | 'x'>, wanted: readonly number[]) {

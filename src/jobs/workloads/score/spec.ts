@@ -23,9 +23,15 @@ const model = z.strictObject({
     bytes: z.int().min(1).max(limits.modelBytesMax),
     blocks: z.array(z.string().refine(isBlockId, 'not a block id')).min(1).max(4096),
   }),
-  /** For each of the model's inputs, [rows, columns] or [rows, 1], the places of its columns among the features. */
+  /** For each of the model's inputs, [rows, columns] or [rows, 1], the places of its columns among the features, or the texts. */
   inputs: z
-    .array(z.strictObject({ name, columns: z.array(z.int().min(0)).min(1).max(limits.tableColumnsMax) }))
+    .array(
+      z.strictObject({
+        name,
+        kind: z.enum(['number', 'text']),
+        columns: z.array(z.int().min(0)).min(1).max(limits.tableColumnsMax),
+      }),
+    )
     .min(1)
     .max(limits.tableColumnsMax),
   /** Outputs in order, and what their elements of one row are called. */
@@ -42,13 +48,19 @@ export type ScoreModel = z.infer<typeof model>
 export const scoreSpec = z
   .strictObject({
     models: z.array(model).min(1).max(limits.modelsMax),
-    features: z.array(name).min(1).max(limits.tableColumnsMax),
+    /** Columns of the table that are numbers, as all shards have them. */
+    features: z.array(name).max(limits.tableColumnsMax),
+    /** Columns that are texts. */
+    texts: z.array(name).max(limits.tableColumnsMax),
     merge: z.enum(scoreMerges),
     /** Names of what is merged: classes, or the one value. Empty where nothing is. */
     classes: z.array(z.string().max(limits.cellCharsMax)).max(limits.labelsMax),
   })
   .refine(
-    spec => spec.models.every(one => one.inputs.every(port => port.columns.every(at => at < spec.features.length))),
+    ({ models, features, texts }) =>
+      models.every(one =>
+        one.inputs.every(port => port.columns.every(at => at < (port.kind === 'text' ? texts : features).length)),
+      ),
     'an input reads a column that is not there',
   )
   .refine(

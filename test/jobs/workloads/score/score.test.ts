@@ -86,9 +86,11 @@ describe('prepareScore', () => {
   test('a model with an input for each column gets them by name', async () => {
     const { spec } = await prepare(['sub.onnx'])
     expect(spec.models[0].inputs).toEqual([
-      { name: 'b', columns: [1] },
-      { name: 'a', columns: [0] },
+      { name: 'b', kind: 'number', columns: [1] },
+      { name: 'a', kind: 'number', columns: [0] },
     ])
+    // The third column is nobody's.
+    expect([spec.features, spec.texts]).toEqual([['a', 'b'], []])
     expect(scoreColumns(spec)).toEqual([{ name: 'sum', kind: 'number' }])
   })
 
