@@ -5,7 +5,7 @@
  * The giver has 64 blocks and gives them round and round; the taker keeps fewer, so that gigabytes pass through
  * without filling memory or disk.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Stream } from '@libp2p/interface'
@@ -40,7 +40,7 @@ export interface Role {
 export type Order =
   /** Into memory or onto the disk. */
   | { do: 'blocks'; count: number; disk: boolean }
-  | { do: 'bare'; bytes: number }
+  | { do: 'bare'; bytes: number; disk: boolean }
   | { do: 'requests'; count: number }
   | { do: 'bare-requests'; count: number }
   | { do: 'idle' }
@@ -127,6 +127,7 @@ interface Taker {
   disk: BlockExchange
   forget: (id: BlockId) => Promise<void>
   bare: () => Promise<Stream>
+  scratch: string
 }
 
 async function takeBlocks(taker: Taker, { count, disk }: Extract<Order, { do: 'blocks' }>): Promise<Figures> {
@@ -144,19 +145,37 @@ async function takeBlocks(taker: Taker, { count, disk }: Extract<Order, { do: 'b
   })
 }
 
-async function takeBare(taker: Taker, bytes: number): Promise<Figures> {
+/** Onto the disk: a file for every MiB, written as it came and then removed, as the blocks are. */
+async function takeBare(taker: Taker, { bytes, disk }: Extract<Order, { do: 'bare' }>): Promise<Figures> {
   const stream = await taker.bare()
   return measured(async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
+    const written: Promise<void>[] = []
+    let pieces: Uint8Array[] = []
     let got = 0
+    const flush = () => {
+      written.push(writePieces(join(taker.scratch, `bare${written.length}`), pieces))
+      pieces = []
+    }
     stream.addEventListener('message', event => {
+      const before = got
       got += event.data.byteLength
+      if (disk) pieces.push(...(event.data instanceof Uint8Array ? [event.data] : event.data))
+      if (disk && Math.floor(before / MiB) !== Math.floor(got / MiB)) flush()
       if (got === bytes) resolve()
     })
     stream.send(asked(bytes))
     await promise
+    await Promise.all(written)
     await stream.close()
   })
+}
+
+async function writePieces(name: string, pieces: Uint8Array[]): Promise<void> {
+  const file = await open(name, 'w')
+  await file.writev(pieces)
+  await file.close()
+  await unlink(name)
 }
 
 async function bareRequests(taker: Taker, count: number): Promise<Figures> {
@@ -200,7 +219,7 @@ async function obey(taker: Taker, order: Order): Promise<Figures> {
     case 'blocks':
       return takeBlocks(taker, order)
     case 'bare':
-      return takeBare(taker, order.bytes)
+      return takeBare(taker, order)
     case 'requests':
       return roundTrips(order.count, () => taker.mesh.request(taker.from, echoProtocol, new Uint8Array(16)))
     case 'bare-requests':
@@ -265,6 +284,7 @@ async function startTaker(mesh: Mesh, bare: Node, role: Role, scratch: string): 
     disk: createBlockExchange({ ...mesh, serve() {} }, onDisk),
     forget: id => onDisk.delete(id),
     bare: () => connection.newStream(bareProtocol),
+    scratch,
   }
 }
 

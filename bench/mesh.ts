@@ -99,7 +99,20 @@ function startBenchPeer(role: Role): Promise<BenchPeer> {
 
 async function benchBlocks({ giver, taker }: Pair, runs: number, mb: number): Promise<void> {
   const rows: { what: string; order: Order; rates: number[]; taker: number[]; giver: number[] }[] = [
-    { what: 'bare libp2p stream', order: { do: 'bare', bytes: mb * MiB }, rates: [], taker: [], giver: [] },
+    {
+      what: 'bare libp2p stream',
+      order: { do: 'bare', bytes: mb * MiB, disk: false },
+      rates: [],
+      taker: [],
+      giver: [],
+    },
+    {
+      what: 'bare libp2p stream, onto the disk',
+      order: { do: 'bare', bytes: mb * MiB, disk: true },
+      rates: [],
+      taker: [],
+      giver: [],
+    },
     {
       what: 'blocks, verified, in memory',
       order: { do: 'blocks', count: mb, disk: false },
@@ -127,10 +140,10 @@ async function benchBlocks({ giver, taker }: Pair, runs: number, mb: number): Pr
       row.giver.push(((after.cpuTotalMs - before.cpuTotalMs) / (mb * MiB)) * 1e9)
     }
   }
-  const ratios = (rates: number[]) => rates.map((rate, run) => rate / rows[0].rates[run])
+  const ratio = (rates: number[], to: number) => median(rates.map((rate, run) => rate / rows[to].rates[run])).toFixed(2)
   console.log(`\n${mb} MiB from one process to another, ${runs} runs; the ratio is the median of each run's own`)
   printTable(
-    ['what', 'MB/s', 'min', 'max', 'giver: ms of CPU a GB', 'taker', 'ratio'],
+    ['what', 'MB/s', 'min', 'max', 'giver: ms of CPU a GB', 'taker', 'to bare', 'to bare onto the disk'],
     rows.map(({ what, rates, giver, taker }) => [
       what,
       median(rates).toFixed(0),
@@ -138,7 +151,8 @@ async function benchBlocks({ giver, taker }: Pair, runs: number, mb: number): Pr
       Math.max(...rates).toFixed(0),
       median(giver).toFixed(0),
       median(taker).toFixed(0),
-      median(ratios(rates)).toFixed(2),
+      ratio(rates, 0),
+      ratio(rates, 1),
     ]),
   )
 }

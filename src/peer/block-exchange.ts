@@ -62,19 +62,25 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
     const requests = asked.get(peer) ?? new Set()
     asked.set(peer, requests.add(request))
     try {
-      const bytes = await mesh.request(peer, blockProtocol, Buffer.from(id, 'hex'), {
+      return await mesh.request(peer, blockProtocol, Buffer.from(id, 'hex'), {
         timeoutMs: fetchTimeoutMs,
         untilIdle: true,
         signal: request.signal,
       })
-      const hashed = await hasher.hash(bytes)
-      if (hashed.id !== id) throw damaged(peer, id)
-      return hashed.bytes
     } finally {
       wanted.removeEventListener('abort', onAbort)
       requests.delete(request)
       if (requests.size === 0) asked.delete(peer)
     }
+  }
+
+  /** Hashes what came and stores it; undefined for other bytes than the block's. */
+  async function keep(id: BlockId, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+    if (store.take) return store.take(bytes, id)
+    const hashed = await hasher.hash(bytes)
+    if (hashed.id !== id) return undefined
+    await store.put(hashed.bytes, id)
+    return hashed.bytes
   }
 
   /** Whom `id` was not asked of yet: the named ones, and only then who else is near. */
@@ -133,14 +139,21 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
       const peer = await sources.take(peers, signal)
       tried.add(peer)
       let had = false
+      let came = false
       try {
-        const bytes = await ask(peer, id, signal)
+        const sent = await ask(peer, id, signal)
+        came = true
+        const bytes = await keep(id, sent)
+        came = bytes !== undefined
+        if (!bytes) throw damaged(peer, id)
         had = true
-        await store.put(bytes, id)
         return bytes
       } catch (thrown) {
         // A store that cannot keep it is no fault of the peer, and no other peer mends it.
-        if (had) throw thrown
+        if (came && thrown instanceof PeerError) {
+          had = true
+          throw thrown
+        }
         last = thrown
         if (isCutOff(thrown)) cutOff.add(peer)
       } finally {

@@ -129,15 +129,18 @@ export async function openDiskRoom({ folder, onChange, probe }: DiskRoomInit): P
 
 /** The store, whose refusals pause the peer. */
 export function withRoom(store: BlockStore, room: DiskRoom): BlockStore {
+  const watched = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (thrown) {
+      room.refused(thrown)
+      throw thrown
+    }
+  }
+  const { take } = store
   return {
     ...store,
-    async put(...block) {
-      try {
-        return await store.put(...block)
-      } catch (thrown) {
-        room.refused(thrown)
-        throw thrown
-      }
-    },
+    put: (...block) => watched(store.put(...block)),
+    take: take && ((...block) => watched(take(...block))),
   }
 }

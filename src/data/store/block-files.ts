@@ -9,14 +9,15 @@ import { type BlockId, isBlockId } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import type { BlockPlace } from './block-place.ts'
 import { systemCode } from './errors.ts'
+import { createFileThread } from './file-thread.ts'
 
 /** A file half written by a process that died is surely abandoned after this long. */
 const abandonedMs = 60 * 60 * 1000
 
-/** `write`: how a file is written. Throws what the file system throws. */
+/** `write`: how a file is written, by no other thread then. Throws what the file system throws. */
 export async function openBlockFiles(
   folder: string,
-  write: (file: string, bytes: Uint8Array) => Promise<void> = writeWhole,
+  write?: (file: string, bytes: Uint8Array) => Promise<void>,
 ): Promise<BlockPlace> {
   const temporary = join(folder, 'tmp')
   await mkdir(temporary, { recursive: true })
@@ -28,11 +29,18 @@ export async function openBlockFiles(
   const shelves = new Set<string>()
   let names = 0
   const place = (id: BlockId) => join(folder, id.slice(0, 2), id)
+  const thread = createFileThread()
+  const take: BlockPlace['take'] = async (id, bytes) => {
+    const draft = join(temporary, `${process.pid}-${names++}`)
+    const taken = await thread.write({ bytes, id, draft, file: place(id) })
+    return { bytes: taken.bytes, matches: taken.matches, written: taken.matches && taken.failed === undefined }
+  }
 
   return {
+    take: write ? undefined : take,
+    holds: async (id, length) => (await fileBytes(place(id))) === length,
     async write(id, bytes) {
       const file = place(id)
-      if ((await fileBytes(file)) === bytes.length) return
       const shelf = id.slice(0, 2)
       if (!shelves.has(shelf)) {
         await mkdir(join(folder, shelf), { recursive: true })
@@ -40,7 +48,7 @@ export async function openBlockFiles(
       }
       const draft = join(temporary, `${process.pid}-${names++}`)
       try {
-        await write(draft, bytes)
+        await (write ?? writeWhole)(draft, bytes)
         await rename(draft, file)
       } catch (thrown) {
         await unlink(draft).catch(() => {}) // it may not even exist; the first error is the one that matters
@@ -57,7 +65,7 @@ export async function openBlockFiles(
       }
     },
     list: () => measure(folder),
-    close: async () => {},
+    close: () => thread.close(),
   }
 }
 

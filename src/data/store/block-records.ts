@@ -33,6 +33,7 @@ export async function openBlockRecords(folder: string, warn: (line: string) => v
 
   return {
     write: (id, bytes) => change({ key: id, value: bytes }),
+    holds: async (id, length) => (await records.get(id))?.length === length,
     read: id => records.get(id),
     remove: id => change({ key: id }),
     async list() {

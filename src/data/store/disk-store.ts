@@ -27,6 +27,9 @@ export interface DiskStoreInit {
   onWarning?: (line: string) => void
 }
 
+/** Below this the way to the thread that writes takes longer than the hash. */
+const takenBytesMin = 128 * 1024
+
 /** Pinned blocks looked at by one put in search of one that may go; they then count as used. */
 const evictionScan = 64
 
@@ -89,7 +92,8 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
 
   const write = async (id: BlockId, bytes: Uint8Array): Promise<void> => {
     if (records && bytes.length <= smallBytesMax && !index.has(id)) smallOnes.add(id)
-    if (!smallOnes.has(id) || !index.has(id)) await placeOf(id).write(id, bytes)
+    const here = index.has(id) && (smallOnes.has(id) || (await placeOf(id).holds(id, bytes.length)))
+    if (!here) await placeOf(id).write(id, bytes)
     record(id, bytes.length)
     if (held > bytesMax) await evict(held - bytesMax)
   }
@@ -113,6 +117,17 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
     record(id, undefined)
   }
 
+  /** Hashed and written on the other thread; undefined for another block's bytes. */
+  const takeFile = async (id: BlockId, bytes: Uint8Array): Promise<Uint8Array | undefined> => {
+    const taken = await files.take?.(id, bytes)
+    if (!taken?.matches) return undefined
+    // A full disk makes room, and says what is wrong, the other way.
+    if (!taken.written) await writeMakingRoom(id, taken.bytes)
+    record(id, taken.bytes.length)
+    if (held > bytesMax) await evict(held - bytesMax)
+    return taken.bytes
+  }
+
   const guarded = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work
@@ -121,7 +136,7 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
     }
   }
 
-  return {
+  const store: BlockStore = {
     async put(bytes, known) {
       checkBlockSize(bytes)
       const id = known ?? blockId(bytes)
@@ -134,10 +149,30 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
       if (!cache.get(id)) cache.set(id, known ? bytes : bytes.slice()) // a copy: the caller may go on with its buffer
       return id
     },
+    async take(bytes, id) {
+      checkBlockSize(bytes)
+      const whole = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer
+      const worth = bytes.byteLength >= Math.max(takenBytesMin, smallBytesMax + 1) && whole && files.take
+      if (!worth || index.has(id) || writing.has(id)) {
+        if (blockId(bytes) !== id) return undefined
+        await store.put(bytes, id)
+        return bytes
+      }
+      const work = takeFile(id, bytes)
+      writing.set(
+        id,
+        work.then(() => {}).finally(() => writing.delete(id)),
+      )
+      writing.get(id)?.catch(() => {}) // it is this call's
+      const taken = await guarded(work)
+      if (taken) cache.set(id, taken)
+      return taken
+    },
     async get(id) {
       const cached = cache.get(id)
       if (cached) used(id)
-      if (cached || !isBlockId(id)) return cached
+      // One process at a time has the folder: what is not in the index is not there.
+      if (cached || !isBlockId(id) || !index.has(id)) return cached
       const bytes = await guarded(placeOf(id).read(id))
       if (!bytes) {
         smallOnes.delete(id)
@@ -167,4 +202,5 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
       cache.clear()
     },
   }
+  return store
 }

@@ -7,6 +7,11 @@ export interface BlockStore {
    * has computed from `bytes`, they become the store's: nothing is hashed or copied again, and nobody may write to them.
    */
   put(bytes: Uint8Array, id?: BlockId): Promise<BlockId>
+  /**
+   * Keeps a block that came from elsewhere, if it is what `id` says. Takes `bytes` over: use those that it resolves to,
+   * undefined where they are another block's. Absent: hash them, and `put` them. Throws as `put` does.
+   */
+  take?(bytes: Uint8Array, id: BlockId): Promise<Uint8Array | undefined>
   /** The bytes, verified against the id when they come from disk; undefined when absent or damaged. */
   get(id: BlockId): Promise<Uint8Array | undefined>
   has(id: BlockId): Promise<boolean>

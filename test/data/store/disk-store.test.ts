@@ -162,3 +162,55 @@ test('on a full disk what is only cached makes room, and pinned blocks end in a 
     await store.put(randomBytes(3, 450_000))
   })
 })
+
+test('what came from elsewhere is kept if it is what it should be, on the thread or beside it', async () => {
+  const folder = fresh()
+  const bounded = { cacheBytes: 0, smallBytesMax: 4096 }
+  let store = await openDiskStore(folder, bounded)
+  const lengths = [0, 100, 4096, 4097, 128 * 1024 - 1, 128 * 1024, 1024 * 1024]
+  const blocks = lengths.map((length, seed) => randomBytes(seed + 1, length))
+  const taken = await Promise.all(blocks.map(bytes => store.take?.(bytes.slice(), blockId(bytes))))
+  for (const [i, bytes] of blocks.entries()) expect(Buffer.compare(taken[i]!, bytes)).toBe(0)
+  const all = lengths.reduce((sum, length) => sum + length, 0)
+  expect(await store.size()).toBe(all)
+  // Taken again, at once, and as a part of something larger.
+  const last = blocks[6]
+  const twice = await Promise.all([1, 2].map(() => store.take?.(last.slice(), blockId(last))))
+  for (const bytes of twice) expect(Buffer.compare(bytes!, last)).toBe(0)
+  const other = randomBytes(77, 200_000)
+  const larger = new Uint8Array(300_000)
+  larger.set(other, 50)
+  expect(await store.take?.(larger.subarray(50, 200_050), blockId(other))).toBeDefined()
+  // Another block's bytes leave nothing behind, and the right ones are kept later.
+  for (const length of [100, 5000, 300_000]) {
+    const [wrong, right] = [randomBytes(91, length), randomBytes(92, length)]
+    expect(await store.take?.(wrong.slice(), blockId(right))).toBeUndefined()
+    expect(await store.has(blockId(right))).toBe(false)
+    expect(await store.has(blockId(wrong))).toBe(false)
+    expect(await store.take?.(right.slice(), blockId(right))).toBeDefined()
+    await store.delete(blockId(right))
+  }
+  expect(await readdir(join(folder, 'tmp'))).toEqual([])
+  await store.close()
+  store = await openDiskStore(folder, bounded)
+  for (const bytes of blocks) expect(Buffer.compare((await store.get(blockId(bytes)))!, bytes)).toBe(0)
+  expect(await store.size()).toBe(all + other.length)
+  await store.close()
+})
+
+test('what came from elsewhere makes room on a full disk, or is refused with a reason', async context => {
+  await onSmallDisk(context, 4, async disk => {
+    let pinned: (id: string) => boolean = () => false
+    const store = await openDiskStore(join(disk.folder, 'blocks'), { cacheBytes: 0, pinned: id => pinned(id) })
+    const blocks = Array.from({ length: 8 }, (_, i) => randomBytes(i + 1, 1024 * 1024))
+    for (const bytes of blocks) expect(await store.take?.(bytes.slice(), blockId(bytes))).toBeDefined()
+    expect(await store.has(blockId(blocks[7]))).toBe(true)
+    expect(await store.has(blockId(blocks[0]))).toBe(false)
+    pinned = () => true
+    const refused = store.take?.(blocks[0].slice(), blockId(blocks[0]))
+    await expect(refused).rejects.toMatchObject({ code: 'STORE_FULL', kind: 'resource' })
+    expect(await store.has(blockId(blocks[0]))).toBe(false)
+    expect(await readdir(join(disk.folder, 'blocks', 'tmp'))).toEqual([])
+    await store.close()
+  })
+})
