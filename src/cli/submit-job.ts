@@ -188,6 +188,9 @@ function summarise(job: JobSummary, saved: Saved, out?: string): void {
   say(
     `${pc.green('done')} in ${(job.elapsedMs / 1000).toFixed(1)} s · ${count(saved.rows)} ${done} · ${pace}${unreadable}`,
   )
+  if (job.skipped) {
+    say(`${pc.yellow('!')} ${plural(job.skipped.rows, 'row')} left out; the first: ${job.skipped.first}`)
+  }
   for (const line of saved.told) say(line)
   for (const line of shareLines(job)) say(`  ${line}`)
   say(

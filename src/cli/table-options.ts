@@ -8,6 +8,7 @@ export interface TableArguments {
   label?: string
   header: 'auto' | 'yes' | 'no'
   delimiter?: string
+  strict?: boolean
   skipBadRows?: boolean
   missing: 'error' | 'mean'
   rowsPerShard?: number
@@ -23,10 +24,8 @@ export function tableOptions(command: Command, missing: string): Command {
         .choices(['error', 'mean'])
         .default('error'),
     )
-    .option(
-      '--skip-bad-rows',
-      'leave rows out that cannot be read, and count them (default: the first one is an error)',
-    )
+    .option('--strict', 'the first row that cannot be read ends the job, with its file, line and reason (the default)')
+    .addOption(new Option('--skip-bad-rows', 'leave rows out that cannot be read, and count them').conflicts('strict'))
     .addOption(
       new Option('--header <how>', 'CSV: whether the first row holds names')
         .choices(['auto', 'yes', 'no'])

@@ -89,6 +89,7 @@ export function createControl(deps: ControlDeps): LocalControl {
     return {
       ...deps.progress.summary(view, deps.book.get(view.job)?.spec.workload ?? 'classify'),
       objective: deps.objectives.of(view.job),
+      skipped: deps.submissions.skipped(view.job),
       ...totalsOf(view),
       keptBytes: keptBytes(view),
       copies: copiesOf(view.job),

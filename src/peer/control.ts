@@ -76,6 +76,8 @@ export interface JobSummary {
   elapsedMs: number
   /** Of a job in rounds the one that is computed now, from 0; the counts above are of it. */
   round: number
+  /** At the submitter of a table whose bad rows are left out: those so far. */
+  skipped?: SkippedRows
   /** Of a training what its last round came to. */
   objective?: { name: string; value: number }
   shares: JobShare[]
@@ -84,6 +86,12 @@ export interface JobSummary {
   keptBytes: number
   /** At the submitter, where copies of the inputs were asked for; of a result at the peer that sees to its copies. */
   copies?: JobCopies
+}
+
+/** Rows that were left out, with the file, the place and the reason of the first one. */
+export interface SkippedRows {
+  rows: number
+  first: string
 }
 
 /** Where the copies of a job's inputs stand, or once it has one of its result. */

@@ -223,6 +223,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     roundBegins: objectives.note,
     forgotten: job => {
       objectives.forget(job)
+      submissions.forget(job)
       book.forget(job)
       progress.forget(job)
       drops.forget(job)

@@ -15,7 +15,7 @@ import { type JobRequest, parseJobRequest } from '../jobs/workloads/requests.ts'
 import { sign } from '../mesh/identity.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
-import type { Submitted } from './control.ts'
+import type { SkippedRows, Submitted } from './control.ts'
 import type { LocalEvent } from './driver.ts'
 import type { JobBook } from './job-book.ts'
 import type { Journal, KeptJob } from './journal.ts'
@@ -42,6 +42,9 @@ export interface Submissions {
   resume(kept: KeptJob): void
   /** Stops reading the inputs of a job that is over. */
   end(job: JobId): void
+  /** Rows of a job's tables that were left out, as far as this peer has read them since its start. */
+  skipped(job: JobId): SkippedRows | undefined
+  forget(job: JobId): void
   stop(): void
 }
 
@@ -51,6 +54,7 @@ const manifestShardsMax = 512
 
 export function createSubmissions(deps: SubmissionDeps): Submissions {
   const reading = new Map<JobId, AbortController>()
+  const reports = new Map<JobId, TableReport>()
 
   const storeOf = (job: JobId) => ({
     put: (bytes: Uint8Array) => deps.patiently(() => deps.holds.storeFor(job).put(bytes)),
@@ -79,6 +83,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
   function start(job: JobId, shards: AsyncIterable<CutShard>, report: TableReport): void {
     const abort = new AbortController()
     reading.set(job, abort)
+    reports.set(job, report)
     read(job, shards, abort.signal)
       .then(() => {
         if (report.skipped > 0)
@@ -144,6 +149,11 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       start(job, restOfInputs({ source, names, cwd }, known, deps.exchange.local, storeOf(job), report), report)
     },
     end: job => reading.get(job)?.abort(),
+    skipped(job) {
+      const report = reports.get(job)
+      return report && report.skipped > 0 ? { rows: report.skipped, first: report.reasons[0] } : undefined
+    },
+    forget: job => void reports.delete(job),
     stop() {
       for (const abort of reading.values()) abort.abort()
     },

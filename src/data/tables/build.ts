@@ -221,8 +221,8 @@ function refuse(
   }
   const missing = problem.endsWith('is empty')
   const remedy = missing
-    ? 'fill it in, or have it filled with the mean, or leave such rows out'
-    : 'correct it, or leave such rows out'
+    ? 'fill it in, have it filled with the mean (--missing mean), or leave such rows out (--skip-bad-rows)'
+    : 'correct it, or leave such rows out (--skip-bad-rows)'
   throw new PeerError({
     code: missing ? 'TABLE_MISSING_VALUE' : 'TABLE_BAD_ROW',
     kind: 'input',

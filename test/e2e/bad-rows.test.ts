@@ -1,0 +1,46 @@
+/** A table with rows that cannot be read: the job ends before it learns and names the first, or leaves them out and counts. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type ProcessMesh, startMeshOfProcesses } from './mesh-of-processes.ts'
+import { peer } from './peer-command.ts'
+
+describe('rows that cannot be read', { timeout: 60_000 }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-rows-'))
+  let mesh: ProcessMesh
+  beforeAll(async () => {
+    mesh = await startMeshOfProcesses([{}])
+    const rows = Array.from({ length: 40 }, (_, i) => `${i},${(i * 7) % 11}`)
+    rows[20] = '20,many'
+    rows[30] = '30'
+    writeFileSync(join(scratch, 'table.csv'), ['a,b', ...rows].join('\n'))
+  })
+  afterAll(async () => {
+    await mesh.stop()
+    rmSync(scratch, { recursive: true, force: true })
+  })
+
+  const train = (...args: string[]) => {
+    const all = ['train', 'kmeans', 'table.csv', '--k', '2', '--rows-per-shard', '10', '--out', 'two.onnx', ...args]
+    return peer(['submit', ...all, '--data', mesh.peers[0].data], { cwd: scratch })
+  }
+
+  test.each([[[]], [['--strict']]])('the first one ends the job: %j', async args => {
+    const ran = await train(...args)
+    expect(ran.code).not.toBe(0)
+    expect(ran.stderr).toMatch(/table\.csv, line 22: column "b" holds "many", which is no number;.*--skip-bad-rows/)
+  })
+
+  test('or they are left out and counted', async () => {
+    const ran = await train('--skip-bad-rows')
+    expect(ran.code, ran.stderr).toBe(0)
+    expect(ran.stderr).toMatch(/2 rows left out; the first: table\.csv, line 22: column "b" holds "many"/)
+    expect(ran.stderr).toMatch(/38 rows/)
+  })
+
+  test('not both', async () => {
+    const ran = await train('--skip-bad-rows', '--strict')
+    expect([ran.code, ran.stderr]).toEqual([2, expect.stringMatching(/--skip-bad-rows.*cannot be used with.*--strict/)])
+  })
+})
