@@ -23,6 +23,8 @@ export interface KeptRequest {
   attached: boolean
   /** Other peers that shall hold the inputs, so that the submitter may leave. */
   copies: number
+  /** Where a training's state goes after each round. */
+  checkpoint?: string
 }
 
 /** A job as it was when this peer stopped. */
@@ -64,6 +66,7 @@ const requestForm = z.object({
   attached: z.boolean(),
   source: inputSourceSchema,
   copies: z.int().min(0).max(limits.peersMax),
+  checkpoint: z.string().max(4096).optional(),
 })
 const requestBytesMax = 64 * 1024 * 1024
 

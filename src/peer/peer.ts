@@ -12,6 +12,7 @@ import { createAbsences } from './absences.ts'
 import { createBlockBatches } from './block-batches.ts'
 import { createBlockExchange } from './block-exchange.ts'
 import { createBlockHolds } from './block-holds.ts'
+import { createCheckpoints } from './checkpoints.ts'
 import type { Control } from './control.ts'
 import { createControl } from './control-local.ts'
 import { createCopies } from './copies.ts'
@@ -156,6 +157,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const view = (job: string) => driver?.view(job)
   const changed = (job: string) => control.changed(job)
   const objectives = createObjectives(book, exchange.local, changed)
+  const checkpoints = createCheckpoints(book, exchange.local, warn)
   const connected = (peer: string) => mesh?.peers().some(record => record.peer === peer && record.connected) ?? false
   const graceMs = init.copyGraceMs ?? copyGraceMs
   const absences = createAbsences(mesh, () => recopy.arrived())
@@ -214,13 +216,17 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     changed,
     ended: (job, outcome) => {
       submissions.end(job)
+      checkpoints.end(job)
       spread.end(job)
       holdings.end(job)
       // What is not remembered is measured again.
       void rememberRate(home.folder, device, status().itemsPerSecond).catch(() => {})
       void keeper.ended(job, outcome).catch(thrown => warn(`job ${job.slice(0, 8)}: ${String(thrown)}`))
     },
-    roundBegins: objectives.note,
+    roundBegins: (job, parameters) => {
+      objectives.note(job, parameters)
+      checkpoints.note(job, parameters)
+    },
     forgotten: job => {
       objectives.forget(job)
       submissions.forget(job)
@@ -245,6 +251,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     book,
     journal,
     spread,
+    checkpoints,
     patiently: room.patiently,
     dispatch: driver.dispatch,
     warning: warn,

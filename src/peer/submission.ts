@@ -15,6 +15,7 @@ import { type JobRequest, parseJobRequest } from '../jobs/workloads/requests.ts'
 import { sign } from '../mesh/identity.ts'
 import type { BlockExchange } from './block-exchange.ts'
 import type { BlockHolds } from './block-holds.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import type { SkippedRows, Submitted } from './control.ts'
 import type { LocalEvent } from './driver.ts'
 import type { JobBook } from './job-book.ts'
@@ -30,6 +31,7 @@ export interface SubmissionDeps {
   book: JobBook
   journal: Journal
   spread: Spread
+  checkpoints: Checkpoints
   /** Runs what needs room on the disk, again once there is some. */
   patiently: <T>(work: () => Promise<T>) => Promise<T>
   dispatch: (event: LocalEvent) => void
@@ -102,7 +104,8 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       // Held under a name of their own until the job has its id: nothing may sweep them meanwhile.
       const draft = `draft ${randomBytes(8).toString('hex')}`
       try {
-        const { workload, body, files, models, notes, source } = await prepareJob(request, deps.holds.storeFor(draft))
+        const prepared = await prepareJob(request, deps.holds.storeFor(draft))
+        const { workload, body, files, models, notes, source, checkpoint } = prepared
         const names = 'inputs' in request ? request.inputs : []
         const { cwd, copies = 0, attached = false, priority = 0 } = request
         // The first file is asked for now: a wrong path or an empty folder is told before any work starts.
@@ -121,7 +124,9 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
         const job = await deps.holds.storeFor(draft).put(spec)
         await deps.book.readSpec(job, deps.self)
         for (const { blocks } of files) for (const block of blocks) await deps.holds.hold(job, block)
-        deps.journal.keepRequest(job, { inputs: names, cwd, source, copies, attached })
+        const kept = { inputs: names, cwd, source, copies, attached }
+        deps.journal.keepRequest(job, checkpoint === undefined ? kept : { ...kept, checkpoint })
+        if (checkpoint !== undefined) deps.checkpoints.begin(job, checkpoint)
         deps.dispatch({ type: 'submit', job, priority })
         const report = newReport()
         start(job, open(storeOf(job), report), report)
@@ -136,6 +141,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       if (!record || !request || kept.outcome || kept.owner !== deps.self) return
       if (request.attached) return deps.dispatch({ type: 'cancel', job })
       deps.spread.inputs(job, request.copies, true)
+      if (request.checkpoint !== undefined) deps.checkpoints.begin(job, request.checkpoint)
       if (kept.complete) return
       // Only from the end of the chain that others may know of.
       if (record.manifests.length < kept.known.count) {

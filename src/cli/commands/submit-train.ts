@@ -33,6 +33,7 @@ interface TrainArguments extends SubmitOptions, TableArguments, FeatureArguments
   divide?: number
   standardise?: boolean
   seed?: number
+  checkpoint?: string
 }
 
 export function addTrain(submit: Command): void {
@@ -72,6 +73,10 @@ export function addTrain(submit: Command): void {
     .option('--divide <x>', 'divide all features by this first, such as 255', anyNumber)
     .option('--standardise', 'bring every feature to mean 0 and deviation 1 first')
     .option('--seed <n>', 'of everything random (default: 0)', anyNumber)
+    .option(
+      '--checkpoint <file>',
+      'keep the state after each round in this file; where it is there already, go on from it, to the same model',
+    )
   featureOptions(command)
   tableOptions(command, "mean: a missing value is its column's mean, in the model too")
   submitOptions(command, 'an .onnx file; its card (.card.json) and report (.html) are written beside it')
@@ -91,11 +96,12 @@ Examples:
     .action((method: string, inputs: string[], options: TrainArguments) => {
       const training = trainOptions(method, options)
       const table = tableOf(options)
-      const { images } = options
+      const { images, checkpoint } = options
       return submitJob(
         images === undefined
-          ? { workload: 'train', inputs, options: training, table }
-          : (control, signal) => ofImages(control, signal, inputs, featuresOf(images, options), training, table),
+          ? { workload: 'train', inputs, options: training, table, checkpoint }
+          : (control, signal) =>
+              ofImages(control, signal, inputs, featuresOf(images, options), training, table, checkpoint),
         options,
         { kind: 'model', about: ({ models: [{ name, labels }] }) => `${name} · ${count(labels)} features` },
       )
@@ -110,6 +116,7 @@ async function ofImages(
   features: FeatureChoice,
   options: Record<string, unknown>,
   { rowsPerShard }: TableInit,
+  checkpoint?: string,
 ): Promise<{ request: BareRequest; done: () => Promise<void> }> {
   const made = await featureTable(control, { inputs, cwd: process.cwd(), features }, signal)
   const unreadable = made.unreadable > 0 ? ` · ${count(made.unreadable)} unreadable, left out` : ''
@@ -117,7 +124,8 @@ async function ofImages(
     `  features of ${count(made.images)} images of ${plural(made.classes, 'class', 'classes')}${unreadable}\n`,
   )
   const { table, ...rest } = made.request
-  return { request: { workload: 'train', options, ...rest, table: { ...table, rowsPerShard } }, done: made.remove }
+  const request = { workload: 'train' as const, options, ...rest, table: { ...table, rowsPerShard }, checkpoint }
+  return { request, done: made.remove }
 }
 
 /** Options that were not given keep their defaults, which depend on the method. */

@@ -2,6 +2,7 @@
  * From what a user asks for to a job: its spec's body, the blocks of its models, and how its inputs are cut. Everything that
  * can be wrong is told here, before any work starts.
  */
+import { resolve } from 'node:path'
 import { limits } from '../../base/limits.ts'
 import type { BlockList, BlockStore } from '../../data/store/types.ts'
 import { parseTableOptions } from '../../data/tables/read.ts'
@@ -15,6 +16,7 @@ import { firstCells, firstColumns, type InputSource } from './inputs.ts'
 import type { JobRequest } from './requests.ts'
 import { prepareScore } from './score/prepare.ts'
 import { scoreColumns } from './score/spec.ts'
+import { readCheckpoint } from './train/checkpoint.ts'
 import { parseTrainSpec } from './train/spec.ts'
 
 export interface PreparedJob {
@@ -28,6 +30,8 @@ export interface PreparedJob {
   source: InputSource
   /** What had to be guessed. */
   notes: string[]
+  /** Where a training's state goes after each round. */
+  checkpoint?: string
 }
 
 type Of<W extends JobRequest['workload']> = Extract<JobRequest, { workload: W }>
@@ -109,18 +113,22 @@ async function scoreJob(request: Of<'score'>, store: Store): Promise<PreparedJob
   }
 }
 
-async function trainJob({ inputs: names, cwd, table, options: wanted, images }: Of<'train'>): Promise<PreparedJob> {
+async function trainJob(request: Of<'train'>): Promise<PreparedJob> {
+  const { inputs: names, cwd, table, options: wanted, images } = request
   const given = parseTrainOptions(wanted)
   const number = given.method === 'linear' ? { labelKind: 'number' as const } : {}
   const options = parseTableOptions({ missing: given.missing, ...number, ...table })
   const columns = await firstColumns({ source: { kind: 'table', options }, names, cwd })
   const spec = parseTrainSpec({ options: given, columns, ...(images && { images }) })
+  const checkpoint = request.checkpoint === undefined ? undefined : resolve(cwd, request.checkpoint)
+  const known = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint, spec)
   return {
     workload: 'train',
-    body: spec,
+    body: { ...spec, ...(known && { checkpoint: known.state }) },
     files: [],
     models: [{ name: given.method, labels: columns.length }],
     source: { kind: 'table', options },
-    notes: [],
+    notes: known ? [`the training goes on after its round ${known.rounds}, as ${request.checkpoint} says`] : [],
+    ...(checkpoint !== undefined && { checkpoint }),
   }
 }

@@ -77,6 +77,8 @@ const train = z.strictObject({
   /** As `parseTrainOptions` of src/learn takes them. */
   options: z.record(z.string().max(64), z.unknown()),
   table,
+  /** A file that holds the state after each round, and from which the training goes on where it is there. */
+  checkpoint: text.optional(),
   /** What of images the table's columns are, as `parseImageFeatures` takes it: the model then takes images. */
   images: z.record(z.string().max(64), z.unknown()).optional(),
 })

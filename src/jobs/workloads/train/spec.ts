@@ -11,20 +11,23 @@ const schema = z.strictObject({
   columns: z.array(z.string().max(limits.cellCharsMax)).min(1).max(limits.tableColumnsMax),
   /** What of images the columns are: the model then takes images. */
   images: z.unknown().optional(),
+  /** The state to go on from, as a round's parameters; absent: from the beginning. */
+  checkpoint: z.instanceof(Uint8Array).optional(),
 })
 
 export interface TrainSpec {
   options: TrainOptions
   columns: string[]
   images?: ImageFeatures
+  checkpoint?: Uint8Array
 }
 
 /** A spec from another peer, checked. */
 export function parseTrainSpec(body: unknown): TrainSpec {
   const parsed = schema.safeParse(body)
   if (parsed.success) {
-    const { columns, options, images } = parsed.data
-    const spec = { columns, options: parseTrainOptions(options) }
+    const { columns, options, images, checkpoint } = parsed.data
+    const spec = { columns, options: parseTrainOptions(options), ...(checkpoint && { checkpoint }) }
     return images === undefined ? spec : { ...spec, images: imagesOf(columns, images) }
   }
   const issue = parsed.error.issues[0]

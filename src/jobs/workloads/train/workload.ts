@@ -38,13 +38,10 @@ const training: IterativeMethod<Body, TrainState, TrainPartial> = {
     return { ...spec, training: createTraining(spec.options, spec.columns) }
   },
   open: async (body, _, backend, room) => openTrainer(body, backend, room),
-  start: ({ training }) => ({
-    stage: 'learn',
-    parameters: training.start(),
-    history: [],
-    dataHash: '',
-    numericClasses: [],
-  }),
+  start({ training, checkpoint }) {
+    if (checkpoint) return decodeState(training, checkpoint)
+    return { stage: 'learn', parameters: training.start(), history: [], dataHash: '', numericClasses: [] }
+  },
   merge({ training }, left, right) {
     const numericClasses = union(left.numericClasses, right.numericClasses)
     const joined = { stage: left.stage, hashes: [...left.hashes, ...right.hashes], numericClasses }
@@ -57,13 +54,13 @@ const training: IterativeMethod<Body, TrainState, TrainPartial> = {
   },
   update({ training }, state, merged) {
     const numericClasses = union(state.numericClasses, merged.numericClasses)
+    const dataHash = hashOfData(state, merged)
     if (state.stage === 'judge')
       return { parameters: { ...state, numericClasses, confusion: merged.confusion }, done: true }
     assert(merged.sum, 'a shard adds a sum')
     const parameters = training.update(state.parameters, merged.sum)
     const objective = parameters.stage === 'rounds' ? parameters.objective : Number.NaN
     const history = Number.isFinite(objective) ? [...state.history, objective] : state.history
-    const dataHash = state.dataHash || createHash('sha256').update(merged.hashes.join('\n')).digest('hex')
     const learnt = parameters.stage === 'rounds' && parameters.done
     const judged = learnt && judges(training, parameters)
     const stage = judged ? 'judge' : 'learn'
@@ -95,6 +92,18 @@ const training: IterativeMethod<Body, TrainState, TrainPartial> = {
 }
 
 export const train: Workload = roundsWorkload(training)
+
+/** Of the data that is learnt from, which the job's first round hashes. @throws PeerError LEARN_CHECKPOINT */
+function hashOfData({ dataHash }: TrainState, { hashes }: TrainPartial): string {
+  if (hashes.length === 0) return dataHash
+  const hash = createHash('sha256').update(hashes.join('\n')).digest('hex')
+  if (dataHash === '' || dataHash === hash) return hash
+  throw new PeerError({
+    code: 'LEARN_CHECKPOINT',
+    kind: 'input',
+    message: 'the checkpoint is of other data, or of the same in other shards: give the same inputs, or begin anew',
+  })
+}
 
 const union = (a: readonly string[], b: readonly string[]): string[] => [...new Set([...a, ...b])].sort()
 
@@ -140,13 +149,12 @@ function openTrainer(
       const { shard, hash } = shards.get(blocks, round, key)
       const { rows } = shard
       const numericClasses = [backend.numericClass]
+      const hashes = round === 0 ? [hash()] : []
       if (state.stage === 'judge') {
         const confusion = await confusionOf(sessionOf(state), state, shard)
-        return { partial: { stage: 'judge', hashes: [], numericClasses, confusion }, items: rows, errors: 0 }
+        return { partial: { stage: 'judge', hashes, numericClasses, confusion }, items: rows, errors: 0 }
       }
       const sum = await training.partial(engine, state.parameters, shard)
-      const first = state.parameters.stage === 'summary'
-      const hashes = first ? [hash()] : []
       return { partial: { stage: 'learn', sum, hashes, numericClasses }, items: rows, errors: 0 }
     },
     keeps: shards.has,
