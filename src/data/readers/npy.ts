@@ -41,9 +41,14 @@ export function readNpy(bytes: Uint8Array, what: string): NpyArray {
 
 /**
  * @param bytes the file's first `npyHeadBytesMax`, or all of it
+ * @param elementsMax more for an array that is read piece by piece
  * @throws PeerError INPUT_NPY
  */
-export function readNpyHeader(bytes: Uint8Array, what: string): NpyHeader {
+export function readNpyHeader(
+  bytes: Uint8Array,
+  what: string,
+  elementsMax: number = limits.tensorElementsMax,
+): NpyHeader {
   const fail = (problem: string) => npyError(what, problem)
   if (bytes.length < 10 || npyMagic.some((byte, i) => bytes[i] !== byte)) throw fail('is not an .npy file')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -65,7 +70,7 @@ export function readNpyHeader(bytes: Uint8Array, what: string): NpyHeader {
     .filter(text => text !== '')
     .map(Number)
   const elements = dims.reduce((product, dim) => product * dim, 1)
-  if (dims.length > limits.tensorRankMax || !(elements <= limits.tensorElementsMax)) {
+  if (dims.length > limits.tensorRankMax || !(elements <= elementsMax)) {
     throw fail(`has the shape (${dims.join(', ')}), which is too large`)
   }
   const fortran = order[1] === 'True' && dims.length > 1

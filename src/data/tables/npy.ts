@@ -18,7 +18,9 @@ export async function* readNpyTable(file: string, name: string): AsyncIterable<R
   try {
     handle = await open(file)
     const { size } = await handle.stat()
-    const header = readNpyHeader(await bytesAt(handle, 0, Math.min(size, npyHeadBytesMax), name), name)
+    const head = await bytesAt(handle, 0, Math.min(size, npyHeadBytesMax), name)
+    // However long: only in Fortran order is it in memory as a whole, and then bounded where it is read.
+    const header = readNpyHeader(head, name, Number.MAX_SAFE_INTEGER)
     checkMatrix(header, name)
     checkNpyBytes(header, size - header.start, name)
     const columns = Array.from({ length: header.dims[1] ?? 1 }, (_, i) => `column${i}`)
