@@ -62,7 +62,7 @@ export function createControl(deps: ControlDeps): LocalControl {
   function copiesOf(job: JobId): JobCopies | undefined {
     const spreading = deps.spread.of(job)
     const counted = deps.recopy.of(job)
-    // Of what has no owner here this peer sees to the copies, its own among them.
+    // What has no owner here, or is a result, whose copies this peer sees to.
     if (!spreading) return counted && { ...counted, safe: counted.placed >= counted.wanted }
     const others = mesh.peers().filter(record => record.connected).length
     const enough = spreading.placed > 0 && spreading.placed >= Math.min(spreading.wanted, others)

@@ -84,7 +84,7 @@ export interface JobSummary {
   outcome?: JobOutcome
   /** Bytes of the job's blocks on this peer's disk. */
   keptBytes: number
-  /** At the submitter, where copies of the inputs were asked for; of a result at the peer that sees to its copies. */
+  /** At the submitter, where copies of the inputs were asked for; later, at whichever peer sees to the copies. */
   copies?: JobCopies
 }
 
@@ -96,9 +96,9 @@ export interface SkippedRows {
 
 /** Where the copies of a job's inputs stand, or once it has one of its result. */
 export interface JobCopies {
-  /** Other peers that shall hold everything; of a result, and of inputs without their submitter, this one is among them. */
+  /** Other peers that shall hold everything. */
   wanted: number
-  /** Those that do. */
+  /** Other peers that do. */
   placed: number
   /**
    * There are as many as are wanted, of inputs or as many as there are peers, and the leader knows of all inputs: the

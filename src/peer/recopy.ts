@@ -26,7 +26,7 @@ export interface RecopyDeps {
   graceMs: number
 }
 
-/** Copies of a job's result, as who sees to them counted them last. */
+/** Copies with other peers, of a result or of inputs without their owner, as who sees to them counted them last. */
 export interface Counted {
   wanted: number
   placed: number
@@ -116,8 +116,8 @@ export function createRecopy(deps: RecopyDeps): Recopy {
     const count = () => {
       const placed = holders.size + (coming ? 1 : 0)
       const before = counted.get(job)
-      counted.set(job, { wanted: target(view, holders), placed })
-      if (before?.placed !== placed) deps.changed(job)
+      counted.set(job, { wanted: target(view, holders) - 1, placed: placed - 1 })
+      if (before?.placed !== placed - 1) deps.changed(job)
       return placed
     }
     let refused = false

@@ -52,6 +52,8 @@ export interface Spread {
 /** A peer that could not hold a piece is asked again after this long. */
 const restMs = 5_000
 const pollMs = 100
+/** One that has not heard of the job after this long, or has not ended it, is stuck: another peer is asked. */
+const unknownMsMax = 15_000
 
 class Over extends Error {}
 
@@ -103,6 +105,7 @@ export function createSpread(deps: SpreadDeps): Spread {
 
   async function fill(peer: PeerKey, job: JobId, pieces: AsyncIterable<Piece>, over: () => boolean): Promise<void> {
     for await (const piece of pieces) {
+      const untilMs = performance.now() + unknownMsMax
       for (;;) {
         if (stopped || over()) throw new Over('not wanted any more')
         try {
@@ -111,6 +114,7 @@ export function createSpread(deps: SpreadDeps): Spread {
         } catch (thrown) {
           // It will hear of the job in a moment.
           if (!(thrown instanceof PeerError) || thrown.code !== 'JOB_UNKNOWN') throw thrown
+          if (performance.now() > untilMs) throw thrown
           await wait(pollMs)
         }
       }
