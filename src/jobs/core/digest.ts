@@ -40,14 +40,18 @@ export function leaderDigest(turn: Turn, job: Job, leader: LeaderRole, withShare
   }
 }
 
-/** The last digest of an ended job: totals as they were seen last, no bitmap, and the outcome. */
-export function endDigest(turn: Turn, job: Job): Digest {
+/**
+ * The last digest of an ended job: totals as they were seen last, no bitmap, and the outcome. None of a job whose owner was
+ * never heard of: no peer could read it.
+ */
+export function endDigest(turn: Turn, job: Job): Digest | undefined {
+  if (job.owner === undefined) return undefined
   const last = job.seen
   const phase = job.outcome?.phase ?? 'running'
   return {
     type: 'digest',
     job: job.id,
-    owner: job.owner ?? '',
+    owner: job.owner,
     ballot: job.ballot,
     version: Math.max((last?.version ?? 0) + 1, Math.floor(turn.nowMs)),
     phase,

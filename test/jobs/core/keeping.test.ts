@@ -1,6 +1,8 @@
 /** What is stored, when, and what a peer does with it after a restart. */
 import { expect, test } from 'vitest'
 import type { Effect, JobKept, ShardResult, StreamMessage } from '../../../src/jobs/core/types.ts'
+import { decodeDigest, encodeDigest } from '../../../src/jobs/wire/digest.ts'
+import { decodeKept, encodeKept } from '../../../src/jobs/wire/kept.ts'
 import { corePeer, digest, head, job, leading, only, result, results, sent } from './harness.ts'
 
 const one = { counter: 1, peer: 'bee' }
@@ -27,6 +29,23 @@ test('what a step promises is stored before it is said', () => {
   expect(sent(answer, 'results-ack')).toHaveLength(1)
   const again = took.hear('cat', results({ counter: 1, peer: 'ant' }, result(2)))
   expect(only(again, 'keep-results')).toEqual([])
+})
+
+test('a job of which only the end was heard is kept in a form that can be read again, before and after its owner is named', () => {
+  const ant = corePeer('ant')
+  ant.up('bee')
+  const outcome = { phase: 'cancelled', ballot: one } as const
+  const effects = [
+    ...ant.hear('bee', { type: 'claim', job, ballot: one, manifest: head(0), complete: false }),
+    ...ant.hear('bee', { type: 'superseded', job, ballot: one, outcome }),
+    ...ant.hear('bee', digest(one, 'cat', { phase: 'running' })),
+    ...ant.wait(5000),
+  ]
+  expect(ant.view()?.owner).toBe('cat')
+  const records = only(effects, 'keep').map(effect => effect.kept)
+  expect(records.at(-1)).toMatchObject({ owner: 'cat', outcome })
+  for (const kept of records) expect(decodeKept(encodeKept(kept)).outcome).toEqual(kept.outcome)
+  for (const { message } of only(effects, 'gossip')) expect(() => decodeDigest(encodeDigest(message))).not.toThrow()
 })
 
 test('a step that changes nothing durable stores nothing', () => {
