@@ -29,7 +29,8 @@ export function announced(
   const alive = direct || (!member.connected && !stale)
   const greeted = member.greeted || (direct && member.connected)
   const heard = alive ? { heardMs: Math.max(member.heardMs, nowMs), hung: false, doubted: false } : {}
-  if (old && !member.hearsay && !isNewer(news, old)) return settle({ ...member, greeted, ...(direct ? heard : {}) })
+  const supersedes = !old || member.hearsay || isNewer(news, old) || isReborn(member, news, direct, nowMs)
+  if (!supersedes) return settle({ ...member, greeted, ...(direct ? heard : {}) })
   // A goodbye is undone by a new life only: its last heartbeats may still be on their way round.
   const left = member.left && old !== undefined && news.boot === old.boot
   const firstTime = member.addresses.length === 0 && !member.connected
@@ -67,7 +68,9 @@ export function told(
   const old = member.announcement
   const heardMs = nowMs - ageMs
   if (member.connected || (member.up && !member.hearsay) || ageMs >= farMs(config, news, members)) return same(member)
-  if (old && (old.boot !== news.boot ? old.boot > news.boot : member.left || old.seq >= news.seq)) return same(member)
+  const newLife = old && old.boot !== news.boot
+  if (newLife && old.boot > news.boot && !isReborn(member, news, false, nowMs)) return same(member)
+  if (old && !newLife && (member.left || old.seq >= news.seq)) return same(member)
   // It ended, or a neighbour of its own said so; only what was heard after that tells otherwise.
   if (member.lostMs !== undefined && heardMs - member.lostMs < config.rumourMs) return same(member)
   const settled = settle({
@@ -85,11 +88,24 @@ export function told(
   return { member: settled.member, effects: [...settled.effects, ...tell] }
 }
 
+/** Longer than gossip of an earlier life is on its way. */
+const rebornMs = 10_000
+
+/**
+ * A later life may have the smaller number: its machine's clock was set back, or starts from nothing each time. Who says so over
+ * its own connection lives now; of others it is believed once they have been gone for a while, unless that life was seen before.
+ */
+function isReborn(member: Member, news: Announcement, direct: boolean, nowMs: number): boolean {
+  const { announcement: old, pace, up, lostMs, goneMs } = member
+  if (!old || news.boot >= old.boot || news.boot === pace?.bootBefore) return false
+  return direct || (!up && nowMs - Math.max(lostMs ?? 0, goneMs) >= rebornMs)
+}
+
 /** What is more than this out of date was not on its way all the time: gossip lives for seconds, a silent connection for 15. */
 const outOfDateMs = 60_000
 
 function paceOf(pace: Pace | undefined, { boot, seq }: Announcement, nowMs: number): Pace {
-  if (pace?.boot !== boot) return { boot, bornMs: nowMs, seq, markMs: nowMs }
+  if (pace?.boot !== boot) return { boot, bootBefore: pace?.boot, bornMs: nowMs, seq, markMs: nowMs }
   if (nowMs - pace.markMs < outOfDateMs) return pace
   return { ...pace, seq, markMs: nowMs, seqBefore: pace.seq }
 }
@@ -104,9 +120,11 @@ export function judgeNews(
   nowMs: number,
 ): 'news' | 'stale' | 'replayed' | 'contradictory' {
   const { announcement: old, pace, hearsay } = member ?? {}
-  if (!old || isNewer(news, old)) return 'news'
+  if (!member || !old || isNewer(news, old) || isReborn(member, news, false, nowMs)) return 'news'
   if (hearsay || !pace) return 'stale'
-  if (news.boot < pace.boot) return nowMs - pace.bornMs >= outOfDateMs ? 'replayed' : 'stale'
+  if (news.boot < pace.boot) {
+    return news.boot === pace.bootBefore && nowMs - pace.bornMs >= outOfDateMs ? 'replayed' : 'stale'
+  }
   if (news.seq === old.seq) return sameWords(news, old) ? 'stale' : 'contradictory'
   return pace.seqBefore !== undefined && news.seq <= pace.seqBefore ? 'replayed' : 'stale'
 }

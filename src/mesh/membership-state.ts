@@ -99,6 +99,8 @@ export interface Member {
  */
 export interface Pace {
   boot: number
+  /** Of the life before. */
+  bootBefore?: number
   /** When the first heartbeat of this life came. */
   bornMs: number
   /** The newest of its announcements at `markMs`, and at an earlier mark. */

@@ -143,6 +143,27 @@ test('gossip is news, stale, long superseded, or contradicts what was said under
   expect(judged(201)).toBe('replayed')
 })
 
+test('a later life with a smaller number is believed: of itself at once, of others once it was gone for a while', () => {
+  const direct = new Run()
+  neighbour(direct, 'a', 0, { boot: 9 })
+  direct.at(10, { type: 'disconnected', peer: 'a' })
+  neighbour(direct, 'a', 20, { boot: 3 })
+  expect(direct.state.members.get('a')?.announcement?.boot).toBe(3)
+
+  const far = new Run()
+  const hear = (ms: number, boot: number) =>
+    far.at(ms, { type: 'announced', peer: 'a', announcement: say(1, { boot }), direct: false })
+  hear(0, 9)
+  far.at(1_000, { type: 'reported', peer: 'a', boot: 9, left: false })
+  hear(2_000, 3)
+  expect(far.state.members.get('a')?.up).toBe(false)
+  expect(judgeNews(far.state.members.get('a'), say(1, { boot: 3 }), 2_000)).toBe('stale')
+  hear(11_000, 3)
+  expect(far.state.members.get('a')).toMatchObject({ up: true, announcement: { boot: 3 } })
+  // Nor is its gossip anybody's replay; that of the life that was seen to end is.
+  expect(judgeNews(far.state.members.get('a'), say(2, { boot: 3 }), 90_000)).toBe('news')
+})
+
 test('who is refused is down, not dialled and not heard, until its time is over; nobody is told', () => {
   const run = new Run()
   neighbour(run, 'a')

@@ -1,10 +1,12 @@
 /**
  * `npm run sim`: the protocol under as many storms as you like, ending in one table. `--seeds N` runs that many (2,000),
  * `--from N` begins at that seed, `--peers N` puts that many peers into each, `--seed N` replays one and prints all of it.
+ * `--membership` runs who knows whom instead of jobs, under storms of its own; `--peers` and `--seed` do the same there.
  * `--grow` shows instead how cost and recovery grow from 10 to 1,000 peers, or for `--peers N` alone. The exit code is 1 when a promise was broken.
  */
 import { parseArgs } from 'node:util'
 import { printGrowth } from './growth.ts'
+import { replayMembership, runMembership } from './membership/run.ts'
 import { stormy } from './options.ts'
 import { simulate } from './simulate.ts'
 import { simulateOrTell } from './tell.ts'
@@ -16,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     peers: { type: 'string' },
     grow: { type: 'boolean' },
+    membership: { type: 'boolean' },
   },
 })
 
@@ -83,6 +86,9 @@ function run(first: number, count: number): void {
   if (broken > 0) process.exitCode = 1
 }
 
-if (values.grow) printGrowth(peers === undefined ? [10, 30, 100, 300, 1000] : [peers])
+if (values.membership) {
+  if (values.seed !== undefined) replayMembership(whole('seed', values.seed, 1), peers)
+  else runMembership(whole('from', values.from, 1), whole('seeds', values.seeds, 500), peers)
+} else if (values.grow) printGrowth(peers === undefined ? [10, 30, 100, 300, 1000] : [peers])
 else if (values.seed !== undefined) replay(whole('seed', values.seed, 1))
 else run(whole('from', values.from, 1), whole('seeds', values.seeds, 2000))
