@@ -1,13 +1,14 @@
 /**
  * `npm run sim`: the protocol under as many storms as you like, ending in one table. `--seeds N` runs that many (2,000),
  * `--from N` begins at that seed, `--peers N` puts that many peers into each, `--seed N` replays one and prints all of it.
+ * `--pairs` runs two peers that die by turns.
  * `--membership` runs who knows whom instead of jobs, under storms of its own; `--peers` and `--seed` do the same there.
  * `--grow` shows instead how cost and recovery grow from 10 to 1,000 peers, or for `--peers N` alone. The exit code is 1 when a promise was broken.
  */
 import { parseArgs } from 'node:util'
 import { printGrowth } from './growth.ts'
 import { replayMembership, runMembership } from './membership/run.ts'
-import { stormy } from './options.ts'
+import { stormy, stormyPair } from './options.ts'
 import { simulate } from './simulate.ts'
 import { simulateOrTell } from './tell.ts'
 
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     peers: { type: 'string' },
     grow: { type: 'boolean' },
     membership: { type: 'boolean' },
+    pairs: { type: 'boolean' },
   },
 })
 
@@ -31,12 +33,13 @@ function whole(name: string, text: string | undefined, otherwise: number): numbe
 }
 
 const peers = values.peers === undefined ? undefined : whole('peers', values.peers, 0)
-const crowd = peers === undefined ? '' : ` --peers ${peers}`
+const crowd = `${values.pairs ? ' --pairs' : ''}${peers === undefined ? '' : ` --peers ${peers}`}`
+const world = (seed: number) => (values.pairs ? stormyPair(seed) : stormy(seed, peers))
 
 function replay(seed: number): void {
   const transcript: string[] = []
   try {
-    const { phases, tookMs } = simulate(stormy(seed, peers), transcript)
+    const { phases, tookMs } = simulate(world(seed), transcript)
     transcript.push(
       `seed ${seed} keeps every promise: ${phases.map(phase => phase ?? 'forgotten with its owner').join(', ')} after ${(tookMs / 1000).toFixed(1)} s`,
     )
@@ -54,7 +57,7 @@ function run(first: number, count: number): void {
   let broken = 0
   for (let seed = first; seed < first + count; seed++) {
     try {
-      const result = simulateOrTell(stormy(seed, peers), `replay: npm run sim -- --seed ${seed}${crowd}`)
+      const result = simulateOrTell(world(seed), `replay: npm run sim -- --seed ${seed}${crowd}`)
       for (const phase of result.phases) totals[phase ?? 'forgotten']++
       totals.jobs += result.phases.length
       totals.successions += Math.max(0, result.ballots - result.phases.length)

@@ -156,6 +156,37 @@ export function stormy(seed: number, count?: number): SimOptions {
   }
 }
 
+/**
+ * The smallest mesh: two peers, each of which dies and comes back again and again, now and then both at once, while a job of many
+ * shards or of rounds is to be done. Whoever has the other half of what is needed is always the one that is away.
+ */
+export function stormyPair(seed: number): SimOptions {
+  const world = stormy(seed, 2)
+  const random = prng(seed ^ 0x2b2b)
+  const between = (low: number, high: number) => low + random.int(high - low + 1)
+  const lastMs = world.healMs - 2000
+  const acts: Act[] = []
+  let atMs = between(100, 1500)
+  while (atMs < lastMs && acts.length < 10) {
+    const kind = random.int(8)
+    const keeps = random.next() < 0.95
+    const backMs = random.next() < 0.6 ? between(50, 1500) : between(1500, 8000)
+    const midway = random.next() < 0.3 ? random.int(6) : undefined
+    if (kind <= 3) acts.push({ do: 'crash', atMs, peer: random.int(2), backMs, keeps, midway })
+    else if (kind <= 5) acts.push({ do: 'crash-leader', atMs, backMs, keeps })
+    else if (kind === 6) acts.push({ do: 'crash-all', atMs, backMs, keeps: true })
+    else acts.push({ do: 'pause', atMs, peer: random.int(2), forMs: between(500, 6000) })
+    atMs += between(200, 4000)
+  }
+  const jobs = world.jobs.map(job => ({
+    ...job,
+    rounds: random.next() < 0.4 ? job.rounds : between(2, 12),
+    shards: random.pick([1, 2, 5, 12, 20]),
+  }))
+  const aloneMs = jobs.reduce((ms, job) => ms + job.shards * job.itemsPerShard * job.rounds * world.peers[0].itemMs, 0)
+  return { ...world, jobs, acts, endMs: 300_000 + aloneMs }
+}
+
 function stormyJobs(random: Prng, peers: number): SimJobOptions[] {
   const between = (low: number, high: number) => low + random.int(high - low + 1)
   const count = random.next() < 0.6 ? 1 : 2 + random.int(2)

@@ -1,6 +1,6 @@
 /** The protocol's promises over many seeds. `npm run sim` looks further, and replays one with its transcript. */
 import { expect, test } from 'vitest'
-import { calm, stormy } from './options.ts'
+import { calm, stormy, stormyPair } from './options.ts'
 import { simulate } from './simulate.ts'
 import { simulateOrTell } from './tell.ts'
 
@@ -19,6 +19,16 @@ test(`${seeds} stormy seeds keep every promise`, { timeout: 600_000 }, () => {
   // The storm must not have blown past the protocol: most jobs end well, and many under a second leader.
   expect(phases.final).toBeGreaterThan(jobs * 0.8)
   expect(successions).toBeGreaterThan(seeds * 0.1)
+})
+
+test('300 pairs that die by turns keep every promise', { timeout: 300_000 }, () => {
+  const phases: Record<string, number> = {}
+  for (let seed = 1; seed <= 300; seed++) {
+    const result = simulateOrTell(stormyPair(seed), `replay: npm run sim -- --pairs --seed ${seed}`)
+    for (const phase of result.phases) phases[phase ?? 'forgotten'] = (phases[phase ?? 'forgotten'] ?? 0) + 1
+  }
+  // Many lose their submitter's disk, and with it the right to an end.
+  expect(phases.final).toBeGreaterThan(200)
 })
 
 test('the same seed gives the same run', () => {
