@@ -29,6 +29,7 @@ export function assigneeFacts(leader: LeaderRole, peer: PeerKey): AssigneeFacts 
       itemsPerSecond: 0,
       windowStartMs: 0,
       windowItems: 0,
+      idleSinceMs: 0,
       failures: 0,
       restUntilMs: Number.NEGATIVE_INFINITY,
       silentUntilMs: Number.NEGATIVE_INFINITY,
@@ -49,10 +50,8 @@ export function lease(turn: Turn, leader: LeaderRole, shard: number, peer: PeerK
   }
   if (leases.length >= leasesPerShardMax) return false
   const facts = assigneeFacts(leader, peer)
-  if (facts.leased.size === 0) {
-    facts.windowStartMs = turn.nowMs
-    facts.windowItems = 0
-  }
+  // Time without work is not counted: of a job in short rounds no one of them is as long as a window.
+  if (facts.leased.size === 0) facts.windowStartMs += turn.nowMs - Math.max(facts.idleSinceMs, facts.windowStartMs)
   facts.leased.add(shard)
   leases.push({ peer, sinceMs: turn.nowMs, expiresMs })
   leader.leases.set(shard, leases)
@@ -101,6 +100,7 @@ export function noteHeard(leader: LeaderRole, peer: PeerKey): void {
 export function measure(turn: Turn, facts: AssigneeFacts, items: number): void {
   facts.itemsDone += items
   facts.windowItems += items
+  facts.idleSinceMs = turn.nowMs
   const elapsedMs = turn.nowMs - facts.windowStartMs
   if (elapsedMs < rateWindowMs) return
   const rate = (facts.windowItems / elapsedMs) * 1000

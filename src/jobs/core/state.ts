@@ -70,9 +70,11 @@ export interface AssigneeFacts {
   itemsDone: number
   /** Measured in this job; 0 until the first results. */
   itemsPerSecond: number
-  /** Results since this moment were not yet turned into a rate. */
+  /** Results since this moment, which moves on while it has no work, were not yet turned into a rate. */
   windowStartMs: number
   windowItems: number
+  /** Its last result. */
+  idleSinceMs: number
   /** Failures in a row, and until when it therefore gets nothing. */
   failures: number
   restUntilMs: number

@@ -42,6 +42,19 @@ describe('credit', () => {
   })
 })
 
+test('a speed is measured over short bursts of work too, without the time between them', () => {
+  const peer = leading('me', 'own', 0, {}, false)
+  peer.up('a', 1)
+  for (let burst = 0; burst < 6; burst++) {
+    peer.manifest(burst + 1, 1)
+    peer.sleep(100)
+    peer.hear('a', results(ballot, result(burst)))
+    peer.sleep(1000)
+  }
+  // 10 items in each tenth of a second.
+  expect(peer.job().leader?.assignees.get('a')?.itemsPerSecond).toBeCloseTo(100)
+})
+
 describe('what comes back', () => {
   test('a lease that is not renewed goes to another; late results still count', () => {
     const peer = leading('me', 'own', 2, { speculateMs: 1e9 })
