@@ -103,7 +103,9 @@ async function strikeAndWait({ cell, fault, work, network, peers, folder, disk, 
   const watch = watchJob(peers, job)
   try {
     const due = (summary: JobSummary) =>
-      summary.leader !== undefined && summary.itemsDone >= strikeShare * work.items && summary.itemsDone > 0
+      summary.leader !== undefined &&
+      summary.itemsDone >= (fault.strikeShare ?? strikeShare) * work.items &&
+      summary.itemsDone > 0
     const before = await watch.until((summary, peer) => peer === submitter && due(summary), limitMs)
     if (!before) throw new Error('the job did not get going')
     const note = (text: string) => cell.notes.push(text)
@@ -120,7 +122,7 @@ async function strikeAndWait({ cell, fault, work, network, peers, folder, disk, 
     cell.seconds = (performance.now() - startMs - wastedMs) / 1000
     await right
     if (leased.value !== undefined) cell.leasedSeconds = leased.value / 1000
-    const late = overBefore || overAfter ? 'the job was over when it struck' : undefined
+    const late = !fault.harmless && (overBefore || overAfter) ? 'the job was over when it struck' : undefined
     const nothing = victims.length > 0 && leased.value === undefined ? 'no orphaned work was leased again' : undefined
     const why = late ?? nothing ?? (await missed?.())
     cell.struck = why === undefined

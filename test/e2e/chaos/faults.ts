@@ -35,6 +35,10 @@ export const oddPeer = 1
 
 export interface Fault {
   readonly name: string
+  /** It is none: whenever it comes is soon enough. */
+  readonly harmless?: boolean
+  /** Of the items, so much is done at least when it strikes; default a quarter. */
+  readonly strikeShare?: number
   /** Other peers hold the inputs before the fault. */
   readonly copies?: number
   /** The odd peer's data folder is on a disk of so many megabytes. */
@@ -147,7 +151,7 @@ async function stopped(scene: Scene, peer: ChaosPeer): Promise<void> {
 }
 
 export const faults: Fault[] = [
-  { name: 'nothing', strike: async () => ({ victims: [] }) },
+  { name: 'nothing', harmless: true, strike: async () => ({ victims: [] }) },
   {
     name: 'kill-worker',
     async strike(scene) {
@@ -245,7 +249,8 @@ export const faults: Fault[] = [
       return { victims: [] }
     },
   },
-  { name: 'disk-full', smallDiskMebibytes: 64, strike: filled },
+  // Early: a peer first frees what it only caches, and pauses once nothing of that is left.
+  { name: 'disk-full', smallDiskMebibytes: 64, strikeShare: 0.05, strike: filled },
   {
     name: 'liar',
     liar: true,
