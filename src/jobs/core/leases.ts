@@ -166,7 +166,11 @@ export function assign(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey)
     if (only !== undefined && peer !== only) continue
     const held = assigneeFacts(leader, peer).leased.size
     const remaining = job.items.length - leader.results.size
-    const fair = Math.max(1, Math.ceil((remaining * (weight.get(peer) ?? 0)) / total))
+    const share = Math.max(1, Math.ceil((remaining * (weight.get(peer) ?? 0)) / total))
+    // In later rounds half of it at a time: what is leased no idle peer can take over, and the speeds are those of the round before.
+    const ahead = facts.slots * turn.config.aheadPerSlot
+    const halved = leader.homes.size > 0 && peers.length > 1
+    const fair = halved ? Math.max(Math.min(share, ahead), Math.ceil(share / 2)) : share
     const credit = creditShards(turn, job, leader, peer, facts)
     const room = Math.min(credit, fair) - held
     // A full lane needs no drip of single shards: wait until a quarter of the credit is free.

@@ -37,6 +37,21 @@ describe('a leader', () => {
     expect(peer.view()).toMatchObject({ round: 1, shardsDone: 0, itemsDone: 0 })
   })
 
+  test('leaves half of what one peer computed before to whoever has nothing to do', () => {
+    const peer = leading('me', 'own', 40)
+    // As fast as it takes to be given all of them at once.
+    peer.up('a', 1, 1e6)
+    const alone = granted(finish(peer, 40))
+    expect(alone.a).toHaveLength(40)
+    peer.up('b', 1, 1e4)
+    const effects = finish(peer, 40, round(1))
+    const { a, b } = granted(effects)
+    expect(a.length).toBeLessThanOrEqual(20)
+    // Those that the other reaches last.
+    expect(b).toEqual([39])
+    expect(a).not.toContain(39)
+  })
+
   test('merges a round from its first shard, and ends the job when the driver says it is done', () => {
     const peer = leading('me', 'own', 2)
     peer.up('a', 2)
