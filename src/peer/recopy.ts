@@ -138,6 +138,9 @@ export function createRecopy(deps: RecopyDeps): Recopy {
 
   async function work(views: readonly JobView[]): Promise<void> {
     const mine = await held(views)
+    // What is held here no more, such as the inputs of a job that ended meanwhile, lacks nothing.
+    const here = new Set(mine.map(({ of }) => of.job))
+    for (const { job } of views) if (!here.has(job)) short.delete(job)
     if (mine.length === 0) return
     const peers = copies.candidates('')
     const holders = await holdersOf(
