@@ -8,6 +8,7 @@ const benches: Record<string, (args: string[]) => Promise<void>> = {
   learn: async args => (await import('./learn.ts')).benchLearn(args),
   job: async args => (await import('./job.ts')).benchJob(args),
   jobs: async args => (await import('./jobs.ts')).benchJobs(args),
+  many: async args => (await import('./many.ts')).benchMany(args),
   mesh: async args => {
     await (await import('./mesh.ts')).benchMesh(args)
     await (await import('./jobs.ts')).benchJobs([])
