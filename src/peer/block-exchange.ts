@@ -145,7 +145,10 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
         came = true
         const bytes = await keep(id, sent)
         came = bytes !== undefined
-        if (!bytes) throw damaged(peer, id)
+        if (!bytes) {
+          mesh.offended(peer, 'damaged')
+          throw damaged(peer, id)
+        }
         had = true
         return bytes
       } catch (thrown) {
