@@ -8,7 +8,8 @@ import { drawSamples } from '../../src/cli/demo/draw.ts'
 import { type ProcessMesh, startMeshOfProcesses, until } from './mesh-of-processes.ts'
 import { peer } from './peer-command.ts'
 
-const count = 1500
+// Enough that the job does not end before both others hold its inputs.
+const count = 4000
 
 describe('peer submit --detach', { timeout: 180_000 }, () => {
   let scratch: string
