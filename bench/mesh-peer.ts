@@ -19,7 +19,7 @@ import { createIdentity } from '../src/mesh/identity.ts'
 import { startMesh } from '../src/mesh/mesh.ts'
 import { createNode, type Node } from '../src/mesh/node.ts'
 import type { Mesh } from '../src/mesh/types.ts'
-import { type BlockExchange, createBlockExchange } from '../src/peer/block-exchange.ts'
+import { type BlockExchange, createBlockExchange } from '../src/peer/blocks/block-exchange.ts'
 
 const MiB = 1024 * 1024
 const bareProtocol = '/bench/bare/1'

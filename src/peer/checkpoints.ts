@@ -5,7 +5,7 @@
 import type { BlockId, JobId } from '../base/ids.ts'
 import { openDraft } from '../data/writers/draft.ts'
 import { encodeCheckpoint } from '../jobs/workloads/train/checkpoint.ts'
-import type { JobBook } from './job-book.ts'
+import type { JobBook } from './driver/job-book.ts'
 
 export interface Checkpoints {
   /** From now on the job's state goes to this file. */

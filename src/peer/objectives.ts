@@ -1,7 +1,7 @@
 /** What the newest round of each training came to, for those who watch it: read from the round's parameters, which are here. */
 import type { BlockId, JobId } from '../base/ids.ts'
 import { lastObjective } from '../jobs/workloads/train/state.ts'
-import type { JobBook } from './job-book.ts'
+import type { JobBook } from './driver/job-book.ts'
 
 export interface Objectives {
   /** The parameters of a job's newest round are here. */

@@ -10,7 +10,7 @@ import {
 import { resultParts } from '../jobs/workloads/result-parts.ts'
 import { decodeRows, decodeRowsRoot, type RowsRoot } from '../jobs/workloads/rows/result.ts'
 import { decodeModelRoot, type ModelRoot } from '../jobs/workloads/train/result.ts'
-import type { BlockExchange } from './block-exchange.ts'
+import type { BlockExchange } from './blocks/block-exchange.ts'
 import type { ResultItem, ResultRow } from './control.ts'
 
 function ranked(root: MergedRoot, columns: { labels: Uint32Array; scores: Float32Array }, row: number) {

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { createThroughput } from '../../src/peer/driver/throughput.ts'
 import { knownRate, rememberRate } from '../../src/peer/known-rates.ts'
-import { createThroughput } from '../../src/peer/throughput.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-rates-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
