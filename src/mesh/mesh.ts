@@ -12,15 +12,15 @@ import type { PeerId } from '@libp2p/interface'
 import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
 import { asMultiaddrs, checkAddress, peerOf } from './addresses.ts'
+import { createJudge, type Judge } from './conduct/judge.ts'
 import { dial } from './dial.ts'
 import { createEmitter, type Emitter } from './events.ts'
 import { createGossip, type Gossip } from './gossip.ts'
-import { createHeart, type Heart } from './heart.ts'
 import { peerKeyOf } from './identity.ts'
 import { createJoin, dialUntilFound, type Join } from './join.ts'
-import { createJudge, type Judge } from './judge.ts'
-import { createMembers, type Members, nowMs } from './members.ts'
-import { membershipConfig } from './membership-config.ts'
+import { createHeart, type Heart } from './membership/heart.ts'
+import { createMembers, type Members, nowMs } from './membership/members.ts'
+import { membershipConfig } from './membership/membership-config.ts'
 import {
   aliveProtocol,
   byeProtocol,
@@ -33,7 +33,7 @@ import {
   newsProtocol,
   partProtocol,
   reportTopic,
-} from './messages.ts'
+} from './membership/messages.ts'
 import { createNode, type Node, startNode } from './node.ts'
 import { encodeTrials, probeProtocol, probeReach, tryAll } from './probe.ts'
 import { openPipe } from './reach.ts'

@@ -15,9 +15,9 @@ import type { PeerKey } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { publicAddresses } from './addresses.ts'
 import { admission, serviceTag } from './admission.ts'
-import { forgeriesKept } from './forgeries.ts'
+import { forgeriesKept } from './conduct/forgeries.ts'
 import { identityKey } from './identity.ts'
-import { callTopic, heartbeatTopic, reportTopic } from './messages.ts'
+import { callTopic, heartbeatTopic, reportTopic } from './membership/messages.ts'
 
 export type Node = Libp2p<{ identify: Identify; pubsub: GossipSub }>
 

@@ -8,7 +8,7 @@ import { decode, encode } from '@ipld/dag-cbor'
 import { z } from 'zod'
 import type { PeerKey } from '../base/ids.ts'
 import { multiaddrParts } from './addresses.ts'
-import { addressesMax } from './messages.ts'
+import { addressesMax } from './membership/messages.ts'
 import type { AddressTrial, Reachability, TrialOutcome } from './types.ts'
 
 /** Asks the receiver to try the asker's announced addresses. */

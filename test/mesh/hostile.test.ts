@@ -10,10 +10,10 @@ import {
   helloProtocol,
   newsProtocol,
   reportTopic,
-} from '../../src/mesh/messages.ts'
+} from '../../src/mesh/membership/messages.ts'
 import type { Mesh, MeshInit } from '../../src/mesh/types.ts'
 import { type Hostile, header, hostile, request, untilDropped } from './hostile-peer.ts'
-import { say } from './membership-run.ts'
+import { say } from './membership/membership-run.ts'
 import { mesh, recordOf, until } from './meshes.ts'
 
 const garbage = new Uint8Array(100).fill(0xff)

@@ -1,7 +1,7 @@
 /** Two sides of a mesh try each other's addresses. */
 import { expect, test } from 'vitest'
 import { createSecret } from '../../src/mesh/admission.ts'
-import { addressesMax } from '../../src/mesh/messages.ts'
+import { addressesMax } from '../../src/mesh/membership/messages.ts'
 import { decodeTrials, encodeTrials, probeReach } from '../../src/mesh/probe.ts'
 import type { AddressTrial } from '../../src/mesh/types.ts'
 import { mesh, namesUp, until } from './meshes.ts'

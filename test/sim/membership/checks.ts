@@ -1,6 +1,6 @@
 /** The promises of membership, looked at from outside. Each breach names the promise. */
 import type { PeerKey } from '../../../src/base/ids.ts'
-import type { MembershipConfig, MembershipState } from '../../../src/mesh/membership-state.ts'
+import type { MembershipConfig, MembershipState } from '../../../src/mesh/membership/membership-state.ts'
 import type { SimMember } from './member.ts'
 
 export class PromiseBroken extends Error {}

@@ -4,15 +4,15 @@
  */
 import type { PeerKey } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
-import { acquaintancesOf, knownFor, toldOf } from '../../../src/mesh/acquaintances.ts'
-import { emptyMembership } from '../../../src/mesh/membership.ts'
-import { membershipConfig, tickMs } from '../../../src/mesh/membership-config.ts'
+import { acquaintancesOf, knownFor, toldOf } from '../../../src/mesh/membership/acquaintances.ts'
+import { emptyMembership } from '../../../src/mesh/membership/membership.ts'
+import { membershipConfig, tickMs } from '../../../src/mesh/membership/membership-config.ts'
 import {
   heartbeatMs,
   type MembershipEffect,
   type MembershipEvent,
   type MembershipState,
-} from '../../../src/mesh/membership-state.ts'
+} from '../../../src/mesh/membership/membership-state.ts'
 import {
   type Announcement,
   decodeAnnouncement,
@@ -26,7 +26,7 @@ import {
   heartbeatTopic,
   reportTopic,
   type Told,
-} from '../../../src/mesh/messages.ts'
+} from '../../../src/mesh/membership/messages.ts'
 import { statusOf } from '../../mesh/statuses.ts'
 import type { Clock } from '../clock.ts'
 import { checkMember, PromiseBroken } from './checks.ts'

@@ -1,7 +1,7 @@
 /** The promises of membership over many seeds, and bugs that must be found. `npm run sim -- --membership` looks further. */
 import { expect, test } from 'vitest'
-import { reduceMembership } from '../../../src/mesh/membership.ts'
-import type { MembershipEffect } from '../../../src/mesh/membership-state.ts'
+import { reduceMembership } from '../../../src/mesh/membership/membership.ts'
+import type { MembershipEffect } from '../../../src/mesh/membership/membership-state.ts'
 import { PromiseBroken } from './checks.ts'
 import { type MembershipOptions, memberWorld, type ReduceMembership, slowMembers, stormyMembers } from './options.ts'
 import { simulateMembership } from './simulate.ts'

@@ -1,6 +1,6 @@
 /** Every fault of the simulated world of members in one place. Times are virtual milliseconds; rates are probabilities. */
 import { type Prng, prng } from '../../../src/base/prng.ts'
-import type { reduceMembership } from '../../../src/mesh/membership.ts'
+import type { reduceMembership } from '../../../src/mesh/membership/membership.ts'
 
 export type ReduceMembership = typeof reduceMembership
 

@@ -5,7 +5,7 @@
  * from then on nobody is called down; in a world that is only slow nobody ever is.
  */
 import { prng } from '../../../src/base/prng.ts'
-import { reduceMembership } from '../../../src/mesh/membership.ts'
+import { reduceMembership } from '../../../src/mesh/membership/membership.ts'
 import { createClock } from '../clock.ts'
 import { beyondDegree, notYetKnown, PromiseBroken } from './checks.ts'
 import { createMember, type SimMember } from './member.ts'

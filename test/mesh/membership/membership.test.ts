@@ -1,9 +1,9 @@
 /** The membership reducer: pure, so that hours of silence and backoff pass at once; and a small network of them. */
 import { expect, test } from 'vitest'
-import { prng } from '../../src/base/prng.ts'
-import type { MembershipEffect } from '../../src/mesh/membership-state.ts'
+import { prng } from '../../../src/base/prng.ts'
+import type { MembershipEffect } from '../../../src/mesh/membership/membership-state.ts'
+import { statusOf } from '../statuses.ts'
 import { neighbour, Run, say } from './membership-run.ts'
-import { statusOf } from './statuses.ts'
 
 test('a peer is up once it is connected and has said who it is, in either order', () => {
   const run = new Run()

@@ -2,8 +2,8 @@
  * What time does to a membership: who fell silent, who is to be asked, dialled, let go of or forgotten. Invariant: a
  * tick excuses the silence that this peer's own stall made, and never brings the sought connections above the degree.
  */
-import type { PeerKey } from '../base/ids.ts'
-import { hash32 } from '../base/prng.ts'
+import type { PeerKey } from '../../base/ids.ts'
+import { hash32 } from '../../base/prng.ts'
 import {
   farMs,
   isParting,

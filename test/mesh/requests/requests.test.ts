@@ -1,10 +1,10 @@
 /** Requests over real connections: sizes, errors, limits of time and number, and a peer that goes. */
 import { expect, test } from 'vitest'
-import { PeerError } from '../../src/base/errors.ts'
-import { limits } from '../../src/base/limits.ts'
-import { prng } from '../../src/base/prng.ts'
-import { createIdentity, peerKeyOf } from '../../src/mesh/identity.ts'
-import { meshOf, until } from './meshes.ts'
+import { PeerError } from '../../../src/base/errors.ts'
+import { limits } from '../../../src/base/limits.ts'
+import { prng } from '../../../src/base/prng.ts'
+import { createIdentity, peerKeyOf } from '../../../src/mesh/identity.ts'
+import { meshOf, until } from '../meshes.ts'
 
 const nothing = new Uint8Array(0)
 

@@ -3,15 +3,18 @@
  * dial, greet, ping, let go, hang up, report. Holds the one copy of the membership's state.
  */
 import { peerIdFromString } from '@libp2p/peer-id'
-import { PeerError } from '../base/errors.ts'
-import { type PeerKey, shortPeer } from '../base/ids.ts'
-import { limits } from '../base/limits.ts'
+import { PeerError } from '../../base/errors.ts'
+import { type PeerKey, shortPeer } from '../../base/ids.ts'
+import { limits } from '../../base/limits.ts'
+import { waysTo } from '../addresses.ts'
+import type { Judge } from '../conduct/judge.ts'
+import { dial } from '../dial.ts'
+import type { Emitter } from '../events.ts'
+import type { Join } from '../join.ts'
+import type { Node } from '../node.ts'
+import type { Requests } from '../requests/requests.ts'
+import type { PeerRecord } from '../types.ts'
 import { acquaintancesOf, knownFor, toldOf } from './acquaintances.ts'
-import { waysTo } from './addresses.ts'
-import { dial } from './dial.ts'
-import type { Emitter } from './events.ts'
-import type { Join } from './join.ts'
-import type { Judge } from './judge.ts'
 import { emptyMembership, reduceMembership } from './membership.ts'
 import { judgeNews } from './membership-announced.ts'
 import { membershipConfig, tickMs } from './membership-config.ts'
@@ -32,9 +35,6 @@ import {
   type Told,
 } from './messages.ts'
 import { createNews } from './news.ts'
-import type { Node } from './node.ts'
-import type { Requests } from './requests/requests.ts'
-import type { PeerRecord } from './types.ts'
 
 export interface MembersDeps {
   self: PeerKey

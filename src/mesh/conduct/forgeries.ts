@@ -3,8 +3,8 @@
  * statistics that its own scores are made of, which its interface does not name: they are read with care, and none are no news.
  */
 import { z } from 'zod'
-import type { PeerKey } from '../base/ids.ts'
-import type { Node } from './node.ts'
+import type { PeerKey } from '../../base/ids.ts'
+import type { Node } from '../node.ts'
 
 const statistics = z.record(
   z.string(),

@@ -4,10 +4,10 @@
  */
 import { decode, encode } from '@ipld/dag-cbor'
 import { z } from 'zod'
-import { PeerError } from '../base/errors.ts'
-import type { PeerKey } from '../base/ids.ts'
-import { isPeerKey } from './identity.ts'
-import type { PeerStatus } from './types.ts'
+import { PeerError } from '../../base/errors.ts'
+import type { PeerKey } from '../../base/ids.ts'
+import { isPeerKey } from '../identity.ts'
+import type { PeerStatus } from '../types.ts'
 
 export const heartbeatTopic = 'shardmesh/heartbeat/1'
 /** Exchanged right after connecting, both ways: who I am, and whom I know. */

@@ -1,6 +1,6 @@
 /** The account of who breaks the rules: pure, so that hours pass at once. */
 import { expect, test } from 'vitest'
-import { prng } from '../../src/base/prng.ts'
+import { prng } from '../../../src/base/prng.ts'
 import {
   type ConductConfig,
   type ConductEvent,
@@ -8,9 +8,9 @@ import {
   isRefused,
   offencesOf,
   reduceConduct,
-} from '../../src/mesh/conduct.ts'
-import { conductConfig } from '../../src/mesh/judge.ts'
-import type { Offence } from '../../src/mesh/types.ts'
+} from '../../../src/mesh/conduct/conduct.ts'
+import { conductConfig } from '../../../src/mesh/conduct/judge.ts'
+import type { Offence } from '../../../src/mesh/types.ts'
 
 const kinds: Offence[] = ['malformed', 'oversized', 'bad-frame', 'forged', 'replayed', 'contradictory', 'damaged']
 

@@ -2,8 +2,8 @@
  * Whom a peer knows, as it tells others: in short, to find out whether they know the same ones, and in full, in what two
  * peers say when they connect. Pure.
  */
-import type { PeerKey } from '../base/ids.ts'
-import { hash32 } from '../base/prng.ts'
+import type { PeerKey } from '../../base/ids.ts'
+import { hash32 } from '../../base/prng.ts'
 import type { Member } from './membership-state.ts'
 import { type Acquaintances, type Told, toldMax } from './messages.ts'
 

@@ -1,11 +1,18 @@
 /** What peers tell each other of third ones: it makes acquaintance, and is worth less than anyone's own word. */
 import { expect, test } from 'vitest'
-import { acquaintancesOf, knownFor, toldOf } from '../../src/mesh/acquaintances.ts'
-import { createIdentity, peerKeyOf } from '../../src/mesh/identity.ts'
-import { emptyMembership, reduceMembership } from '../../src/mesh/membership.ts'
-import { judgeNews } from '../../src/mesh/membership-announced.ts'
-import { decodeHello, decodeNews, encodeHello, encodeNews, newsProtocol, toldMax } from '../../src/mesh/messages.ts'
-import { createNews } from '../../src/mesh/news.ts'
+import { createIdentity, peerKeyOf } from '../../../src/mesh/identity.ts'
+import { acquaintancesOf, knownFor, toldOf } from '../../../src/mesh/membership/acquaintances.ts'
+import { emptyMembership, reduceMembership } from '../../../src/mesh/membership/membership.ts'
+import { judgeNews } from '../../../src/mesh/membership/membership-announced.ts'
+import {
+  decodeHello,
+  decodeNews,
+  encodeHello,
+  encodeNews,
+  newsProtocol,
+  toldMax,
+} from '../../../src/mesh/membership/messages.ts'
+import { createNews } from '../../../src/mesh/membership/news.ts'
 import { neighbour, Run, say } from './membership-run.ts'
 
 const told = (peer: string, seq: number, ageMs: number, more = {}) => ({

@@ -2,9 +2,10 @@
  * What this peer says of itself, and when: an announcement every second, more slowly in a large mesh, and at once when
  * its status changed in more than load and throughput. Each has a greater number than the one before.
  */
+
+import type { PeerStatus } from '../types.ts'
 import { heartbeatMs } from './membership-state.ts'
 import { type Announcement, addressesMax, encodeAnnouncement } from './messages.ts'
-import type { PeerStatus } from './types.ts'
 
 /** Announcements that do not wait for the heartbeat are at least this far apart. */
 const announceMsMin = 100

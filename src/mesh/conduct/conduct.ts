@@ -6,8 +6,8 @@
  * unknown protocol, an old message that took a detour, a neighbour called lost that others still hear: none is an offence.
  * Of another release even a message in an unknown form is forgiven, unless they come in floods.
  */
-import type { PeerKey } from '../base/ids.ts'
-import type { Offence } from './types.ts'
+import type { PeerKey } from '../../base/ids.ts'
+import type { Offence } from '../types.ts'
 
 export interface ConductConfig {
   /** A score above this is not that of a mishap. */

@@ -9,8 +9,8 @@
  *
  * Who is not up is dialled, later and later, until it is found or forgotten: so two halves of a mesh find together again.
  */
-import type { PeerKey } from '../base/ids.ts'
-import { hash32 } from '../base/prng.ts'
+import type { PeerKey } from '../../base/ids.ts'
+import { hash32 } from '../../base/prng.ts'
 import { announced, told } from './membership-announced.ts'
 import {
   firstDial,

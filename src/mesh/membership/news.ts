@@ -2,9 +2,9 @@
  * News of newcomers on its way to the neighbours: at once, but what comes within a moment travels together, one message
  * at a time to each. A message that does not get through is not repeated: heartbeats tell the same, only later.
  */
-import type { PeerKey } from '../base/ids.ts'
+import type { PeerKey } from '../../base/ids.ts'
+import type { Requests } from '../requests/requests.ts'
 import { encodeNews, newsProtocol, type Told, toldMax } from './messages.ts'
-import type { Requests } from './requests/requests.ts'
 
 export interface News {
   /** Tells every neighbour of `peer`, but for itself and for `by`, who told this peer. */

@@ -1,14 +1,14 @@
 /** One membership that a test feeds with events: virtual time, small knobs. */
 import { expect } from 'vitest'
-import { emptyMembership, reduceMembership } from '../../src/mesh/membership.ts'
+import { emptyMembership, reduceMembership } from '../../../src/mesh/membership/membership.ts'
 import type {
   MembershipConfig,
   MembershipEffect,
   MembershipEvent,
   MembershipState,
-} from '../../src/mesh/membership-state.ts'
-import type { Announcement } from '../../src/mesh/messages.ts'
-import { statusOf } from './statuses.ts'
+} from '../../../src/mesh/membership/membership-state.ts'
+import type { Announcement } from '../../../src/mesh/membership/messages.ts'
+import { statusOf } from '../statuses.ts'
 
 const config: MembershipConfig = {
   self: 'm',

@@ -1,5 +1,5 @@
 /** The vocabulary of membership: its knobs, what is kept of a member, what may happen, what is then to be done. */
-import type { PeerKey } from '../base/ids.ts'
+import type { PeerKey } from '../../base/ids.ts'
 import type { Announcement } from './messages.ts'
 
 /** Every knob, with its trade-off. */

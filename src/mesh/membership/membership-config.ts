@@ -1,6 +1,6 @@
 /** The knobs of membership as peers run with them. What each means and costs is said where it is declared. */
-import type { PeerKey } from '../base/ids.ts'
-import { limits } from '../base/limits.ts'
+import type { PeerKey } from '../../base/ids.ts'
+import { limits } from '../../base/limits.ts'
 import type { MembershipConfig } from './membership-state.ts'
 
 /** Milliseconds between two ticks of the membership. */

@@ -2,10 +2,10 @@
  * Keeps the one account of who breaks the rules, from wherever it is noticed: gossip, requests, frames, job messages; says in
  * one line whom this peer refuses, and for how long.
  */
-import { type PeerKey, shortPeer } from '../base/ids.ts'
-import { limits } from '../base/limits.ts'
+import { type PeerKey, shortPeer } from '../../base/ids.ts'
+import { limits } from '../../base/limits.ts'
+import type { Offence } from '../types.ts'
 import { type ConductConfig, type ConductState, isRefused, offencesOf, reduceConduct } from './conduct.ts'
-import type { Offence } from './types.ts'
 
 export interface Judge {
   /** `peer` did what no honest peer does. */
