@@ -11,7 +11,7 @@ import { finish, tell } from './outcome.ts'
 import { rankPeers } from './ranking.ts'
 import { ensureJob } from './registry.ts'
 import { allRead, type Job, send, type Turn } from './state.ts'
-import { obey, refuse } from './succession.ts'
+import { obey, refuse, tellLeader } from './succession.ts'
 import type { StreamMessage } from './types.ts'
 
 export function submit(turn: Turn, id: JobId, priority: number): void {
@@ -156,14 +156,6 @@ export function onOfferReply(
 export function onOfferUndelivered(turn: Turn, job: Job, message: StreamMessage & { type: 'offer' }): void {
   const offered = job.ownerRole?.offered
   if (offered && compareBallots(offered, message.ballot) === 0) nextOffer(turn, job)
-}
-
-/** The owner has read more, or everything. */
-export function tellLeader(turn: Turn, job: Job): void {
-  const role = job.ownerRole
-  if (!role?.led || job.ballot.peer === turn.config.self) return
-  role.tellDueMs = Number.POSITIVE_INFINITY
-  send(turn, job.ballot.peer, { type: 'manifest', job: job.id, manifest: job.known, complete: allRead(job) })
 }
 
 /** The owner's user cancels, or the owner cannot go on. At any other peer this does nothing. */

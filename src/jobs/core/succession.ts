@@ -15,7 +15,7 @@ import { prefetch } from './prefetch.ts'
 import { rankPeers } from './ranking.ts'
 import { ensureJob } from './registry.ts'
 import { firmRound, hearRound, inRound, roundOf } from './rounds.ts'
-import { type Job, send, type Turn } from './state.ts'
+import { allRead, type Job, send, type Turn } from './state.ts'
 import type { Ballot, Digest, StreamMessage } from './types.ts'
 
 /** From this rank on candidates no longer wait longer; with the first eight gone, haste is worth a collision. */
@@ -31,12 +31,21 @@ export function obey(turn: Turn, job: Job, ballot: Ballot): void {
   if (job.ownerRole) {
     job.ownerRole.led = true
     job.ownerRole.offered = undefined
-    job.ownerRole.tellDueMs = turn.nowMs
+    // What was read since the offer: a small job is all there by now, and does not wait for a tick.
+    tellLeader(turn, job)
   }
   for (const shard of job.unacked.keys()) job.unacked.set(shard, turn.nowMs)
   job.inventoryDueMs = Number.POSITIVE_INFINITY
   if (ballot.peer !== turn.config.self && holdsAnything(job)) sendInventory(turn, job)
   turn.changed.add(job.id)
+}
+
+/** The owner's word of how far it has read its inputs, when there is more of them or somebody else leads. */
+export function tellLeader(turn: Turn, job: Job): void {
+  const role = job.ownerRole
+  if (!role?.led || job.ballot.peer === turn.config.self) return
+  role.tellDueMs = Number.POSITIVE_INFINITY
+  send(turn, job.ballot.peer, { type: 'manifest', job: job.id, manifest: job.known, complete: allRead(job) })
 }
 
 const holdsAnything = (job: Job) => job.results.size > 0 || job.held.size > 0 || job.round.round > 0

@@ -120,8 +120,17 @@ describe('inputs', () => {
       manifest: head(0),
       complete: false,
     } as const
-    peer.hear(other, claim)
-    expect(sent(peer.wait(100), 'manifest')).toMatchObject([{ to: other, message: { manifest: { count: 1 } } }])
+    const told = [{ to: other, message: { manifest: { count: 1 } } }]
+    expect(sent(peer.hear(other, claim), 'manifest')).toMatchObject(told)
+  })
+
+  test('what was read since the offer is told with the answer to it, and no later', () => {
+    const { peer, effects } = submitted(['a'])
+    const [offer] = sent(effects, 'offer')
+    peer.manifest(0, 3)
+    const accepted = peer.hear(offer.to, { type: 'offer-reply', job, ballot: offer.message.ballot, accepted: true })
+    expect(sent(accepted, 'manifest')).toMatchObject([{ to: offer.to, message: { manifest: { count: 1 } } }])
+    expect(sent(peer.wait(200), 'manifest')).toEqual([])
   })
 })
 
