@@ -27,7 +27,7 @@ import {
 import { expectAccuracies, hingeObjective, perDigit, trainRows } from '../learn/references.ts'
 import { all, end } from './some-peers.ts'
 
-const webgpu = await haveWebGpu('1 test: learning by peers on WebGPU')
+const webgpu = await haveWebGpu('3 tests: learning by peers on WebGPU')
 
 interface Learnt {
   objective: number
@@ -157,7 +157,7 @@ async function learn(control: Control, requests: readonly JobRequest[]): Promise
   )
 }
 
-describe.skipIf(missing('learning by peers', 4))('peers learn what scikit-learn does', { timeout: 150_000 }, () => {
+describe.skipIf(missing('learning by peers', 6))('peers learn what scikit-learn does', { timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'shardmesh-references-'))
   const running: Peer[] = []
   /** One more peer, of the first one's mesh. */
@@ -180,7 +180,11 @@ describe.skipIf(missing('learning by peers', 4))('peers learn what scikit-learn 
     rmSync(folder, { recursive: true, force: true })
   })
 
-  describe('on WebAssembly', () => {
+  describe.each([
+    ['WebAssembly', { backend: 'wasm', workers: 1 }],
+    ['WebGPU', { backend: 'webgpu', workers: 0 }],
+  ] as const)('on %s', (backend, lanes) => {
+    const absent = backend === 'WebGPU' && !webgpu
     let all: Case[]
     let alone: Learnt[]
     beforeAll(() => {
@@ -193,8 +197,8 @@ describe.skipIf(missing('learning by peers', 4))('peers learn what scikit-learn 
         all.map(one => requestOf(one, folder)),
       )
 
-    test('one peer: the figures', async () => {
-      await add('one')
+    test.skipIf(absent)('one peer: the figures', async () => {
+      await add(`one on ${backend}`, lanes)
       alone = await learnAll()
       for (const [i, one] of all.entries()) {
         expect(alone[i].rows, one.name).toBe(one.rows.length)
@@ -202,8 +206,8 @@ describe.skipIf(missing('learning by peers', 4))('peers learn what scikit-learn 
       }
     })
 
-    test.each(['two', 'three'])('%s peers: the same bits', async name => {
-      await add(name)
+    test.skipIf(absent).each(['two', 'three'])('%s peers: the same bits', async name => {
+      await add(`${name} on ${backend}`, lanes)
       const together = await learnAll()
       all.forEach((one, i) => {
         expect([together[i].rounds, together[i].objective], one.name).toEqual([alone[i].rounds, alone[i].objective])
@@ -211,26 +215,6 @@ describe.skipIf(missing('learning by peers', 4))('peers learn what scikit-learn 
       })
       // Each had its part in it.
       expect(new Set(together.flatMap(({ workers }) => workers)).size).toBe(running.length)
-    })
-  })
-
-  test.skipIf(!webgpu)('one and two on WebGPU: the same bits', async context => {
-    if (!webgpu) return context.skip()
-    const some = cases().filter(({ name }) => ['k-means', 'a mixture, iris-diag'].includes(name))
-    const gpu = { backend: 'webgpu', workers: 0 } as const
-    await add('first on a GPU', gpu)
-    const alone = await learn(
-      running[0],
-      some.map(one => requestOf(one, folder)),
-    )
-    for (const [i, one] of some.entries()) await one.check(alone[i])
-    await add('second on a GPU', gpu)
-    const together = await learn(
-      running[1],
-      some.map(one => requestOf(one, folder)),
-    )
-    some.forEach((one, i) => {
-      expect(together[i].file.equals(alone[i].file), one.name).toBe(true)
     })
   })
 })
