@@ -1,12 +1,16 @@
 /**
- * The references of scikit-learn, learnt by one, two and three real peers over their connections: the same file to the bit
- * however many there are, and the figures within the tolerances of test/learn/references.ts. What the peers' parameters are
- * beyond that follows from the bits: one process learns the same.
+ * The references of scikit-learn and scikit-image, by one, two and three real peers over their connections: the same bits however
+ * many there are, and the figures within the tolerances of test/learn/references.ts. What the peers' parameters are beyond that
+ * follows from the bits: one process learns the same.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { packageRoot } from '../../src/base/package-root.ts'
 import type { TrainInit } from '../../src/learn/options.ts'
 import type { Control, JobRequest } from '../../src/peer/control.ts'
 import { type Peer, type PeerInit, startPeer } from '../../src/peer/peer.ts'
@@ -157,6 +161,43 @@ async function learn(control: Control, requests: readonly JobRequest[]): Promise
   )
 }
 
+const hogReference = z.object({ descriptors: z.record(z.string(), z.array(z.number())) })
+const photos = ['china.jpg', 'flower.jpg']
+
+/** The corner of each photograph that the reference describes, and a plain picture, as files of a folder. */
+async function cropPhotos(folder: string): Promise<void> {
+  await mkdir(folder)
+  const corner = { left: 0, top: 0, width: 128, height: 128 }
+  for (const photo of photos) {
+    const source = join(packageRoot, '../shared/data/photos', photo)
+    await sharp(source)
+      .extract(corner)
+      .png()
+      .toFile(join(folder, `${photo}.png`))
+  }
+  await sharp({ create: { width: 128, height: 128, channels: 3, background: 'teal' } }).toFile(
+    join(folder, 'plain.png'),
+  )
+}
+
+/** Gradients of each file in order, one shard a file. */
+async function describePictures(control: Control, folder: string): Promise<Float32Array[]> {
+  const features = { kind: 'hog', height: 128, width: 128 }
+  const { job } = await control.submit({
+    workload: 'features',
+    inputs: [folder],
+    cwd: folder,
+    features,
+    itemsPerShard: 1,
+  })
+  await end(control, job)
+  const found = (await all(control.results(job))).flatMap(item => (item.type === 'rows' ? [item.rows] : []))
+  return found.flatMap(({ rows, numbers }) => {
+    const count = numbers.length / rows
+    return Array.from({ length: rows }, (_, row) => numbers.slice(row * count, (row + 1) * count))
+  })
+}
+
 describe.skipIf(missing('learning by peers', 6))('peers learn what scikit-learn does', { timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'shardmesh-references-'))
   const running: Peer[] = []
@@ -187,8 +228,11 @@ describe.skipIf(missing('learning by peers', 6))('peers learn what scikit-learn 
     const absent = backend === 'WebGPU' && !webgpu
     let all: Case[]
     let alone: Learnt[]
-    beforeAll(() => {
+    let described: Float32Array[]
+    const pictures = join(folder, `pictures for ${backend}`)
+    beforeAll(async () => {
       all = cases()
+      await cropPhotos(pictures)
     })
     afterAll(stopAll)
     const learnAll = () =>
@@ -204,6 +248,13 @@ describe.skipIf(missing('learning by peers', 6))('peers learn what scikit-learn 
         expect(alone[i].rows, one.name).toBe(one.rows.length)
         await one.check(alone[i])
       }
+      described = await describePictures(running[0], pictures)
+      const { descriptors } = reference('hog', hogReference)
+      for (const [i, photo] of photos.entries()) {
+        const off = descriptors[photo].map((value, at) => Math.abs(value - described[i][at]))
+        expect(off).toHaveLength(described[i].length)
+        expect(Math.max(...off), photo).toBeLessThan(1e-4)
+      }
     })
 
     test.skipIf(absent).each(['two', 'three'])('%s peers: the same bits', async name => {
@@ -213,6 +264,7 @@ describe.skipIf(missing('learning by peers', 6))('peers learn what scikit-learn 
         expect([together[i].rounds, together[i].objective], one.name).toEqual([alone[i].rounds, alone[i].objective])
         expect(together[i].file.equals(alone[i].file), one.name).toBe(true)
       })
+      expect(await describePictures(running[0], pictures)).toEqual(described)
       // Each had its part in it.
       expect(new Set(together.flatMap(({ workers }) => workers)).size).toBe(running.length)
     })
