@@ -71,6 +71,9 @@ function keep(job: Job, first: Effect[]): void {
   if (otherRound) first.push({ type: 'forget-results', job: job.id })
   job.kept = durable(job)
   first.push({ type: 'keep', job: job.id, kept: job.kept })
+  // Those that came before the round's parameters did could not be kept under another round's record.
+  if (otherRound && job.paramsHere && job.results.size > 0)
+    first.push({ type: 'keep-results', job: job.id, results: [...job.results.values()] })
   if (justEnded) first.push({ type: 'forget', job: job.id, record: false })
 }
 
@@ -82,8 +85,10 @@ export function keepFirst(turn: Turn, about: JobId | undefined): void {
     const job = turn.state.jobs.get(about)
     if (job) keep(job, first)
   }
-  for (const [job, results] of turn.brought) {
-    if (!turn.state.jobs.get(job)?.outcome) first.push({ type: 'keep-results', job, results })
+  for (const [id, results] of turn.brought) {
+    const job = turn.state.jobs.get(id)
+    // What is kept is of the record's round: a restart could not tell that it is of another.
+    if (job && !job.outcome && job.paramsHere) first.push({ type: 'keep-results', job: id, results })
   }
   if (first.length > 0) turn.effects.unshift(...first)
 }

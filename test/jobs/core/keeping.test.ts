@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Effect, JobKept, ShardResult, StreamMessage } from '../../../src/jobs/core/types.ts'
 import { decodeDigest, encodeDigest } from '../../../src/jobs/wire/digest.ts'
 import { decodeKept, encodeKept } from '../../../src/jobs/wire/kept.ts'
-import { corePeer, digest, head, job, leading, only, result, results, sent } from './harness.ts'
+import { corePeer, digest, head, id, job, leading, only, result, results, sent } from './harness.ts'
 
 const one = { counter: 1, peer: 'bee' }
 
@@ -46,6 +46,30 @@ test('a job of which only the end was heard is kept in a form that can be read a
   expect(records.at(-1)).toMatchObject({ owner: 'cat', outcome })
   for (const kept of records) expect(decodeKept(encodeKept(kept)).outcome).toEqual(kept.outcome)
   for (const { message } of only(effects, 'gossip')) expect(() => decodeDigest(encodeDigest(message))).not.toThrow()
+})
+
+test('results of a round whose parameters are not here are kept once they are, and not under the round before', () => {
+  const ant = corePeer('ant')
+  for (const peer of ['bee', 'cat']) ant.up(peer)
+  ant.hear('bee', digest(one, 'cat'))
+  ant.spec('cat')
+  ant.manifest(0, 4)
+  const round = { round: 1, params: id('params') }
+  ant.hear('bee', { type: 'grant', job, ballot: one, shards: [0], leaseMs: 1000, manifest: head(1), round })
+  ant.down('bee')
+  ant.wait(1000)
+  expect(ant.job().leader).toBeDefined()
+  const { ballot } = ant.job()
+  const brought = ant.hear('cat', { type: 'results', job, ballot, results: [result(2)], round })
+  expect(ant.job().results.get(2)).toEqual(result(2))
+  expect(only(brought, 'keep-results')).toEqual([])
+  const here = ant.feed({ type: 'params', job, round })
+  const kept = here.filter(({ type }) => type.startsWith('keep') || type === 'forget-results')
+  expect(kept).toMatchObject([
+    { type: 'forget-results' },
+    { type: 'keep', kept: { round } },
+    { type: 'keep-results', results: [result(2)] },
+  ])
 })
 
 test('a step that changes nothing durable stores nothing', () => {
