@@ -90,12 +90,16 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
     return freed > 0
   }
 
+  const written = async (id: BlockId, bytes: number): Promise<void> => {
+    record(id, bytes)
+    if (held > bytesMax) await evict(held - bytesMax)
+  }
+
   const write = async (id: BlockId, bytes: Uint8Array): Promise<void> => {
     if (records && bytes.length <= smallBytesMax && !index.has(id)) smallOnes.add(id)
     const here = index.has(id) && (smallOnes.has(id) || (await placeOf(id).holds(id, bytes.length)))
     if (!here) await placeOf(id).write(id, bytes)
-    record(id, bytes.length)
-    if (held > bytesMax) await evict(held - bytesMax)
+    await written(id, bytes.length)
   }
 
   /** On a full disk what is only cached makes room first. */
@@ -122,9 +126,8 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
     const taken = await files.take?.(id, bytes)
     if (!taken?.matches) return undefined
     // A full disk makes room, and says what is wrong, the other way.
-    if (!taken.written) await writeMakingRoom(id, taken.bytes)
-    record(id, taken.bytes.length)
-    if (held > bytesMax) await evict(held - bytesMax)
+    if (taken.written) await written(id, taken.bytes.length)
+    else await writeMakingRoom(id, taken.bytes)
     return taken.bytes
   }
 

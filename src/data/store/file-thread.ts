@@ -4,7 +4,7 @@
  * protocol that runs there. The bytes travel there and back without a copy. Invariant: bytes that are not what their
  * id says are never written.
  */
-import { Worker } from 'node:worker_threads'
+import { createCallThread } from '../../base/call-thread.ts'
 import type { BlockId } from '../../base/ids.ts'
 import { sibling } from '../../base/package-root.ts'
 
@@ -34,44 +34,16 @@ export interface FileThread {
 
 /** Made when it is first needed; it does not keep the process alive. */
 export function createFileThread(): FileThread {
-  const waiting = new Map<number, (reply: FileThreadReply | undefined) => void>()
-  let calls = 0
-  let worker: Worker | undefined
-
-  function start(): Worker {
-    const started = new Worker(sibling(import.meta.url, './file-worker'))
-    started.unref()
-    started.on('message', (reply: FileThreadReply) => {
-      waiting.get(reply.call)?.(reply)
-      waiting.delete(reply.call)
-    })
-    const over = () => {
-      if (worker !== started) return
-      worker = undefined
-      for (const done of waiting.values()) done(undefined)
-      waiting.clear()
-    }
-    started.on('error', over)
-    started.on('exit', over)
-    return started
-  }
-
+  const thread = createCallThread<Omit<FileThreadRequest, 'call'>, FileThreadReply>(
+    sibling(import.meta.url, './file-worker'),
+  )
   return {
     async write(request) {
-      worker ??= start()
-      const call = calls++
-      const done = new Promise<FileThreadReply | undefined>(resolve => waiting.set(call, resolve))
       const { buffer } = request.bytes
-      worker.postMessage(
-        { ...request, call } satisfies FileThreadRequest,
-        buffer instanceof ArrayBuffer ? [buffer] : [],
-      )
-      const reply = await done
+      const reply = await thread.call(request, buffer instanceof ArrayBuffer ? [buffer] : [])
       if (!reply) throw new Error('the thread that writes blocks ended')
       return reply
     },
-    async close() {
-      await worker?.terminate()
-    },
+    close: thread.close,
   }
 }

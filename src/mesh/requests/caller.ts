@@ -10,7 +10,7 @@ import { type PeerKey, shortPeer } from '../../base/ids.ts'
 import type { Offence } from '../types.ts'
 import { announcedLength, Body } from './body.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { type Frame, FrameReader, frameType, offenceOf, violation } from './frames.ts'
+import { type Frame, FrameReader, frameType, pushJudged, violation } from './frames.ts'
 import type { Pipe, PipeUser } from './pipe.ts'
 import { decodeError } from './remote-error.ts'
 import { window } from './window.ts'
@@ -91,13 +91,7 @@ export class Caller implements PipeUser {
 
   data(bytes: Uint8Array): void {
     this.#init.heard()
-    try {
-      this.#reader.push(bytes)
-    } catch (thrown) {
-      const offence = offenceOf(thrown)
-      if (offence) this.#init.offended(offence)
-      throw thrown
-    }
+    pushJudged(this.#reader, bytes, this.#init.offended)
   }
 
   drained(): void {

@@ -48,9 +48,20 @@ export function violation(what: string, offence: Offence = 'bad-frame'): PeerErr
 }
 
 /** The offence of a violation; undefined of any other thrown thing. */
-export function offenceOf(thrown: unknown): Offence | undefined {
+function offenceOf(thrown: unknown): Offence | undefined {
   if (!(thrown instanceof PeerError) || thrown.code !== 'BAD_FRAME') return undefined
   return thrown.details.offence === 'oversized' ? 'oversized' : 'bad-frame'
+}
+
+/** Pushes what came; where it breaks the rules, `offended` hears of it before whoever pushes does. */
+export function pushJudged(reader: FrameReader, bytes: Uint8Array, offended: (offence: Offence) => void): void {
+  try {
+    reader.push(bytes)
+  } catch (thrown) {
+    const offence = offenceOf(thrown)
+    if (offence) offended(offence)
+    throw thrown
+  }
 }
 
 /**

@@ -9,7 +9,9 @@
 import { PeerError } from '../../base/errors.ts'
 import { type BlockId, blockId, type PeerKey } from '../../base/ids.ts'
 import type { BlockStore } from '../../data/store/types.ts'
+import { idsIn, idsOut } from '../../jobs/wire/fields.ts'
 import type { Mesh } from '../../mesh/types.ts'
+import { createTurns } from './turns.ts'
 
 export const batchProtocol = '/shardmesh/blocks/1'
 
@@ -21,7 +23,6 @@ export interface BlockBatches {
   bring(peer: PeerKey, ids: readonly BlockId[]): Promise<BlockId[]>
 }
 
-const idBytes = 32
 /** Of one request. */
 export const batchBlocksMax = 256
 /** A block above this is worth a request, and its hash a thread. */
@@ -35,31 +36,11 @@ const alone = 0xfffffffe
 const lengthBytes = 4
 
 export function createBlockBatches(mesh: Mesh, store: BlockStore): BlockBatches {
-  const busy = new Map<PeerKey, { now: number; next: (() => void)[] }>()
-
-  async function inTurn<T>(peer: PeerKey, work: () => Promise<T>): Promise<T> {
-    const turn = busy.get(peer) ?? { now: 0, next: [] }
-    busy.set(peer, turn)
-    if (turn.now >= servedMax) await new Promise<void>(resolve => turn.next.push(resolve))
-    else turn.now++
-    try {
-      return await work()
-    } finally {
-      const next = turn.next.shift()
-      if (next) next()
-      else if (--turn.now === 0) busy.delete(peer)
-    }
-  }
+  const inTurn = createTurns(servedMax)
 
   mesh.serve(batchProtocol, (from, body) => {
-    if (body.byteLength % idBytes !== 0 || body.byteLength > batchBlocksMax * idBytes) {
-      throw new PeerError({
-        code: 'MESSAGE_INVALID',
-        kind: 'protocol',
-        message: 'a request for blocks breaks the rules',
-      })
-    }
-    return inTurn(from, () => replyTo(idsOf(body), store))
+    const ids = idsIn(body, batchBlocksMax, 'a request for blocks')
+    return inTurn(from, () => replyTo(ids, store))
   })
 
   async function keep(
@@ -99,7 +80,7 @@ export function createBlockBatches(mesh: Mesh, store: BlockStore): BlockBatches 
       for (const id of ids) if (!(await store.has(id))) wanted.push(id)
       while (wanted.length > 0) {
         const asked = wanted.slice(0, batchBlocksMax)
-        const reply = await mesh.request(peer, batchProtocol, Buffer.from(asked.join(''), 'hex'), {
+        const reply = await mesh.request(peer, batchProtocol, idsOut(asked), {
           timeoutMs: batchMs,
           untilIdle: true,
         })
@@ -140,11 +121,6 @@ async function replyTo(ids: readonly BlockId[], store: BlockStore): Promise<Uint
     at += block?.byteLength ?? 0
   }
   return reply
-}
-
-function idsOf(body: Uint8Array): BlockId[] {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('hex')
-  return Array.from({ length: body.byteLength / idBytes }, (_, i) => text.slice(i * 2 * idBytes, (i + 1) * 2 * idBytes))
 }
 
 function damaged(peer: PeerKey): PeerError {

@@ -9,6 +9,7 @@ import type { BlockStore } from '../../data/store/types.ts'
 import type { Mesh } from '../../mesh/types.ts'
 import { createBlockHasher } from './block-hasher.ts'
 import { askedMax, createBlockSources } from './block-sources.ts'
+import { createTurns } from './turns.ts'
 
 export const blockProtocol = '/shardmesh/block/1'
 
@@ -222,24 +223,32 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
 
 /** At most `askedMax` blocks are read at a time for one peer: what it asks for beyond its window waits unread. */
 function serveBlocks(store: BlockStore) {
-  const reading = new Map<PeerKey, { now: number; next: (() => void)[] }>()
+  const inTurn = createTurns(askedMax)
   return async (from: PeerKey, body: Uint8Array): Promise<Uint8Array> => {
     const id = Buffer.from(body).toString('hex')
     if (!isBlockId(id)) throw absent()
-    const turn = reading.get(from) ?? { now: 0, next: [] }
-    reading.set(from, turn)
-    if (turn.now >= askedMax) await new Promise<void>(resolve => turn.next.push(resolve))
-    else turn.now++
-    try {
+    return inTurn(from, async () => {
       const block = await store.get(id)
       if (!block) throw absent()
       return block
-    } finally {
-      const next = turn.next.shift()
-      if (next) next()
-      else if (--turn.now === 0) reading.delete(from)
-    }
+    })
   }
+}
+
+/** Reads blocks that are here and asks nobody; `absent` is what it throws for one that is not. */
+export function hereOnly(
+  exchange: Pick<BlockExchange, 'local'>,
+  absent: () => Error = notHere,
+): (block: BlockId) => Promise<Uint8Array> {
+  return async block => {
+    const bytes = await exchange.local(block)
+    if (!bytes) throw absent()
+    return bytes
+  }
+}
+
+function notHere(): PeerError {
+  return new PeerError({ code: 'BLOCK_ABSENT', kind: 'resource', message: 'the block is not here', retry: 'elsewhere' })
 }
 
 function isCutOff(thrown: unknown): boolean {

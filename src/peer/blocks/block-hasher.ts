@@ -3,7 +3,7 @@
  * thread that the protocol and the heartbeats run on. The bytes travel there and back without a copy. Invariant: what
  * is handed in comes back, hashed, whatever becomes of the thread; bytes that cannot travel are hashed here.
  */
-import { Worker } from 'node:worker_threads'
+import { createCallThread } from '../../base/call-thread.ts'
 import { type BlockId, blockId } from '../../base/ids.ts'
 import { sibling } from '../../base/package-root.ts'
 
@@ -31,42 +31,22 @@ export interface FromHasher {
 /** Below this the way to the thread takes longer than the hash. */
 const threadBytes = 128 * 1024
 
-/** One thread for the whole process, made when it is first needed; it does not keep the process alive. */
+/** One thread, made when it is first needed; it does not keep the process alive. */
 export function createBlockHasher(): BlockHasher {
-  const waiting = new Map<number, (hashed: Hashed | undefined) => void>()
-  let calls = 0
-  let worker: Worker | undefined
   let broken = false
-
-  function start(): Worker {
-    const started = new Worker(sibling(import.meta.url, './hash-worker'))
-    started.unref()
-    started.on('message', ({ call, hash, bytes }: FromHasher) => {
-      waiting.get(call)?.({ id: Buffer.from(hash).toString('hex'), bytes })
-      waiting.delete(call)
-    })
-    const over = () => {
-      broken = true
-      // Their bytes went with the thread: whoever fetched them fetches again.
-      for (const done of waiting.values()) done(undefined)
-      waiting.clear()
-    }
-    started.on('error', over)
-    started.on('exit', over)
-    return started
-  }
+  const thread = createCallThread<Omit<ToHasher, 'call'>, FromHasher>(sibling(import.meta.url, './hash-worker'), () => {
+    broken = true
+  })
 
   return {
     async hash(bytes) {
-      const travels = bytes.byteLength >= threadBytes && bytes.byteLength === bytes.buffer.byteLength
-      if (!travels || broken || !(bytes.buffer instanceof ArrayBuffer)) return { id: blockId(bytes), bytes }
-      worker ??= start()
-      const call = calls++
-      const done = new Promise<Hashed | undefined>(resolve => waiting.set(call, resolve))
-      worker.postMessage({ call, bytes } satisfies ToHasher, [bytes.buffer])
-      const hashed = await done
-      if (!hashed) throw new Error('the thread that hashes blocks ended')
-      return hashed
+      const { buffer } = bytes
+      const travels = bytes.byteLength >= threadBytes && bytes.byteLength === buffer.byteLength
+      if (!travels || broken || !(buffer instanceof ArrayBuffer)) return { id: blockId(bytes), bytes }
+      const reply = await thread.call({ bytes }, [buffer])
+      // Its bytes went with the thread: whoever fetched them fetches again.
+      if (!reply) throw new Error('the thread that hashes blocks ended')
+      return { id: Buffer.from(reply.hash).toString('hex'), bytes: reply.bytes }
     },
   }
 }

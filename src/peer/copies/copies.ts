@@ -13,7 +13,7 @@ import { decodeDigest, encodeDigest } from '../../jobs/wire/digest.ts'
 import { decodeValue, encodeValue } from '../../jobs/wire/fields.ts'
 import type { Mesh } from '../../mesh/types.ts'
 import { type BlockBatches, batchBlocksMax } from '../blocks/block-batches.ts'
-import type { BlockExchange } from '../blocks/block-exchange.ts'
+import { type BlockExchange, hereOnly } from '../blocks/block-exchange.ts'
 import type { BlockHolds } from '../blocks/block-holds.ts'
 import type { JobBook, JobRecord } from '../driver/job-book.ts'
 import type { Journal } from '../driver/journal.ts'
@@ -72,6 +72,7 @@ const requestForm = z.object({
 
 export function createCopies(deps: CopiesDeps): Copies {
   const { mesh, store, exchange, holds, book, journal } = deps
+  const here = hereOnly(exchange)
 
   function decode(body: Uint8Array): z.infer<typeof requestForm> {
     const parsed = requestForm.safeParse(decodeValue(body, requestBytesMax))
@@ -199,12 +200,6 @@ export function createCopies(deps: CopiesDeps): Copies {
         }
       }
     },
-  }
-
-  async function here(block: BlockId): Promise<Uint8Array> {
-    const bytes = await exchange.local(block)
-    if (bytes) return bytes
-    throw refusal('BLOCK_ABSENT', 'the block is not here', 'elsewhere')
   }
 }
 

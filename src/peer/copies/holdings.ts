@@ -11,7 +11,7 @@ import type { BlockStore } from '../../data/store/types.ts'
 import type { JobView, ManifestHead, Message } from '../../jobs/core/types.ts'
 import { decodeValue, encodeValue } from '../../jobs/wire/fields.ts'
 import type { Mesh } from '../../mesh/types.ts'
-import type { BlockExchange } from '../blocks/block-exchange.ts'
+import { type BlockExchange, hereOnly } from '../blocks/block-exchange.ts'
 import type { BlockHolds } from '../blocks/block-holds.ts'
 import type { JobBook } from '../driver/job-book.ts'
 import type { Journal } from '../driver/journal.ts'
@@ -94,18 +94,13 @@ function namesNumber(name: string, what: 'wanted' | 'whole'): number | undefined
 
 export function createHoldings(deps: HoldingsDeps): Holdings {
   const { mesh, store, exchange, holds, book, journal } = deps
+  const here = hereOnly(exchange, incomplete)
   const wholes = new Map<JobId, WholeInputs>()
   const wants = new Map<JobId, number>()
 
   async function allHere(job: JobId, blocks: readonly BlockId[]): Promise<boolean> {
     for (const block of blocks) if (!holds.held(job, block) || !(await store.has(block))) return false
     return true
-  }
-
-  async function here(block: BlockId): Promise<Uint8Array> {
-    const bytes = await exchange.local(block)
-    if (bytes) return bytes
-    throw refusal('COPY_INCOMPLETE', 'a block of the copy is not here')
   }
 
   async function hasInputs(job: JobId, head: ManifestHead): Promise<boolean> {
@@ -138,7 +133,7 @@ export function createHoldings(deps: HoldingsDeps): Holdings {
     if (!view || view.outcome || !deps.mayCopyInputs(from, view)) {
       throw refusal('COPY_REFUSED', 'the job is in another state here')
     }
-    if (!(await hasInputs(job, whole.manifest))) throw refusal('COPY_INCOMPLETE', 'a block of the copy is not here')
+    if (!(await hasInputs(job, whole.manifest))) throw incomplete()
     want(job, whole.wanted)
     journal.keepCopy(job, wholeName(whole))
     await journal.commit()
@@ -213,6 +208,8 @@ export function createHoldings(deps: HoldingsDeps): Holdings {
 
 /** Its chain of manifests is read again, a signature each. */
 const tellMs = 60_000
+
+const incomplete = () => refusal('COPY_INCOMPLETE', 'a block of the copy is not here')
 
 function refusal(code: string, message: string): PeerError {
   return new PeerError({ code, kind: 'resource', message, retry: 'elsewhere' })

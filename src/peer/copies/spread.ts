@@ -7,7 +7,7 @@
 import { PeerError } from '../../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../../base/ids.ts'
 import type { JobView, ManifestHead } from '../../jobs/core/types.ts'
-import type { BlockExchange } from '../blocks/block-exchange.ts'
+import { type BlockExchange, hereOnly } from '../blocks/block-exchange.ts'
 import type { JobBook, JobRecord } from '../driver/job-book.ts'
 import type { Absences } from './absences.ts'
 import type { Copies } from './copies.ts'
@@ -73,11 +73,7 @@ export function createSpread(deps: SpreadDeps): Spread {
 
   const wait = (ms: number) => new Promise(resolve => setTimeout(resolve, ms).unref())
 
-  async function here(block: BlockId): Promise<Uint8Array> {
-    const bytes = await exchange.local(block)
-    if (!bytes) throw new Over('what was to be copied is not here any more')
-    return bytes
-  }
+  const here = hereOnly(exchange, () => new Over('what was to be copied is not here any more'))
 
   async function* piecesOf(record: JobRecord, kind: Piece['kind'], block: BlockId): AsyncIterable<Piece> {
     yield* copies.pieces(await blocksOf(record, { kind, block }, here), kind, block)

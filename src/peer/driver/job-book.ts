@@ -9,7 +9,7 @@ import type { ManifestHead } from '../../jobs/core/types.ts'
 import { decodeManifest, encodeManifest, type Manifest, type ShardEntry } from '../../jobs/wire/manifest.ts'
 import { decodeSignedSpec, type JobSpec } from '../../jobs/wire/spec.ts'
 import { sign, verify } from '../../mesh/identity.ts'
-import type { BlockExchange } from '../blocks/block-exchange.ts'
+import { type BlockExchange, hereOnly } from '../blocks/block-exchange.ts'
 import type { BlockHolds } from '../blocks/block-holds.ts'
 
 export interface JobRecord {
@@ -51,16 +51,7 @@ type Get = (block: BlockId) => Promise<Uint8Array>
 export function createJobBook(exchange: BlockExchange, holds: BlockHolds, identity: Uint8Array): JobBook {
   const records = new Map<JobId, JobRecord>()
 
-  const here: Get = async block => {
-    const bytes = await exchange.local(block)
-    if (bytes) return bytes
-    throw new PeerError({
-      code: 'BLOCK_ABSENT',
-      kind: 'resource',
-      message: 'the block is not here',
-      retry: 'elsewhere',
-    })
-  }
+  const here: Get = hereOnly(exchange)
 
   /** From the newest block back to the last known one: each block names its predecessor. */
   async function walk(record: JobRecord, job: JobId, target: ManifestHead, get: Get) {
