@@ -150,7 +150,7 @@ function requestOf({ name, rows, classes, options }: Case, folder: string): JobR
 }
 
 /** All at once: their rounds take turns on the peers. */
-async function learn(control: Control, requests: readonly JobRequest[]): Promise<Learnt[]> {
+async function learn(control: Control, requests: readonly JobRequest[], backend: string): Promise<Learnt[]> {
   const jobs = await Promise.all(requests.map(request => control.submit(request)))
   return Promise.all(
     jobs.map(async ({ job }) => {
@@ -160,6 +160,8 @@ async function learn(control: Control, requests: readonly JobRequest[]): Promise
       const file = Buffer.concat(parts.flatMap(part => (part.type === 'bytes' ? [part.bytes] : [])))
       const workers = ended.shares.filter(share => share.itemsDone > 0).map(share => share.name)
       const { objective, rows, rounds } = model
+      // Of another class than the peers were asked for: a lane fell back to the CPU.
+      expect(model.numericClasses.map(one => one.split('/')[0])).toEqual([backend])
       return { objective: objective.value ?? Number.NaN, rows, rounds, file, workers }
     }),
   )
@@ -209,7 +211,8 @@ describe.skipIf(missing('learning by peers', 5))('peers learn what scikit-learn 
   async function add(name: string, init: Partial<PeerInit> = {}): Promise<void> {
     const base = { data: join(folder, name), name, mdns: false, backend: 'wasm' as const, workers: 1 }
     const token = running.length > 0 ? (await running[0].info()).token : undefined
-    running.push(await startPeer({ ...base, listen: ['/ip4/127.0.0.1/tcp/0'], join: token, ...init }))
+    const onWarning = (message: string) => console.warn(`${name}: ${message}`)
+    running.push(await startPeer({ ...base, listen: ['/ip4/127.0.0.1/tcp/0'], join: token, onWarning, ...init }))
     const knowAll = async () => {
       for (const peer of running)
         if ((await peer.peers()).filter(one => one.connected).length < running.length) return false
@@ -248,6 +251,7 @@ describe.skipIf(missing('learning by peers', 5))('peers learn what scikit-learn 
       learn(
         running[running.length - 1],
         all.map(one => requestOf(one, folder)),
+        lanes.backend,
       )
 
     test.skipIf(absent)('one peer: the figures', async () => {

@@ -68,5 +68,6 @@ export interface Executable {
   run(inputs: RunInputs): Promise<RunOutputs>
   /** One batch like `run`, with the milliseconds of each step of the program; absent where steps cannot be told apart. */
   profile?(inputs: RunInputs): Promise<{ outputs: RunOutputs; stepMs: number[] }>
+  /** Takes no more; runs that are under way end as usual, and memory is given back after the last. */
   dispose(): void
 }

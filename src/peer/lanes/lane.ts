@@ -31,7 +31,13 @@ function send(message: FromLane): void {
   else if (saying.length === 1) process.nextTick(flush) // after all that runs without waiting for anything
 }
 
-const runners = new Map<string, Promise<ShardRunner>>()
+interface OpenJob {
+  runner: Promise<ShardRunner>
+  /** Its shards here: the runner is closed after the last. */
+  running: Set<Promise<void>>
+}
+
+const jobs = new Map<string, OpenJob>()
 const room = createKeepRoom(init.keepBytes)
 
 function failure(thrown: unknown) {
@@ -44,7 +50,7 @@ let doneMs = 0
 async function run(message: Extract<ToLane, { type: 'run' }>): Promise<void> {
   const startMs = performance.now()
   try {
-    const runner = await runners.get(message.job)
+    const runner = await jobs.get(message.job)?.runner
     if (!runner) throw new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
     const { key } = message
     const kept = () => key !== undefined && runner.keeps?.(key) === true
@@ -60,25 +66,33 @@ async function run(message: Extract<ToLane, { type: 'run' }>): Promise<void> {
   }
 }
 
+async function close({ runner, running }: OpenJob): Promise<void> {
+  await Promise.all(running)
+  await runner.then(
+    opened => opened.close(),
+    () => {},
+  )
+}
+
 function receive(backend: Backend, message: ToLane): void {
   switch (message.type) {
     case 'open': {
       const files = new Map(message.files.map(file => [file.name, file.bytes]))
-      const opening = workloads(message.workload).then(workload => workload.open(message.body, files, backend, room))
-      opening.catch(() => {}) // the job's first shard reports it
-      runners.set(message.job, opening)
+      const runner = workloads(message.workload).then(workload => workload.open(message.body, files, backend, room))
+      runner.catch(() => {}) // the job's first shard reports it
+      jobs.set(message.job, { runner, running: new Set() })
       return
     }
-    case 'run':
-      void run(message)
+    case 'run': {
+      const running = jobs.get(message.job)?.running
+      const done = run(message).finally(() => running?.delete(done))
+      running?.add(done)
       return
+    }
     case 'close': {
-      const runner = runners.get(message.job)
-      runners.delete(message.job)
-      runner?.then(
-        open => open.close(),
-        () => {},
-      )
+      const open = jobs.get(message.job)
+      jobs.delete(message.job)
+      if (open) void close(open)
       return
     }
     case 'stop':

@@ -33,7 +33,7 @@ export interface LanePool {
   run(job: JobId, open: () => OpenJob, shard: LaneShard, round?: Round): Promise<RanShard>
   /** Whether a lane has the shard of that key from an earlier round: it goes there, and its blocks are hardly wanted. */
   keeps(job: JobId, key: string): boolean
-  /** Frees what the lanes hold for a job; its queued shards reject with JOB_CLOSED. */
+  /** Frees what the lanes hold for a job; its shards, queued or running, reject with JOB_CLOSED. */
   close(job: JobId): void
   stop(): Promise<void>
 }
@@ -59,6 +59,7 @@ const keepBytesMax = 1.5 * 1024 ** 3
 export async function startPool(init: PoolInit): Promise<LanePool> {
   const lanes = new Set<Lane>()
   const queue: Waiting[] = []
+  const running = new Set<Waiting>()
   /** Jobs that WebGPU cannot take: it lacks a kernel of theirs, or memory. */
   const wasmOnly = new Set<JobId>()
   /** What the last shard of each job took on its lane. */
@@ -147,13 +148,17 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
     const { job, open, shard, round } = waiting
     // What another lane keeps is not to lie here as well.
     const elsewhere = shard.key !== undefined && !lane.keeps(job, shard.key) && keeps(job, shard.key)
+    running.add(waiting)
     lane.run(job, open, elsewhere ? { blocks: shard.blocks } : shard, round).then(
       ran => {
-        lastMs.set(waiting.job, ran.elapsedMs)
+        // Not of a job that was closed meanwhile: nobody would take it out again.
+        if (running.delete(waiting)) lastMs.set(job, ran.elapsedMs)
         waiting.resolve(ran)
         pump()
       },
       (thrown: unknown) => {
+        // What became of a shard that nobody wants any more says nothing of the lane.
+        if (!running.delete(waiting)) return pump()
         const error = PeerError.from(thrown, { code: 'LANE_FAILED', kind: 'resource' })
         const ofGpu = error.code === 'MODEL_UNSUPPORTED_KERNEL' || error.code.startsWith('WEBGPU_')
         if (ofGpu && lane.facts.backend === 'webgpu' && !stopped) turnToWasm(waiting, lane, error)
@@ -191,6 +196,11 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
       for (const lane of lanes) lane.close(job)
       const closed = new PeerError({ code: 'JOB_CLOSED', kind: 'aborted', message: 'the job is over' })
       for (let i = queue.length - 1; i >= 0; i--) if (queue[i].job === job) queue.splice(i, 1)[0].reject(closed)
+      for (const waiting of running) {
+        if (waiting.job !== job) continue
+        running.delete(waiting)
+        waiting.reject(closed)
+      }
     },
     async stop() {
       stopped = true

@@ -82,6 +82,17 @@ describe.skipIf(!available)('the webgpu backend', () => {
     await backend.dispose()
   })
 
+  test('what is under way when an executable is disposed of ends as usual', async () => {
+    const backend = await createWebGpuBackend()
+    const { program, weights } = negation([0])
+    const executable = await backend.compile(program, weights)
+    const runs = Array.from({ length: 25 }, (_, i) => executable.run({ in0: Float32Array.of(i + 1) }))
+    executable.dispose()
+    expect((await Promise.all(runs)).map(({ out }) => out[0])).toEqual(runs.map((_, i) => -1 - i))
+    await expect(executable.run({ in0: Float32Array.of(1) })).rejects.toThrow('disposed')
+    await backend.dispose()
+  })
+
   test('a profile gives the same outputs, and a time for every step', async () => {
     const backend = await createWebGpuBackend()
     const { program, weights, inputs } = negation([1, 2])

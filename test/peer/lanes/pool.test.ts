@@ -126,6 +126,18 @@ describe('the pool', { timeout: 60_000 }, () => {
     },
   )
 
+  test('what fails for a job that is over is no fault of the GPU: no other lane is made', async () => {
+    const job = 'a'.repeat(64)
+    const { pool, warnings } = await startFailing(0, () => {
+      pool.close(job)
+      return new PeerError({ code: 'WEBGPU_FAILED', kind: 'resource', message: 'its buffers are gone' })
+    })
+    const ran = pool.run(job, () => openJob('Relu'), { blocks: await shardBlocks() })
+    await expect(ran).rejects.toMatchObject({ code: 'JOB_CLOSED' })
+    expect(pool.lanes().map(lane => lane.backend)).toEqual(['webgpu'])
+    expect(warnings).toEqual([])
+  })
+
   test('a device that is lost hands what it had to a WASM lane', async () => {
     const { pool, warnings } = await startFailing(0, die => {
       const lost = new PeerError({ code: 'LANE_DIED', kind: 'resource', message: 'the device is lost' })

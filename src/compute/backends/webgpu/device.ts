@@ -218,7 +218,8 @@ export function gpuError(code: string, message: string, cause?: unknown, details
 }
 
 function oneLine(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message : String(thrown)
+  // Some of Dawn's errors have a name and no message.
+  const text = thrown instanceof Error ? thrown.message || thrown.name : String(thrown)
   return text.replace(/\s+/g, ' ').trim().slice(0, 300)
 }
 

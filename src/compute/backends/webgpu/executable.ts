@@ -186,25 +186,36 @@ function createExecutable(
   const staging = createStagingPool(context, layout.bytes)
   // Milliseconds that the last batch took from its submission.
   let lastMs = 0
+  /** Batches under way: their buffers go with the last of them. */
+  let running = 0
   let disposed = false
+
+  function destroy(): void {
+    staging.destroy()
+    free()
+  }
 
   async function run(inputs: RunInputs, clock?: Clock): Promise<RunOutputs> {
     assert(!disposed, 'an executable runs before it is disposed of')
     const taken = takeInputs(program, inputs)
-    const readback = await staging.acquire()
+    running++
+    let readback: GPUBuffer | undefined
     try {
+      const target = await staging.acquire()
+      readback = target
       return await guard('a batch', () => {
         for (const { port, data } of taken) upload(device, buffers[port.buffer], data)
-        device.queue.submit([encode(device, dispatches, buffers, layout, readback, clock)])
+        device.queue.submit([encode(device, dispatches, buffers, layout, target, clock)])
         const startMs = performance.now()
         return sleepThrough(lastMs).then(async () => {
-          const outputs = await collect(readback, layout)
+          const outputs = await collect(target, layout)
           lastMs = performance.now() - startMs
           return outputs
         })
       })
     } finally {
-      if (!disposed) staging.release(readback)
+      if (readback) staging.release(readback)
+      if (--running === 0 && disposed) destroy()
     }
   }
 
@@ -226,8 +237,7 @@ function createExecutable(
     dispose() {
       if (disposed) return
       disposed = true
-      staging.destroy()
-      free()
+      if (running === 0) destroy()
     },
   }
 }
