@@ -31,11 +31,7 @@ import {
 import { expectAccuracies, hingeObjective, perDigit, trainRows } from '../learn/references.ts'
 import { all, end } from './some-peers.ts'
 
-const webgpu = await haveWebGpu('2 tests: learning by peers on WebGPU')
-
-/** A driver in software takes minutes for all of them: `SHARDMESH_ALL_REFERENCES=1` runs them. */
-const everything = process.env.SHARDMESH_ALL_REFERENCES !== undefined
-const fewOnGpu = ['k-means', 'a mixture, iris-diag']
+const webgpu = await haveWebGpu('3 tests: learning by peers on WebGPU')
 
 interface Learnt {
   objective: number
@@ -229,21 +225,16 @@ describe.skipIf(missing('learning by peers', 5))('peers learn what scikit-learn 
   })
 
   describe.each([
-    ['WebAssembly', { backend: 'wasm', workers: 1 }, ['two', 'three'], undefined],
-    [
-      'WebGPU',
-      { backend: 'webgpu', workers: 0 },
-      everything ? ['two', 'three'] : ['two'],
-      everything ? undefined : fewOnGpu,
-    ],
-  ] as const)('on %s', (backend, lanes, more, few: readonly string[] | undefined) => {
+    ['WebAssembly', { backend: 'wasm', workers: 1 }],
+    ['WebGPU', { backend: 'webgpu', workers: 0 }],
+  ] as const)('on %s', (backend, lanes) => {
     const absent = backend === 'WebGPU' && !webgpu
     let all: Case[]
     let alone: Learnt[]
     let described: Float32Array[]
     const pictures = join(folder, `pictures for ${backend}`)
     beforeAll(async () => {
-      all = cases().filter(({ name }) => few === undefined || few.includes(name))
+      all = cases()
       await cropPhotos(pictures)
     })
     afterAll(stopAll)
@@ -270,7 +261,7 @@ describe.skipIf(missing('learning by peers', 5))('peers learn what scikit-learn 
       }
     })
 
-    test.skipIf(absent).each(more)('%s peers: the same bits', async name => {
+    test.skipIf(absent).each(['two', 'three'])('%s peers: the same bits', async name => {
       await add(`${name} on ${backend}`, lanes)
       const together = await learnAll()
       all.forEach((one, i) => {
