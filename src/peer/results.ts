@@ -56,13 +56,37 @@ export interface ResultSource {
   holders: PeerKey[]
 }
 
+/** Whoever holds a result may be too busy to be heard, or on its way back: so long it is waited for, asked this often. */
+const patienceMs = 10_000
+const askMs = 500
+
+function patient(exchange: BlockExchange): BlockExchange {
+  return {
+    ...exchange,
+    async get(id, holders, signal) {
+      const untilMs = performance.now() + patienceMs
+      for (;;) {
+        try {
+          return await exchange.get(id, holders, signal)
+        } catch (thrown) {
+          const passing = thrown instanceof PeerError && thrown.kind === 'transport' && !signal?.aborted
+          if (!passing || performance.now() >= untilMs) throw thrown
+        }
+        await new Promise(resolve => setTimeout(resolve, askMs))
+      }
+    },
+  }
+}
+
+/** @throws PeerError RESULT_UNAVAILABLE and as the exchange's, once its holders were not to be reached for ten seconds */
 export async function* readResult({
-  exchange,
+  exchange: hasty,
   job,
   workload,
   result,
   holders,
 }: ResultSource): AsyncGenerator<ResultItem> {
+  const exchange = patient(hasty)
   const bytes = await readRoot(exchange, result, holders)
   const get = (id: BlockId) => exchange.get(id, holders)
   if (workload === 'classify') yield* classified(job, decodeMergedRoot(bytes), get)

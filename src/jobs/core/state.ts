@@ -186,6 +186,9 @@ export interface Job {
   /** When the leader was last heard, and since when it is known to be down. */
   heardMs: number
   suspectMs?: number
+  /** Since when this ballot leads, and how many leaders before it lasted only for moments, one after the other. */
+  ledSinceMs: number
+  unrest: number
   ownerRole?: OwnerRole
   leader?: LeaderRole
   /** The newest digest, for the view. */
@@ -264,6 +267,8 @@ export function newJob(id: JobId, state: State, owner?: PeerKey): Job {
     renewDueMs: 0,
     inventoryDueMs: Number.POSITIVE_INFINITY,
     heardMs: nowMs,
+    ledSinceMs: nowMs,
+    unrest: 0,
     answeredMs: Number.NEGATIVE_INFINITY,
     retries: new Map(),
     endedMs: 0,

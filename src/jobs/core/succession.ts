@@ -18,13 +18,32 @@ import { firmRound, hearRound, inRound, roundOf } from './rounds.ts'
 import { allRead, type Job, send, type Turn } from './state.ts'
 import type { Ballot, Digest, StreamMessage } from './types.ts'
 
-/** From this rank on candidates no longer wait longer; with the first eight gone, haste is worth a collision. */
+/** From this rank on candidates wait hardly longer: with the first eight gone haste is worth a collision, not one of a whole crowd. */
 const staggeredRanks = 8
+const crowdedRanks = 64
+
+/** How many turns the candidate of this rank waits. */
+const turnsOf = (rank: number) =>
+  Math.min(rank, staggeredRanks) + Math.min(Math.max(0, rank - staggeredRanks), crowdedRanks) / staggeredRanks
+
+/**
+ * Silence is doubled for each leader that lasted less than so many silences, as far as `unrestMax`: where machines are too
+ * busy to be heard in time, another leader is no better, and each begins by asking everyone.
+ */
+const calmSilences = 8
+const unrestMax = 3
+
+const silenceMs = ({ config }: Turn, job: Job) => config.leaderSilenceMs * 2 ** job.unrest
+/** One that is called lost is given a moment too, unless all was quiet: it may only be as busy as those before it. */
+const graceMs = (turn: Turn, job: Job) => (job.unrest === 0 ? 0 : silenceMs(turn, job) / 4)
 
 /** Accepts a higher ballot: steps down if need be, and passes on to the new leader what this peer holds. */
 export function obey(turn: Turn, job: Job, ballot: Ballot): void {
   if (job.outcome || compareBallots(ballot, job.ballot) <= 0) return
   if (job.leader) stepDown(turn, job, job.leader)
+  const brief = job.ballot.counter > 0 && turn.nowMs - job.ledSinceMs < calmSilences * turn.config.leaderSilenceMs
+  job.unrest = brief ? Math.min(job.unrest + 1, unrestMax) : 0
+  job.ledSinceMs = turn.nowMs
   job.ballot = ballot
   job.heardMs = turn.nowMs
   job.suspectMs = undefined
@@ -86,6 +105,8 @@ export function admits(turn: Turn, job: Job, from: PeerKey, ballot: Ballot): boo
     return false
   }
   obey(turn, job, ballot)
+  // Whatever it says, it lives.
+  if (from === job.ballot.peer) job.heardMs = turn.nowMs
   return true
 }
 
@@ -167,7 +188,8 @@ export function tickSuccession(turn: Turn, job: Job): void {
   if (job.leader || job.ballot.counter === 0) return
   const forgot = job.ballot.peer === config.self
   // A leader that remembers its ballot first listens whether it was succeeded; one that forgot it was.
-  const sinceMs = forgot && !job.restored ? job.heardMs : (job.suspectMs ?? job.heardMs + config.leaderSilenceMs)
+  const lostMs = job.suspectMs === undefined ? undefined : job.suspectMs + graceMs(turn, job)
+  const sinceMs = forgot && !job.restored ? job.heardMs : (lostMs ?? job.heardMs + silenceMs(turn, job))
   if (nowMs < sinceMs) return
   if (!job.specKnown) {
     wantSpec(turn, job)
@@ -176,7 +198,7 @@ export function tickSuccession(turn: Turn, job: Job): void {
   const others = new Map(turn.state.peers)
   if (!forgot) others.delete(job.ballot.peer)
   const rank = forgot ? 0 : rankPeers(job.id, others, job.owner).indexOf(config.self)
-  if (nowMs >= sinceMs + Math.min(rank, staggeredRanks) * config.claimStaggerMs) claim(turn, job)
+  if (nowMs >= sinceMs + turnsOf(rank) * config.claimStaggerMs) claim(turn, job)
 }
 
 function claim(turn: Turn, job: Job): void {

@@ -198,8 +198,8 @@ export function isParting(member: Member, nowMs: number): boolean {
 
 const heartbeatMsMin = 1_000
 const heartbeatMsMax = 10_000
-/** Every heartbeat costs every peer a signature to check, some 0.2 ms: 16 a second, however many peers there are. */
-const heartbeatMsPeer = 60
+/** Every heartbeat costs every peer a signature to check, some 0.2 ms, and some copies to take and pass on: 8 a second, however many peers there are. */
+const heartbeatMsPeer = 125
 
 /** The pace of heartbeats in a mesh of so many members. */
 export function heartbeatMs(members: number): number {

@@ -51,6 +51,26 @@ describe('claiming', () => {
     expect(sent(peer.wait(100 + 8 * peer.config.claimStaggerMs), 'claim').length).toBeGreaterThan(0)
   })
 
+  test('where one brief leader follows the other, patience doubles; one that lasts ends that', () => {
+    const peer = assignee()
+    const { leaderSilenceMs, claimStaggerMs } = peer.config
+    const all = 17 * claimStaggerMs
+    peer.hear('own', digest({ counter: 2, peer: 'own' }, 'own'))
+    // Twice the silence after one brief leader, and a moment for one that is called lost.
+    expect(sent(peer.wait(1.9 * leaderSilenceMs), 'claim')).toEqual([])
+    peer.hear('own', digest({ counter: 2, peer: 'own' }, 'own', { version: 2 }))
+    expect(sent(peer.down('own'), 'claim')).toEqual([])
+    expect(sent(peer.wait(0.5 * leaderSilenceMs + all), 'claim')).not.toEqual([])
+
+    const calm = assignee()
+    for (let version = 2; version < 20; version++) {
+      calm.wait(leaderSilenceMs / 2)
+      calm.hear('lead', digest(old, 'own', { version }))
+    }
+    calm.hear('own', digest({ counter: 2, peer: 'own' }, 'own'))
+    expect(sent(calm.wait(leaderSilenceMs + all), 'claim')).not.toEqual([])
+  })
+
   test('time in which this peer stood still is not the leader’s silence', () => {
     const peer = assignee()
     peer.sleep(60_000)
