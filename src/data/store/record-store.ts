@@ -84,6 +84,8 @@ export async function openRecordStore(folder: string, warn: (line: string) => vo
   /** After a failed write LevelDB's log may end in half a record: it is opened anew before it is written to again. */
   let broken = false
   let dirty = false
+  /** What comes later is refused: it would open the folder again, which another may have by then. */
+  let closed = false
   let last: Promise<unknown> = Promise.resolve()
 
   async function reopen(): Promise<void> {
@@ -93,6 +95,7 @@ export async function openRecordStore(folder: string, warn: (line: string) => vo
   }
 
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (closed) return Promise.reject(closedError())
     const next = last.then(async () => {
       try {
         if (broken) await reopen()
@@ -155,6 +158,7 @@ export async function openRecordStore(folder: string, warn: (line: string) => vo
       await inTurn(() => batch([{ key: 'synced', value: new Uint8Array(0) }], true))
     },
     async close() {
+      closed = true
       await last
       await db.close()
     },
@@ -194,6 +198,10 @@ function mentionsDamage(thrown: unknown): boolean {
     one instanceof Error ? one.message : '',
   )
   return texts.some(text => /corrupt|does not exist|missing files|CURRENT|MANIFEST/i.test(text))
+}
+
+function closedError(): PeerError {
+  return new PeerError({ code: 'STORE_CLOSED', kind: 'aborted', message: 'the peer stops: nothing more is kept' })
 }
 
 function inUse(cause: unknown): PeerError {

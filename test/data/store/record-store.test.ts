@@ -43,6 +43,18 @@ test('gives back what was written, by prefix and in the order of the keys', asyn
   await again.close()
 })
 
+test('what comes after the end is refused, and the folder is free for the next', async () => {
+  const folder = fresh()
+  const store = await openRecordStore(folder, () => {})
+  await store.write([record('a', 'one')])
+  await store.close()
+  for (const value of ['two', 'three'])
+    await expect(store.write([record('a', value)])).rejects.toMatchObject({ code: 'STORE_CLOSED', kind: 'aborted' })
+  const again = await openRecordStore(folder, () => {})
+  expect(await all(again)).toEqual({ a: 'one' })
+  await again.close()
+})
+
 test('a second process is refused with a line that says what to do', async () => {
   const folder = fresh()
   const store = await openRecordStore(folder, () => {})
