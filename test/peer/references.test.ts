@@ -269,8 +269,9 @@ describe.skipIf(missing('learning by peers', 5))('peers learn what scikit-learn 
         expect(together[i].file.equals(alone[i].file), one.name).toBe(true)
       })
       expect(await describePictures(running[0], pictures)).toEqual(described)
-      // More than one had a part in it; on a busy machine the last to compile its kernels may find nothing left to do.
-      expect(new Set(together.flatMap(({ workers }) => workers)).size).toBeGreaterThan(1)
+      // Each had its part in it; of those that compile shaders the last may find nothing left to do on a busy machine.
+      const least = backend === 'WebGPU' ? 2 : running.length
+      expect(new Set(together.flatMap(({ workers }) => workers)).size).toBeGreaterThanOrEqual(least)
     })
   })
 })

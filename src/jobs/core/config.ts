@@ -14,7 +14,8 @@
  *
  * Each candidate that is lost with the leader adds claimStaggerMs. Gathering ends as soon as every live peer has answered,
  * which is usually after one round trip. So: within 1 s of a closed connection and within 3 s of a hang, for d up to 100 ms.
- * In a mesh of more than `renewalsPerSecondMax * renewMs` peers leases are longer, and membership alone keeps the 3 s.
+ * Where leaders last only for moments, each doubles the silence that the next one is given, and one that is called lost gets a
+ * quarter of it (succession.ts). In a mesh of more than `renewalsPerSecondMax * renewMs` peers leases are longer, and membership alone keeps the 3 s.
  */
 import type { PeerKey } from '../../base/ids.ts'
 import type { CoreConfig } from './types.ts'

@@ -197,25 +197,30 @@ function createExecutable(
 
   async function run(inputs: RunInputs, clock?: Clock): Promise<RunOutputs> {
     assert(!disposed, 'an executable runs before it is disposed of')
-    const taken = takeInputs(program, inputs)
     running++
-    let readback: GPUBuffer | undefined
     try {
-      const target = await staging.acquire()
-      readback = target
+      return await batch(inputs, clock)
+    } finally {
+      if (--running === 0 && disposed) destroy()
+    }
+  }
+
+  async function batch(inputs: RunInputs, clock?: Clock): Promise<RunOutputs> {
+    const taken = takeInputs(program, inputs)
+    const readback = await staging.acquire()
+    try {
       return await guard('a batch', () => {
         for (const { port, data } of taken) upload(device, buffers[port.buffer], data)
-        device.queue.submit([encode(device, dispatches, buffers, layout, target, clock)])
+        device.queue.submit([encode(device, dispatches, buffers, layout, readback, clock)])
         const startMs = performance.now()
         return sleepThrough(lastMs).then(async () => {
-          const outputs = await collect(target, layout)
+          const outputs = await collect(readback, layout)
           lastMs = performance.now() - startMs
           return outputs
         })
       })
     } finally {
-      if (readback) staging.release(readback)
-      if (--running === 0 && disposed) destroy()
+      staging.release(readback)
     }
   }
 
