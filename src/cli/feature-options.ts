@@ -27,8 +27,9 @@ export function featureOptions(command: Command): Command {
     .option('--bins <n>', 'color-histogram: parts of each channel (default: 32)', wholeNumber)
 }
 
+/** All that was given goes along: an option of another kind is refused, not left out. */
 export function featuresOf(kind: string, options: FeatureArguments): FeatureChoice {
   const { size, grey, orientations, cell, block, bins } = options
-  const only = { hog: { orientations, cell, block }, lbp: { cell }, 'color-histogram': { bins } }[kind]
-  return { kind, ...size, channels: grey ? 1 : 3, ...only }
+  const given = Object.entries({ orientations, cell, block, bins }).filter(([, value]) => value !== undefined)
+  return { kind, ...size, channels: grey ? 1 : 3, ...Object.fromEntries(given) }
 }

@@ -6,11 +6,11 @@ import { anyNumber, names } from './arguments.ts'
 export interface TableArguments {
   features?: string[]
   label?: string
-  header: 'auto' | 'yes' | 'no'
+  header?: 'auto' | 'yes' | 'no'
   delimiter?: string
   strict?: boolean
   skipBadRows?: boolean
-  missing: 'error' | 'mean'
+  missing?: 'error' | 'mean'
   rowsPerShard?: number
 }
 
@@ -20,16 +20,19 @@ export function tableOptions(command: Command, missing: string): Command {
     .option('--features <columns>', 'columns to read, by name or place, such as height,width (default: all)', names)
     .option('--label <column>', 'the column that says what a row is; it is not among the features')
     .addOption(
-      new Option('--missing <how>', `error: the first missing value ends the job; ${missing}`)
-        .choices(['error', 'mean'])
-        .default('error'),
+      new Option('--missing <how>', `error: the first missing value ends the job (the default); ${missing}`).choices([
+        'error',
+        'mean',
+      ]),
     )
     .option('--strict', 'the first row that cannot be read ends the job, with its file, line and reason (the default)')
     .addOption(new Option('--skip-bad-rows', 'leave rows out that cannot be read, and count them').conflicts('strict'))
     .addOption(
-      new Option('--header <how>', 'CSV: whether the first row holds names')
-        .choices(['auto', 'yes', 'no'])
-        .default('auto'),
+      new Option('--header <how>', 'CSV: whether the first row holds names (default: auto)').choices([
+        'auto',
+        'yes',
+        'no',
+      ]),
     )
     .option(
       '--rows-per-shard <n>',
@@ -39,7 +42,9 @@ export function tableOptions(command: Command, missing: string): Command {
     .option('--delimiter <character>', 'CSV: what separates cells (default: a comma, in .tsv a tab)')
 }
 
+/** What was not given stays absent: the job has defaults of its own. */
 export function tableOf(given: TableArguments): TableInit {
-  const { features, label, header, delimiter, skipBadRows, missing, rowsPerShard } = given
-  return { features, label, header, delimiter, missing, rowsPerShard, badRows: skipBadRows ? 'skip' : 'error' }
+  const { features, label, header, delimiter, strict, skipBadRows, missing, rowsPerShard } = given
+  const badRows = skipBadRows ? 'skip' : strict ? 'error' : undefined
+  return { features, label, header, delimiter, missing, rowsPerShard, badRows }
 }

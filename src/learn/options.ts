@@ -118,6 +118,10 @@ export function parseTrainOptions(init: unknown): TrainOptions {
   const parsed = schema.safeParse(init)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
+    if (issue.code === 'unrecognized_keys') {
+      const method = String((init as { method?: unknown }).method)
+      throw badOption(issue.keys[0], `${method} has no such option; ${optionsText(method)}`)
+    }
     const name = issue.path.map(String).join('.') || 'method'
     throw badOption(name, issue.message.split('\n')[0])
   }
@@ -126,6 +130,39 @@ export function parseTrainOptions(init: unknown): TrainOptions {
     throw badOption('divide', 'has no effect beside standardise: leave one of them out')
   }
   return options
+}
+
+function optionsText(method: string): string {
+  const known = schema.options.find(one => one.shape.method.value === method)
+  return `it has ${Object.keys(known?.shape ?? {})
+    .filter(name => name !== 'method')
+    .join(', ')}`
+}
+
+/** Options that one solver of a method looks at and another does not. */
+const bySolver: Record<string, readonly string[]> = {
+  learningRate: ['sgd', 'adam'],
+  momentum: ['sgd'],
+  batchRows: ['sgd', 'adam'],
+  epochs: ['sgd', 'adam'],
+  tolerance: ['lbfgs'],
+  roundsMax: ['lbfgs', 'sgd', 'adam'],
+  oversampling: ['randomised'],
+  iterations: ['randomised'],
+}
+
+/**
+ * What was asked for and would change nothing is refused: silence would be taken for consent.
+ * @param init as the user gave them; `options` what came of it
+ * @throws PeerError LEARN_BAD_OPTIONS
+ */
+export function checkEffect(init: Readonly<Record<string, unknown>>, options: TrainOptions): void {
+  if (!('solver' in options)) return
+  const { solver } = options
+  for (const [name, solvers] of Object.entries(bySolver)) {
+    if (init[name] === undefined || solvers.includes(solver)) continue
+    throw badOption(name, `has no effect with the solver ${solver}, only with ${solvers.join(' and ')}: leave it out`)
+  }
 }
 
 export function badOption(option: string, problem: string): PeerError {

@@ -30,6 +30,8 @@ interface TrainArguments extends SubmitOptions, TableArguments, FeatureArguments
   alpha?: number
   components?: number
   randomised?: boolean
+  oversampling?: number
+  iterations?: number
   divide?: number
   standardise?: boolean
   seed?: number
@@ -54,6 +56,8 @@ export function addTrain(submit: Command): void {
     .option('--reg-covar <x>', 'gmm: added to every variance (default: 1e-6)', anyNumber)
     .option('--components <n>', 'pca: directions kept', wholeNumber)
     .option('--randomised', 'pca: by random projections rather than by the covariance, for many columns')
+    .option('--oversampling <n>', 'pca --randomised: directions beyond those that are kept (default: 10)', wholeNumber)
+    .option('--iterations <n>', 'pca --randomised: rounds of subspace iteration (default: 12)', wholeNumber)
     .addOption(
       new Option('--solver <name>', 'softmax, svm (default: lbfgs), linear (default: normal)').choices([
         'lbfgs',
@@ -131,15 +135,14 @@ async function ofImages(
 /** Options that were not given keep their defaults, which depend on the method. */
 function trainOptions(method: string, given: TrainArguments): Record<string, unknown> {
   const { k, init, covariance, regCovar, tolerance, solver, learningRate, momentum, batchRows, epochs, c } = given
-  const { alpha, components, divide, seed } = given
+  const { alpha, components, oversampling, iterations, divide, seed } = given
   return {
     method,
     ...{ k, init, covariance, regCovar, tolerance, solver, learningRate, momentum, batchRows, epochs, c },
-    ...{ alpha, components, divide, seed },
+    ...{ alpha, components, oversampling, iterations, divide, seed },
     ...(given.randomised && { solver: 'randomised' }),
     ...(given.rounds !== undefined && { roundsMax: given.rounds }),
     ...(given.standardise && { standardise: 'standard' }),
-    ...(given.missing === 'mean' && { missing: 'mean' }),
   }
 }
 

@@ -1,6 +1,7 @@
 /** How a table is read: its columns, what is missing, what is malformed, and where it is cut. */
 import { z } from 'zod'
 import { limits } from '../../base/limits.ts'
+import { withoutDefaults } from '../../base/without-defaults.ts'
 
 const column = z.string().min(1).max(limits.cellCharsMax)
 
@@ -30,6 +31,8 @@ export const tableOptionsSchema = z.strictObject({
 export type TableOptions = z.output<typeof tableOptionsSchema>
 /** As a caller writes them: what has a default may be left out. */
 export type TableInit = z.input<typeof tableOptionsSchema>
+/** As a request carries them: what was not given stays absent until `parseTableOptions`, where the job knows its own defaults. */
+export const tableInitSchema = withoutDefaults(tableOptionsSchema)
 
 /** What came of the rows. Filled while a table is read. */
 export interface TableReport {

@@ -5,9 +5,10 @@
 import { resolve } from 'node:path'
 import { limits } from '../../base/limits.ts'
 import type { BlockList, BlockStore } from '../../data/store/types.ts'
+import type { TableInit, TableOptions } from '../../data/tables/options.ts'
 import { parseTableOptions } from '../../data/tables/read.ts'
 import { parseImageFeatures } from '../../learn/features/features.ts'
-import { parseTrainOptions } from '../../learn/options.ts'
+import { badOption, checkEffect, parseTrainOptions, type TrainOptions } from '../../learn/options.ts'
 import { prepareClassify } from './classify/prepare.ts'
 import { itemsPerShard } from './classify/spec.ts'
 import { prepareEmbed, prepareFeatures } from './embed/prepare.ts'
@@ -113,11 +114,39 @@ async function scoreJob(request: Of<'score'>, store: Store): Promise<PreparedJob
   }
 }
 
+/** What learns from the label as a number, and what as a class; the others do not look at it. */
+const labelKinds: Partial<Record<TrainOptions['method'], TableOptions['labelKind']>> = {
+  linear: 'number',
+  softmax: 'class',
+  svm: 'class',
+}
+
+/**
+ * The one place where a training's defaults and its table's become one: the same word for missing values, and the label as the
+ * method needs it.
+ * @throws PeerError LEARN_BAD_OPTIONS, TABLE_BAD_OPTIONS
+ */
+function trainOptions(wanted: Record<string, unknown>, table: TableInit = {}) {
+  const missing = wanted.missing ?? table.missing
+  if (table.missing !== undefined && table.missing !== missing) {
+    throw badOption(
+      'missing',
+      `is ${JSON.stringify(missing)}, and ${JSON.stringify(table.missing)} in the table: give it once`,
+    )
+  }
+  const given = parseTrainOptions({ ...wanted, ...(missing !== undefined && { missing }) })
+  checkEffect(wanted, given)
+  const needs = labelKinds[given.method]
+  if (needs !== undefined && table.labelKind !== undefined && table.labelKind !== needs) {
+    throw badOption('labelKind', `${given.method} learns from a label that is a ${needs}`)
+  }
+  const options = parseTableOptions({ ...(needs && { labelKind: needs }), ...table, missing: given.missing })
+  return { given, options }
+}
+
 async function trainJob(request: Of<'train'>): Promise<PreparedJob> {
   const { inputs: names, cwd, table, options: wanted, images } = request
-  const given = parseTrainOptions(wanted)
-  const number = given.method === 'linear' ? { labelKind: 'number' as const } : {}
-  const options = parseTableOptions({ missing: given.missing, ...number, ...table })
+  const { given, options } = trainOptions(wanted, table)
   const columns = await firstColumns({ source: { kind: 'table', options }, names, cwd })
   const spec = parseTrainSpec({ options: given, columns, ...(images && { images }) })
   const checkpoint = request.checkpoint === undefined ? undefined : resolve(cwd, request.checkpoint)

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
-import { tableOptionsSchema } from '../../data/tables/options.ts'
+import { tableInitSchema } from '../../data/tables/options.ts'
 import { priorityMax } from '../wire/spec.ts'
 import { mergeKinds, scoreKinds } from './classify/spec.ts'
 import { scoreMerges } from './score/spec.ts'
@@ -60,7 +60,7 @@ const features = z.strictObject({
 })
 
 /** How the table is read; the label's column is not among the features. */
-const table = tableOptionsSchema.partial().optional()
+const table = tableInitSchema.optional()
 
 const score = z.strictObject({
   workload: z.literal('score'),

@@ -54,6 +54,10 @@ export function parseImageFeatures(init: unknown): ImageFeatures {
   const parsed = schema.safeParse(init)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
+    if (issue.code === 'unrecognized_keys') {
+      const kind = String((init as { kind?: unknown }).kind)
+      throw badFeatures(issue.keys[0], `${kind} has no such option: leave it out`)
+    }
     throw badFeatures(issue.path.map(String).join('.') || 'kind', issue.message.split('\n')[0])
   }
   const options = parsed.data
