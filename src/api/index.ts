@@ -9,6 +9,7 @@
  * for await (const item of peer.results(job)) console.log(item)
  * ```
  */
+import './require-node.ts' // first, so that an older Node gets a plain error
 import { dataFolder, socketPathOf } from '../peer/home.ts'
 import { type Client, connectClient } from './client.ts'
 

@@ -1,24 +1,10 @@
 #!/usr/bin/env node
 /**
- * The `peer` command's first step. It runs on an older Node as well: libp2p needs Node 22.12, so where this
- * one is older, the Node that npm installed beside this package takes over.
+ * The `peer` command's first step. It runs on an older Node as well: where this one is too old for
+ * libp2p, the Node that npm installed beside this package takes over.
  */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-
-const [major, minor] = process.versions.node.split('.').map(Number)
-
-function installedNode(): string | undefined {
-  try {
-    const folder = dirname(createRequire(import.meta.url).resolve('node/package.json'))
-    const binary = join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
-    return existsSync(binary) ? binary : undefined
-  } catch {
-    return undefined
-  }
-}
+import { installedNode, isNewEnough, tooOld } from '../base/node-version.ts'
 
 function handOver(binary: string): void {
   // The channel is there so that either process notices when the other one is gone.
@@ -29,21 +15,25 @@ function handOver(binary: string): void {
     env: { ...process.env, SHARDMESH_LAUNCHED: '1' },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+  child.on('error', error => {
+    // Such a Node is made for glibc; Alpine's musl cannot start it.
+    console.error(`peer: ${tooOld()}, and the one that npm installed does not start here (${error.message})`)
+    process.exit(2)
+  })
   child.on('exit', (code, signal) => {
     if (signal) process.exit(128 + (signal === 'SIGINT' ? 2 : signal === 'SIGTERM' ? 15 : 9))
     process.exit(code ?? 1)
   })
 }
 
-if (major > 22 || (major === 22 && minor >= 12)) {
+if (isNewEnough()) {
   await import('./main.js' as string)
 } else {
   const binary = installedNode()
   if (binary) handOver(binary)
   else {
     console.error(
-      `peer: this is Node ${process.versions.node}; shardmesh needs 22.12 or newer. ` +
-        'Run npm install in its folder again (it brings its own Node), or install a newer Node.',
+      `peer: ${tooOld()}. npm can bring one: run npm install again without --omit=optional; or install a newer Node.`,
     )
     process.exit(2)
   }
