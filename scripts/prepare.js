@@ -23,7 +23,7 @@ function installed(name) {
 
 if (built && process.argv.includes('--if-missing')) process.exit(0)
 
-if (!installed('assemblyscript/bin/asc.js') || !installed('typescript/package.json')) {
+if (!installed('assemblyscript/package.json') || !installed('typescript/package.json')) {
   if (built) process.exit(0) // `npm prune --omit=dev` after a build
   console.error(
     'shardmesh: a clone is built with development dependencies (TypeScript, AssemblyScript), and npm left them out ' +
@@ -32,9 +32,5 @@ if (!installed('assemblyscript/bin/asc.js') || !installed('typescript/package.js
   process.exit(1)
 }
 
-const { status } = spawnSync('npm', ['run', '--silent', 'build'], {
-  cwd: root,
-  stdio: 'inherit',
-  shell: process.platform === 'win32',
-})
+const { status } = spawnSync(process.execPath, ['scripts/build.js'], { cwd: root, stdio: 'inherit' })
 process.exit(status ?? 1)
