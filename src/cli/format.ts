@@ -72,9 +72,12 @@ export function phaseText(job: JobSummary): string {
 /** What the items of a job are called: `1,797 rows`, `412 img/s`, `1,797 scored`. */
 export function itemWords(workload: string): { many: string; unit: string; done: string } {
   const words: Record<string, { many: string; unit: string; done: string }> = {
+    classify: { many: 'images', unit: 'img', done: 'classified' },
     embed: { many: 'images', unit: 'img', done: 'images embedded' },
+    features: { many: 'images', unit: 'img', done: 'images described' },
+    probe: { many: 'shards', unit: 'shards', done: 'shards of nothing' },
     score: { many: 'rows', unit: 'rows', done: 'rows scored' },
     train: { many: 'rows', unit: 'rows', done: 'rows learnt from' },
   }
-  return words[workload] ?? { many: 'images', unit: 'img', done: 'classified' }
+  return words[workload] ?? { many: 'items', unit: 'items', done: 'items' }
 }

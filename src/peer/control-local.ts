@@ -5,7 +5,7 @@ import type { JobView } from '../jobs/core/types.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import type { BlockExchange } from './blocks/block-exchange.ts'
 import type { BlockHolds } from './blocks/block-holds.ts'
-import type { Control, JobCopies, JobSummary, PeerView } from './control.ts'
+import { type Control, type JobCopies, type JobSummary, type PeerView, unknownKind } from './control.ts'
 import type { Drops } from './copies/drops.ts'
 import type { Garbage } from './copies/garbage.ts'
 import type { JobKeeper } from './copies/job-keeper.ts'
@@ -14,6 +14,7 @@ import type { Spread } from './copies/spread.ts'
 import type { Driver } from './driver/driver.ts'
 import type { JobBook } from './driver/job-book.ts'
 import type { Home } from './home.ts'
+import type { JobKinds } from './job-kinds.ts'
 import type { LanePool } from './lanes/pool.ts'
 import type { Objectives } from './objectives.ts'
 import type { Progress } from './progress.ts'
@@ -36,6 +37,7 @@ export interface ControlDeps {
   submissions: Submissions
   progress: Progress
   objectives: Objectives
+  kinds: JobKinds
   pool: LanePool
   status: () => PeerStatus
   warnings: readonly string[]
@@ -87,7 +89,7 @@ export function createControl(deps: ControlDeps): LocalControl {
 
   function summary(view: JobView): JobSummary {
     return {
-      ...deps.progress.summary(view, deps.book.get(view.job)?.spec.workload ?? 'classify'),
+      ...deps.progress.summary(view, deps.kinds.of(view.job) ?? unknownKind),
       objective: deps.objectives.of(view.job),
       skipped: deps.submissions.skipped(view.job),
       ...totalsOf(view),
@@ -181,10 +183,12 @@ export function createControl(deps: ControlDeps): LocalControl {
     },
 
     async jobs() {
+      await deps.kinds.learn(shown())
       return shown().map(summary)
     },
 
     async job(id) {
+      await deps.kinds.learn([find(id)])
       return summary(find(id))
     },
 
@@ -192,6 +196,7 @@ export function createControl(deps: ControlDeps): LocalControl {
 
     async *watch(id, signal) {
       const { job } = find(id)
+      await deps.kinds.learn([find(id)])
       while (!stopped && !signal?.aborted) {
         const view = driver.view(job)
         if (!view) return
@@ -228,7 +233,6 @@ export function createControl(deps: ControlDeps): LocalControl {
       yield* readResult({
         exchange: { ...deps.exchange, get },
         job: view.job,
-        workload: deps.book.get(view.job)?.spec.workload ?? 'classify',
         result: outcome.result,
         holders: [outcome.ballot.peer, view.owner],
       })

@@ -55,8 +55,12 @@ export interface JobShare {
   itemsPerSecond: number
 }
 
+/** A job whose submitter and leader could not be asked yet what it is. */
+export const unknownKind = 'unknown'
+
 export interface JobSummary {
   job: JobId
+  /** classify, embed, features, score, train, probe; `unknownKind` until somebody who knows it was asked. */
   workload: string
   owner: PeerKey
   ownerName: string

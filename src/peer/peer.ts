@@ -28,6 +28,7 @@ import { createDriver, type Driver } from './driver/driver.ts'
 import { createJobBook } from './driver/job-book.ts'
 import { createJournal } from './driver/journal.ts'
 import { type Home, openHome } from './home.ts'
+import { createJobKinds } from './job-kinds.ts'
 import { confirmMesh, joinMesh, waitForPeers } from './joining.ts'
 import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
@@ -157,6 +158,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const view = (job: string) => driver?.view(job)
   const changed = (job: string) => control.changed(job)
   const objectives = createObjectives(book, exchange.local, changed)
+  const kinds = createJobKinds({ book, exchange, changed })
   const checkpoints = createCheckpoints(book, exchange.local, warn)
   const connected = (peer: string) => mesh?.peers().some(record => record.peer === peer && record.connected) ?? false
   const graceMs = init.copyGraceMs ?? copyGraceMs
@@ -229,6 +231,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     },
     forgotten: job => {
       objectives.forget(job)
+      kinds.forget(job)
       submissions.forget(job)
       book.forget(job)
       progress.forget(job)
@@ -272,6 +275,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     submissions,
     progress,
     objectives,
+    kinds,
     pool,
     status,
     warnings,

@@ -7,7 +7,7 @@ import {
   type MergedPart,
   type MergedRoot,
 } from '../jobs/workloads/classify/result.ts'
-import { resultParts } from '../jobs/workloads/result-parts.ts'
+import { resultKind, resultParts } from '../jobs/workloads/result-parts.ts'
 import { decodeRows, decodeRowsRoot, type RowsRoot } from '../jobs/workloads/rows/result.ts'
 import { decodeModelRoot, type ModelRoot } from '../jobs/workloads/train/result.ts'
 import type { BlockExchange } from './blocks/block-exchange.ts'
@@ -51,7 +51,6 @@ async function readRoot(
 export interface ResultSource {
   exchange: BlockExchange
   job: JobId
-  workload: string
   result: BlockId
   holders: PeerKey[]
 }
@@ -79,18 +78,14 @@ function patient(exchange: BlockExchange): BlockExchange {
 }
 
 /** @throws PeerError RESULT_UNAVAILABLE and as the exchange's, once its holders were not to be reached for ten seconds */
-export async function* readResult({
-  exchange: hasty,
-  job,
-  workload,
-  result,
-  holders,
-}: ResultSource): AsyncGenerator<ResultItem> {
+export async function* readResult({ exchange: hasty, job, result, holders }: ResultSource): AsyncGenerator<ResultItem> {
   const exchange = patient(hasty)
   const bytes = await readRoot(exchange, result, holders)
   const get = (id: BlockId) => exchange.get(id, holders)
-  if (workload === 'classify') yield* classified(job, decodeMergedRoot(bytes), get)
-  else if (workload === 'train') yield* trained(job, decodeModelRoot(bytes), get)
+  // The root says what it is: a peer that never saw the job's spec reads it too.
+  const { form } = resultKind(bytes)
+  if (form === 'predictions') yield* classified(job, decodeMergedRoot(bytes), get)
+  else if (form === 'model') yield* trained(job, decodeModelRoot(bytes), get)
   else yield* columns(job, decodeRowsRoot(bytes), get)
 }
 

@@ -4,7 +4,7 @@
  */
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
-import { lease } from './leases.ts'
+import { assigneeFacts, lease } from './leases.ts'
 import { emitMerge } from './merging.ts'
 import { inRound } from './rounds.ts'
 import { type Collected, type Job, type LeaderRole, send, type Turn } from './state.ts'
@@ -20,12 +20,18 @@ function addHolders(collected: Collected, holders: PeerKey[]): void {
 }
 
 /** The better of two results of one shard, by a precedence that is the same on every peer. */
-function unite(known: Collected | undefined, result: ShardResult, holders: PeerKey[], replace: boolean): Collected {
+function unite(
+  known: Collected | undefined,
+  result: ShardResult,
+  holders: PeerKey[],
+  by: PeerKey,
+  replace: boolean,
+): Collected {
   if (known && (known.result.block === result.block || !replace || known.result.block < result.block)) {
     if (known.result.block === result.block) addHolders(known, holders)
     return known
   }
-  return { result, holders: holders.slice(0, holdersMax) }
+  return { result, by, holders: holders.slice(0, holdersMax) }
 }
 
 /** Takes one result. True when the shard was not done before. */
@@ -40,14 +46,16 @@ export function collect(
   const { shard } = result
   if (shard >= limits.shardsMax) return false
   if (shard >= job.items.length) {
-    leader.earlyResults.set(shard, unite(leader.earlyResults.get(shard), result, holders, true))
+    leader.earlyResults.set(shard, unite(leader.earlyResults.get(shard), result, holders, from, true))
     return false
   }
   const errors = Math.min(result.errors, job.items[shard])
   const known = leader.results.get(shard)
-  const collected = unite(known, { ...result, errors }, holders, leader.stage === 'gathering')
+  const collected = unite(known, { ...result, errors }, holders, from, leader.stage === 'gathering')
   leader.results.set(shard, collected)
   leader.errors += collected.result.errors - (known?.result.errors ?? 0)
+  if (known) assigneeFacts(leader, known.by).itemsDone -= job.items[shard]
+  assigneeFacts(leader, collected.by).itemsDone += job.items[shard]
   if (known) return false
   setDone(leader, shard)
   leader.itemsDone += job.items[shard]
@@ -84,7 +92,7 @@ export function collectEarly(turn: Turn, job: Job, leader: LeaderRole, first: nu
     const early = leader.earlyResults.get(shard)
     if (early) {
       leader.earlyResults.delete(shard)
-      collect(turn, job, leader, early.result, early.holders, early.holders[0])
+      collect(turn, job, leader, early.result, early.holders, early.by)
     }
     const peer = leader.earlyWorking.get(shard)
     if (peer === undefined) continue

@@ -29,15 +29,18 @@ export function leaderDigest(turn: Turn, job: Job, leader: LeaderRole, withShare
     shards,
     shardsDone: leader.results.size,
     errors: leader.errors,
-    shares: [...(withShares ? leader.assignees : [])]
-      .filter(([, facts]) => facts.leased.size > 0 || facts.itemsDone > 0)
-      .map(([peer, facts]) => ({
-        peer,
-        leased: facts.leased.size,
-        itemsDone: facts.itemsDone,
-        itemsPerSecond: facts.itemsPerSecond,
-      })),
+    shares: withShares ? sharesOf(leader) : [],
   }
+}
+
+/** Who does what. The items of one round sum to those that are done. */
+export function sharesOf({ assignees }: LeaderRole): Digest['shares'] {
+  return [...assignees]
+    .map(([peer, { leased, itemsBefore, itemsDone, itemsPerSecond }]) => ({
+      ...{ peer, leased: leased.size },
+      ...{ itemsDone: itemsBefore + itemsDone, itemsPerSecond },
+    }))
+    .filter(share => share.leased > 0 || share.itemsDone > 0)
 }
 
 /**

@@ -58,7 +58,7 @@ export function onRoundMerged(turn: Turn, job: Job, leader: LeaderRole, params: 
     failJob(turn, job, leader, `it is not done after ${limits.roundsMax} rounds: submit it with a weaker end`)
     return
   }
-  clearBooks(leader)
+  clearBooks(leader, true)
   enterRound(turn, job, { round: job.round.round + 1, params }, true)
   if (leader.ahead && leader.ahead.head.round <= job.round.round) leader.ahead = undefined
   leader.stage = 'running'

@@ -26,6 +26,7 @@ export function assigneeFacts(leader: LeaderRole, peer: PeerKey): AssigneeFacts 
       home: [],
       homeNext: 0,
       itemsDone: 0,
+      itemsBefore: 0,
       itemsPerSecond: 0,
       windowStartMs: 0,
       windowItems: 0,
@@ -98,7 +99,6 @@ export function noteHeard(leader: LeaderRole, peer: PeerKey): void {
 
 /** Counts finished items towards the peer's rate in this job. */
 export function measure(turn: Turn, facts: AssigneeFacts, items: number): void {
-  facts.itemsDone += items
   facts.windowItems += items
   facts.idleSinceMs = turn.nowMs
   const elapsedMs = turn.nowMs - facts.windowStartMs

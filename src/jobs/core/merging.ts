@@ -4,7 +4,7 @@
  */
 import type { PeerKey } from '../../base/ids.ts'
 import { gossipDigest } from './digest.ts'
-import { finish, tell } from './outcome.ts'
+import { endOf, finish, tell } from './outcome.ts'
 import { inRound } from './rounds.ts'
 import { allRead, type Job, type LeaderRole, type Turn } from './state.ts'
 import type { Event } from './types.ts'
@@ -60,7 +60,7 @@ export function failJob(turn: Turn, job: Job, leader: LeaderRole, reason: string
 
 function tellOwner(turn: Turn, job: Job): void {
   if (job.outcome && job.owner !== undefined && job.owner !== turn.config.self) {
-    tell(turn, job, job.owner, { type: 'outcome', job: job.id, outcome: job.outcome })
+    tell(turn, job, job.owner, { type: 'outcome', job: job.id, outcome: job.outcome, ...endOf(job) })
   }
 }
 
@@ -75,6 +75,8 @@ export function onResultLost(turn: Turn, job: Job, leader: LeaderRole, shard: nu
   leader.done[shard >> 3] &= ~(1 << (shard & 7))
   leader.itemsDone -= job.items[shard]
   leader.errors -= collected.result.errors
+  const by = leader.assignees.get(collected.by)
+  if (by) by.itemsDone -= job.items[shard]
   leader.cursor = Math.min(leader.cursor, shard)
   for (const facts of leader.assignees.values()) facts.homeNext = 0
   if (shard < leader.mergeNext) leader.lost.add(shard)

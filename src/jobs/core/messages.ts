@@ -85,7 +85,7 @@ const handlers: Handlers = {
   outcome: (turn, from, message) => {
     const job = turn.state.jobs.get(message.job)
     const entitled = from === job?.owner || from === message.outcome.ballot.peer
-    if (job && entitled) absorb(turn, job, from, message.outcome)
+    if (job && entitled) absorb(turn, job, from, message.outcome, message.end)
   },
   digest: onDigest,
 }

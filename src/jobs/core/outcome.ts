@@ -8,7 +8,7 @@ import { compareBallots } from './ballots.ts'
 import { backoffMs } from './config.ts'
 import { endDigest, leaderDigest } from './digest.ts'
 import { type Job, type Retry, send, type Turn } from './state.ts'
-import type { JobOutcome, StreamMessage } from './types.ts'
+import type { Digest, JobOutcome, StreamMessage } from './types.ts'
 
 const precedence = { final: 2, cancelled: 1, failed: 0 }
 
@@ -61,12 +61,30 @@ export function finish(turn: Turn, job: Job, outcome: JobOutcome, announce: bool
 /**
  * Takes over an outcome that another peer states. A failure under an older ballot than ours is another half's
  * opinion, not the job's end, unless it is the owner who gave up.
+ * @param end the sender's last digest: totals, and who did what
  */
-export function absorb(turn: Turn, job: Job, from: PeerKey, outcome: JobOutcome): void {
+export function absorb(turn: Turn, job: Job, from: PeerKey, outcome: JobOutcome, end?: Digest): void {
   const outdated = outcome.phase === 'failed' && compareBallots(outcome.ballot, job.ballot) < 0 && from !== job.owner
   if (!job.outcome && outdated) return
   finish(turn, job, outcome, false)
+  learnEnd(turn, job, end)
 }
+
+/** An ended job's totals are the most that anyone knew of it: the last progress that came through may fall short of the end. */
+function learnEnd(turn: Turn, job: Job, end?: Digest): void {
+  if (!end?.outcome || !job.outcome || end.job !== job.id || end.owner !== job.owner) return
+  if (job.seen && compareEnds(end, job.seen) <= 0) return
+  job.seen = { ...end, outcome: job.outcome, phase: job.outcome.phase, done: new Uint8Array(0) }
+  turn.changed.add(job.id)
+}
+
+function compareEnds(a: Digest, b: Digest): number {
+  const counted = (digest: Digest) => digest.shares.reduce((sum, share) => sum + share.itemsDone, 0)
+  return a.shardsDone - b.shardsDone || counted(a) - counted(b) || Number(a.complete) - Number(b.complete)
+}
+
+/** What goes along with a word of the job's end. */
+export const endOf = ({ outcome, seen }: Job): { end?: Digest } => (outcome && seen ? { end: seen } : {})
 
 /** Gossips the end for a while: gossip is lossy, and who misses all of it learns by asking. */
 export function tickEnded(turn: Turn, job: Job): void {

@@ -7,7 +7,7 @@ import { compareBallots } from './ballots.ts'
 import { backoffMs } from './config.ts'
 import { wantManifests, wantSpec } from './fetches.ts'
 import { becomeLeader } from './leader.ts'
-import { finish, tell } from './outcome.ts'
+import { endOf, finish, tell } from './outcome.ts'
 import { rankPeers } from './ranking.ts'
 import { ensureJob } from './registry.ts'
 import { allRead, type Job, send, type Turn } from './state.ts'
@@ -170,7 +170,9 @@ export function endByOwner(turn: Turn, job: Job, phase: 'cancelled' | 'failed', 
       turn,
       job,
       peer,
-      phase === 'cancelled' ? { type: 'cancel', job: job.id } : { type: 'outcome', job: job.id, outcome: job.outcome },
+      phase === 'cancelled'
+        ? { type: 'cancel', job: job.id }
+        : { type: 'outcome', job: job.id, outcome: job.outcome, ...endOf(job) },
     )
   }
 }

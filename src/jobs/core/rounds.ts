@@ -63,14 +63,19 @@ export function hearRound(turn: Turn, job: Job, head: RoundHead): void {
   if (head.round > job.round.round) followRound(turn, job, head)
 }
 
-/** Empties the leader's books for a round that begins; who computed a shard before is asked for it again. */
-export function clearBooks(leader: LeaderRole): void {
+/**
+ * Empties the leader's books for a round that begins; who computed a shard before is asked for it again.
+ * @param merged the round before was: what each peer did in it stays counted
+ */
+export function clearBooks(leader: LeaderRole, merged = false): void {
   const self = leader.ballot.peer
   for (const [shard, { holders }] of leader.results) {
     leader.homes.set(shard, holders.find(one => one !== self) ?? self)
   }
   for (const facts of leader.assignees.values()) {
     facts.leased.clear()
+    if (merged) facts.itemsBefore += facts.itemsDone
+    facts.itemsDone = 0
     facts.home = []
     facts.homeNext = 0
   }

@@ -67,7 +67,9 @@ export interface AssigneeFacts {
   /** Shards that it computed in the round before, in order; those before `homeNext` are done or leased. */
   home: number[]
   homeNext: number
+  /** Of the shards of this round whose result came from it first; and of the rounds before. Each item counts once a round. */
   itemsDone: number
+  itemsBefore: number
   /** Measured in this job; 0 until the first results. */
   itemsPerSecond: number
   /** Results since this moment, which moves on while it has no work, were not yet turned into a rate. */
@@ -84,6 +86,8 @@ export interface AssigneeFacts {
 
 export interface Collected {
   result: ShardResult
+  /** Who brought it first: the shard's items count for it. */
+  by: PeerKey
   /** Who has the block, at most a few. */
   holders: PeerKey[]
 }

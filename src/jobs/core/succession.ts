@@ -10,7 +10,7 @@ import { compareBallots } from './ballots.ts'
 import { adoptHead, wantManifests, wantSpec } from './fetches.ts'
 import { askInventories } from './gathering.ts'
 import { becomeLeader, stepDown } from './leader.ts'
-import { absorb } from './outcome.ts'
+import { absorb, endOf } from './outcome.ts'
 import { prefetch } from './prefetch.ts'
 import { rankPeers } from './ranking.ts'
 import { ensureJob } from './registry.ts'
@@ -95,7 +95,7 @@ function sendInventory(turn: Turn, job: Job): void {
 /** What a peer hears that acts under an older ballot, or for an ended job. */
 export function refuse(turn: Turn, job: Job, to: PeerKey): void {
   if (to === turn.config.self) return
-  send(turn, to, { type: 'superseded', job: job.id, ballot: job.ballot, outcome: job.outcome })
+  send(turn, to, { type: 'superseded', job: job.id, ballot: job.ballot, outcome: job.outcome, ...endOf(job) })
 }
 
 /** False, and the sender is told, when the ballot is older than ours or the job is over. Obeys it otherwise. */
@@ -124,7 +124,7 @@ export function onClaim(turn: Turn, from: PeerKey, message: StreamMessage & { ty
 export function onSuperseded(turn: Turn, from: PeerKey, message: StreamMessage & { type: 'superseded' }): void {
   const job = turn.state.jobs.get(message.job)
   if (!job) return
-  if (message.outcome) absorb(turn, job, from, message.outcome)
+  if (message.outcome) absorb(turn, job, from, message.outcome, message.end)
   obey(turn, job, message.ballot)
 }
 
@@ -134,10 +134,9 @@ export function onDigest(turn: Turn, from: PeerKey, message: Digest): void {
   const job = ensureJob(turn, message.job, message.owner)
   if (!job) return
   const absorbed = message.outcome !== undefined
-  if (message.outcome) absorb(turn, job, from, message.outcome)
+  if (message.outcome) absorb(turn, job, from, message.outcome, message)
   if (job.outcome || absorbed) {
     if (!absorbed) answerStale(turn, job, from)
-    keepSeen(turn, job, message)
     return
   }
   if (compareBallots(message.ballot, job.ballot) < 0) {
@@ -163,8 +162,6 @@ function answerStale(turn: Turn, job: Job, from: PeerKey): void {
 
 function keepSeen(turn: Turn, job: Job, digest: Digest): void {
   if (job.leader) return
-  // An ended job's totals are the most that anyone knew of it; without an outcome here they say nothing of the end.
-  if (job.outcome && (!digest.outcome || (job.seen && job.seen.shardsDone > digest.shardsDone))) return
   const order = job.seen ? compareBallots(digest.ballot, job.seen.ballot) : 1
   if (order < 0 || (order === 0 && digest.version <= (job.seen?.version ?? 0))) return
   // A digest without shares leaves them as they were.

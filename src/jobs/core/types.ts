@@ -102,11 +102,11 @@ export type StreamMessage =
       round?: RoundHead
     }
   /** A refusal: the sender knows a higher ballot, or the job's end. */
-  | { type: 'superseded'; job: JobId; ballot: Ballot; outcome?: JobOutcome }
+  | { type: 'superseded'; job: JobId; ballot: Ballot; outcome?: JobOutcome; end?: Digest }
   /** Owner to leader, or to whoever leads: stop. Honoured only from the owner. */
   | { type: 'cancel'; job: JobId }
-  /** Leader to owner: it is over. Also gossiped in the digest. */
-  | { type: 'outcome'; job: JobId; outcome: JobOutcome }
+  /** Leader to owner: it is over, and what it came to (`end`, its last digest). Also gossiped. */
+  | { type: 'outcome'; job: JobId; outcome: JobOutcome; end?: Digest }
 
 export interface ShardResult {
   shard: number

@@ -1,5 +1,6 @@
 /** What watchers are shown: from the leader's own books where this peer leads, else from the newest digest. */
 import type { JobId } from '../../base/ids.ts'
+import { sharesOf } from './digest.ts'
 import { allRead, type Job, type State } from './state.ts'
 import type { JobPhase, JobView } from './types.ts'
 
@@ -14,16 +15,8 @@ function phaseOf(job: Job): JobPhase {
 function progress(job: Job): Pick<JobView, 'shardsDone' | 'itemsDone' | 'errors' | 'shares'> {
   const { leader, seen } = job
   if (leader) {
-    const { results, itemsDone, errors, assignees } = leader
-    const shares = [...assignees]
-      .filter(([, facts]) => facts.leased.size > 0 || facts.itemsDone > 0)
-      .map(([peer, { leased, itemsDone, itemsPerSecond }]) => ({
-        peer,
-        leased: leased.size,
-        itemsDone,
-        itemsPerSecond,
-      }))
-    return { shardsDone: results.size, itemsDone, errors, shares }
+    const { results, itemsDone, errors } = leader
+    return { shardsDone: results.size, itemsDone, errors, shares: sharesOf(leader) }
   }
   const { shardsDone = 0, itemsDone = 0, errors = 0, shares = [] } = seen ?? {}
   return { shardsDone, itemsDone, errors, shares: shares.map(share => ({ ...share })) }

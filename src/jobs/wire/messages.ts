@@ -1,7 +1,8 @@
 /** Every stream message as DAG-CBOR data and back: one entry a type, so that a forgotten one does not compile. */
 import { limits } from '../../base/limits.ts'
-import type { StreamMessage } from '../core/types.ts'
-import { amount, type Fields, fields, flag, idIn, idOut, invalid, present, reason, text } from './fields.ts'
+import type { Digest, StreamMessage } from '../core/types.ts'
+import { decodeDigest, encodeDigest } from './digest.ts'
+import { amount, byteString, type Fields, fields, flag, idIn, idOut, invalid, present, reason, text } from './fields.ts'
 import {
   anyBallotIn,
   ballotIn,
@@ -130,14 +131,27 @@ const codecs: { [P in Type]: Codec<P> } = {
     }),
   },
   superseded: {
-    out: m => present({ ballot: ballotOut(m.ballot), outcome: m.outcome && outcomeOut(m.outcome) }),
-    in: (map, job) => ({ type: 'superseded', job, ballot: anyBallotIn(map.ballot), ...optionalOutcomeIn(map) }),
+    out: m => present({ ballot: ballotOut(m.ballot), outcome: m.outcome && outcomeOut(m.outcome), end: endOut(m) }),
+    in: (map, job) => ({
+      type: 'superseded',
+      job,
+      ballot: anyBallotIn(map.ballot),
+      ...optionalOutcomeIn(map),
+      ...endIn(map),
+    }),
   },
   cancel: { out: () => ({}), in: (_map, job) => ({ type: 'cancel', job }) },
   outcome: {
-    out: m => ({ outcome: outcomeOut(m.outcome) }),
-    in: (map, job) => ({ type: 'outcome', job, outcome: outcomeIn(map.outcome) }),
+    out: m => present({ outcome: outcomeOut(m.outcome), end: endOut(m) }),
+    in: (map, job) => ({ type: 'outcome', job, outcome: outcomeIn(map.outcome), ...endIn(map) }),
   },
+}
+
+const endOut = ({ end }: { end?: Digest }) => end && encodeDigest(end)
+
+/** Its job, owner and outcome are looked at where it is used. */
+function endIn(map: Fields): { end?: Digest } {
+  return map.end === undefined ? {} : { end: decodeDigest(byteString(map.end, limits.gossipBytesMax, 'end')) }
 }
 
 function chainIn(map: Fields) {

@@ -21,7 +21,7 @@ import { readCheckpoint } from './train/checkpoint.ts'
 import { parseTrainSpec } from './train/spec.ts'
 
 export interface PreparedJob {
-  /** What computes it; features are an embedding by a network of our own. */
+  /** What computes it. */
   workload: string
   body: unknown
   /** The models' files. */
@@ -77,7 +77,7 @@ async function embedJob(request: Of<'embed'> | Of<'features'>, store: Store): Pr
       ? await prepareEmbed(request, store)
       : await prepareFeatures(parseImageFeatures(request.features), store)
   return {
-    workload: 'embed',
+    workload: request.workload,
     body: spec,
     files: [spec.file],
     models: [{ name: spec.name, labels: spec.width }],

@@ -5,6 +5,7 @@ import type { Workload } from './workload.ts'
 const table: Record<string, () => Promise<Workload>> = {
   classify: async () => (await import('./classify/workload.ts')).classify,
   embed: async () => (await import('./embed/workload.ts')).embed,
+  features: async () => (await import('./embed/workload.ts')).features,
   probe: async () => (await import('./probe/workload.ts')).probe,
   score: async () => (await import('./score/workload.ts')).score,
   train: async () => (await import('./train/workload.ts')).train,

@@ -59,3 +59,31 @@ test('an outcome message counts from the owner and from the leader it names only
   expect(only(effects, 'ended')).toHaveLength(1)
   expect(sent(effects, 'superseded')).toEqual([])
 })
+
+test('the end brings who did what to a peer that heard less, in whatever order the words come', () => {
+  const outcome = { phase: 'final', ballot: ballot(1), result: id('x') } as const
+  const share = (peer: string, itemsDone: number) => ({ peer, leased: 0, itemsDone, itemsPerSecond: 1 })
+  const whole = { shards: 3, shardsDone: 3, itemsDone: 30, itemsTotal: 30 }
+  const end = digest(ballot(1), 'own', {
+    ...{ phase: 'final', outcome, ...whole, version: 1 },
+    shares: [share('a', 20), share('b', 10)],
+  })
+  const early = digest(ballot(1), 'own', { ...whole, shardsDone: 1, version: 9, shares: [share('a', 10)] })
+  const orders = [
+    [early, { type: 'outcome', job, outcome, end }],
+    [early, { type: 'superseded', job, ballot: ballot(1), outcome, end }],
+    [early, { type: 'outcome', job, outcome }, end],
+    [{ type: 'superseded', job, ballot: ballot(1), outcome, end }, early],
+    [end, early],
+  ] as const
+  for (const order of orders) {
+    const peer = leading('me', 'own', 0)
+    peer.up('a')
+    peer.hear('a', { type: 'superseded', job, ballot: ballot(1) })
+    for (const message of order) peer.hear('a', message)
+    expect(peer.view()?.shares.map(({ peer: name, itemsDone }) => [name, itemsDone])).toEqual([
+      ['a', 20],
+      ['b', 10],
+    ])
+  }
+})

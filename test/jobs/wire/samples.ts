@@ -63,6 +63,8 @@ export function everyMessage(random: Prng): StreamMessage[] {
     { type: 'superseded', job, ballot: { counter: 0, peer: '' }, outcome: outcomes[1] },
     { type: 'cancel', job },
     ...outcomes.map((outcome): StreamMessage => ({ type: 'outcome', job, outcome })),
+    ...outcomes.map((outcome): StreamMessage => ({ type: 'outcome', job, outcome, end: sampleDigest({ outcome }) })),
+    { type: 'superseded', job, ballot: ballot(), outcome: outcomes[0], end: sampleDigest({ outcome: outcomes[0] }) },
   ]
 }
 

@@ -60,6 +60,8 @@ const partSchema = z.object({
 })
 const rootSchema = z.object({
   v: z.literal(1),
+  kind: z.literal('predictions root').optional(),
+  workload: z.literal('classify').optional(),
   labels: z.array(z.string().max(1024)).min(1).max(limits.labelsMax),
   models: z.array(z.string().max(256)).min(1).max(limits.modelsMax),
   merge: z.string().max(16),
@@ -144,10 +146,10 @@ export function decodeMergedPart(block: Uint8Array, root: MergedRoot): MergedPar
 }
 
 export function encodeMergedRoot(root: MergedRoot): Uint8Array {
-  return cbor.encode({ v: 1, ...root })
+  return cbor.encode({ v: 1, kind: 'predictions root', workload: 'classify', ...root })
 }
 
 export function decodeMergedRoot(block: Uint8Array): MergedRoot {
-  const { v: _, ...root } = decode('merged result', rootSchema, block)
+  const { v: _, kind: __, workload: ___, ...root } = decode('merged result', rootSchema, block)
   return root
 }

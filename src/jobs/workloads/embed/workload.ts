@@ -13,12 +13,16 @@ const modelFile = 'model'
 /** Images a batch: enough that a layer's weights are read once for many, few enough to stay in a cache. */
 const batchMax = 32
 
-export const embed: Workload = {
-  kind: 'embed',
+const rowsOfImages = (kind: string): Workload => ({
+  kind,
   files: body => [{ name: modelFile, ...parseEmbedSpec(body).file }],
   open: (body, files, backend) => openEmbedder(parseEmbedSpec(body), files.get(modelFile), backend),
-  merger: (body, sink) => rowsMerger(embedColumns(parseEmbedSpec(body)), 'path', sink),
-}
+  merger: (body, sink) => rowsMerger(kind, embedColumns(parseEmbedSpec(body)), 'path', sink),
+})
+
+export const embed = rowsOfImages('embed')
+/** Features are an embedding by a network of our own. */
+export const features = rowsOfImages('features')
 
 async function openEmbedder(spec: EmbedSpec, bytes: Uint8Array | undefined, backend: Backend): Promise<ShardRunner> {
   assert(bytes, 'a lane is given every file that the spec names')

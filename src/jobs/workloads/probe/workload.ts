@@ -25,5 +25,5 @@ export const probe: Workload = {
     const bytes = encodeRows(row)
     return { run: async () => ({ bytes, items: 1, errors: 0 }), close() {} }
   },
-  merger: (_body, sink) => rowsMerger(columns, 'row', sink),
+  merger: (_body, sink) => rowsMerger('probe', columns, 'row', sink),
 }

@@ -6,7 +6,8 @@ import { type Column, decodeRows, encodeRows, encodeRowsRoot, numberColumns, typ
 /** Bytes of a part, about: keys and texts are counted by their characters. */
 const partBytes = limits.blockBytes / 2
 
-export function rowsMerger(columns: readonly Column[], key: 'path' | 'row', sink: MergeSink): Merger {
+/** @param workload what the job is: the result's root says so */
+export function rowsMerger(workload: string, columns: readonly Column[], key: 'path' | 'row', sink: MergeSink): Merger {
   const numeric = numberColumns(columns)
   const numericClasses = new Set<string>()
   const parts: string[] = []
@@ -40,7 +41,8 @@ export function rowsMerger(columns: readonly Column[], key: 'path' | 'row', sink
 
     async end() {
       await flush()
-      const root = { columns: [...columns], key, rows, errors, numericClasses: [...numericClasses].sort(), parts }
+      const classes = [...numericClasses].sort()
+      const root = { workload, columns: [...columns], key, rows, errors, numericClasses: classes, parts }
       return sink.put(encodeRowsRoot(root))
     },
   }

@@ -37,6 +37,8 @@ export interface Rows {
 
 /** The root of the merged result. */
 export interface RowsRoot {
+  /** What the job was: embed, features, score, probe. Absent in roots of before it was written down. */
+  workload?: string
   columns: Column[]
   /** Whether rows have keys, and what they are: `path` or `row`. */
   key: 'path' | 'row'
@@ -63,6 +65,7 @@ const rowsSchema = z.strictObject({
 const rootSchema = z.strictObject({
   v: z.literal(1),
   kind: z.literal('rows root'),
+  workload: z.string().max(64).optional(),
   columns: z.array(columnSchema).min(1).max(limits.tableColumnsMax),
   key: z.enum(['path', 'row']),
   rows: z.int().min(0),

@@ -11,5 +11,5 @@ export const score: Workload = {
   kind: 'score',
   files: body => parseScoreSpec(body).models.map((model, place) => ({ name: modelFile(place), ...model.file })),
   open: async (body, files, backend) => openScorer(parseScoreSpec(body), place => files.get(modelFile(place)), backend),
-  merger: (body, sink) => rowsMerger(scoreColumns(parseScoreSpec(body)), 'row', sink),
+  merger: (body, sink) => rowsMerger('score', scoreColumns(parseScoreSpec(body)), 'row', sink),
 }

@@ -10,6 +10,7 @@ const name = z.string().max(limits.cellCharsMax)
 const schema = z.strictObject({
   v: z.literal(1),
   kind: z.literal('model root'),
+  workload: z.literal('train').optional(),
   method: name,
   /** The ONNX file's bytes; its blocks are the parts. */
   bytes: z.int().min(1).max(limits.modelBytesMax),
@@ -29,10 +30,10 @@ const schema = z.strictObject({
   numericClasses: z.array(z.string().max(256)).max(64),
 })
 
-export type ModelRoot = Omit<z.infer<typeof schema>, 'v' | 'kind'>
+export type ModelRoot = Omit<z.infer<typeof schema>, 'v' | 'kind' | 'workload'>
 
 export function encodeModelRoot(root: ModelRoot): Uint8Array {
-  return encode({ v: 1, kind: 'model root', ...root })
+  return encode({ v: 1, kind: 'model root', workload: 'train', ...root })
 }
 
 /** Throws PeerError of kind `integrity`. */
@@ -45,7 +46,7 @@ export function decodeModelRoot(block: Uint8Array): ModelRoot {
   }
   const parsed = schema.safeParse(value)
   if (!parsed.success) throw damaged(parsed.error.issues[0].message)
-  const { v: _, kind: __, ...root } = parsed.data
+  const { v: _, kind: __, workload: ___, ...root } = parsed.data
   return root
 }
 

@@ -42,7 +42,7 @@ async function merge(shards: Rows[], key: 'path' | 'row' = 'row') {
     blocks.set(id, bytes)
     return id
   }
-  const merger = rowsMerger(columns, key, { put })
+  const merger = rowsMerger('score', columns, key, { put })
   for (const shard of shards) await merger.add(encodeRows(shard))
   const root = decodeRowsRoot(blocks.get(await merger.end()) ?? new Uint8Array())
   const parts = root.parts.map(id => decodeRows(blocks.get(id) ?? new Uint8Array(), columns))
