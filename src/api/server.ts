@@ -2,7 +2,7 @@
  * The control API of a running peer: HTTP over a Unix socket in the data folder, which its owner alone can
  * open. Lists are JSON, a watched job is server-sent events, a result is newline-delimited JSON.
  */
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -11,6 +11,7 @@ import { type Context, Hono } from 'hono'
 import { stream, streamSSE } from 'hono/streaming'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
+import { makeFolder } from '../base/make-folder.ts'
 import { jobRequestSchema } from '../jobs/workloads/requests.ts'
 import type { Control } from '../peer/control.ts'
 import { resultToWire } from './result-wire.ts'
@@ -111,7 +112,7 @@ export async function serveApi(control: Control, path: string): Promise<ApiServe
       message: 'a peer already runs with this data folder; stop it, or give this one a folder of its own with --data',
     })
   }
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(path), 0o700)
   await rm(path, { force: true }) // left by a peer that was killed
   const server = createAdaptorServer({ fetch: createApi(control).fetch }) as Server
   // Nobody else may open the socket, not even in the moment before chmod.

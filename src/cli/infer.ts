@@ -1,7 +1,8 @@
 /** The work of `peer infer`: a network and its arrays in, .npy files and the time of each stage out. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '../base/limits.ts'
+import { makeFolder } from '../base/make-folder.ts'
 import type { Model } from '../compute/engine/model.ts'
 import { type OutputTensor, openSession } from '../compute/engine/session.ts'
 import { fromHost, isElementType, isFloat, type TypedTensor, toHost } from '../compute/tensor/element-type.ts'
@@ -41,7 +42,7 @@ export async function infer(
     const { model: loaded } = await readModel(path)
     return { model: loaded, inputs: await readInputs(loaded, input) }
   })
-  await mkdir(out, { recursive: true })
+  await makeFolder(out)
   const backend = await openBackend(wanted, { precision, data })
   const session = openSession(backend, model)
   const { outputs, times } = await session.profile(inputs)

@@ -3,11 +3,12 @@
  * (`records`), its blocks and its control socket. What is secret is readable by its owner alone (0600, in a folder of 0700).
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
+import { makeDataFolder, unusable } from './data-folder.ts'
 
 export interface Home {
   readonly folder: string
@@ -36,9 +37,11 @@ export const defaultPort = 4601
 
 const meshFile = z.object({ secret: z.string().min(1), dial: z.array(z.string()).max(64).default([]) })
 
-/** `--data`, else `SHARDMESH_DATA`, else `~/.shardmesh`. */
+/** `--data`, else `SHARDMESH_DATA`, else `~/.shardmesh`. Throws PeerError DATA_FOLDER_UNUSABLE for an empty name. */
 export function dataFolder(option?: string): string {
-  return resolve(option ?? process.env.SHARDMESH_DATA ?? join(homedir(), '.shardmesh'))
+  if (option === '') throw unusable('""', 'its name is empty')
+  // An empty variable is as good as none: the folder that a command stands in is nobody's choice.
+  return resolve(option ?? (process.env.SHARDMESH_DATA || join(homedir(), '.shardmesh')))
 }
 
 /** A Unix socket's path is at most 107 bytes: a deep data folder gets a short name in the temporary folder. */
@@ -47,17 +50,6 @@ export function socketPathOf(folder: string): string {
   if (Buffer.byteLength(inside) <= 100) return inside
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 16)
   return join(tmpdir(), `shardmesh-${userInfo().uid}`, `${name}.sock`)
-}
-
-function unusable(folder: string, cause: unknown): PeerError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new PeerError({
-    code: 'DATA_FOLDER_UNUSABLE',
-    kind: 'resource',
-    message: `the data folder ${folder} cannot be used (${reason}); choose another with --data`,
-    details: { folder },
-    cause,
-  })
 }
 
 async function readIfThere(file: string): Promise<Buffer | undefined> {
@@ -93,7 +85,7 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
   const { decodeToken, encodeToken, meshName } = await import('../mesh/token.ts')
   const invited = token === undefined ? undefined : decodeToken(token)
   try {
-    await mkdir(join(folder, 'blocks'), { recursive: true, mode: 0o700 })
+    await makeDataFolder(folder)
     await chmod(folder, 0o700)
     const identityFile = join(folder, 'identity')
     let identity: Uint8Array | undefined = await readIfThere(identityFile)

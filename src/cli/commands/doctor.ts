@@ -1,11 +1,11 @@
 /** `peer doctor`: what this machine can compute with and why not more, whom it reaches, and what to do. */
-import { access, constants } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { availableParallelism, cpus, networkInterfaces, totalmem } from 'node:os'
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import bytes from 'pretty-bytes'
 import { shortPeer } from '../../base/ids.ts'
+import { checkDataFolder } from '../../peer/data-folder.ts'
 import { dataFolder, defaultPort, hasMesh } from '../../peer/home.ts'
 import { type CommonOptions, common, isNoPeer, withRunningPeer } from '../session.ts'
 import { type Finding, reachFindings, tokenFinding } from './doctor-reach.ts'
@@ -68,24 +68,12 @@ async function webgpu(): Promise<Finding> {
 }
 
 async function data(folder: string): Promise<Finding> {
-  let at = folder
-  // The folder need not exist yet, but the nearest one that does must be ours to write.
-  for (;;) {
-    try {
-      await access(at, constants.W_OK)
-      return { topic: 'data', ok: true, says: folder }
-    } catch (thrown) {
-      const parent = at.replace(/\/[^/]*$/, '') || '/'
-      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || parent === at) {
-        return {
-          topic: 'data',
-          ok: false,
-          says: `${folder} cannot be written`,
-          advice: 'choose another folder with --data',
-        }
-      }
-      at = parent
-    }
+  try {
+    await checkDataFolder(folder)
+    return { topic: 'data', ok: true, says: folder }
+  } catch (thrown) {
+    const says = thrown instanceof Error ? thrown.message : String(thrown)
+    return { topic: 'data', ok: false, says, advice: 'choose another folder with --data' }
   }
 }
 

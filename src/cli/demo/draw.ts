@@ -2,8 +2,9 @@
  * Draws the demo's sample images: a folder a class, JPEGs numbered within it. A picture depends on the seed, its
  * class and its number alone, so a larger set begins with the smaller one, whatever the machine or the order.
  */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../base/make-folder.ts'
 import { hash32, prng } from '../../base/prng.ts'
 import { encodeJpeg } from '../../data/images/encode.ts'
 import { drawPicture } from './picture.ts'
@@ -33,7 +34,7 @@ export async function drawSamples(
   { count, seed, onProgress }: DrawInit,
 ): Promise<{ classes: string[]; files: number }> {
   const classes = [...shapeNames]
-  await Promise.all(classes.map(name => mkdir(join(folder, name), { recursive: true })))
+  await Promise.all(classes.map(name => makeFolder(join(folder, name))))
   let next = 0
   let files = 0
   const lane = async () => {

@@ -2,12 +2,13 @@
  * The demo: peers as processes of their own, joined by token; one of them is given the pictures, all of them
  * compute, one leads. What it shows is what a mesh of several machines does, only on one machine.
  */
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import pc from 'picocolors'
 import { type Client, connectClient } from '../../api/client.ts'
 import { PeerError } from '../../base/errors.ts'
+import { makeFolder } from '../../base/make-folder.ts'
 import { packageRoot } from '../../base/package-root.ts'
 import type { JobSummary } from '../../peer/control.ts'
 import { socketPathOf } from '../../peer/home.ts'
@@ -35,7 +36,7 @@ const say = (line = '') => process.stderr.write(`${line && '  '}${line}\n`)
 export async function runDemo(options: DemoOptions): Promise<void> {
   const folder = resolve(options.folder)
   const out = join(folder, 'predictions.csv')
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   await checkOut(out)
   const peersWanted = Math.max(1, Math.min(options.peers, names.length))
   const abort = interruptible()

@@ -3,10 +3,11 @@
  * because it was written under another name and renamed. None is forced to the disk: what a power failure takes is
  * missing or damaged, which the store finds by the hash.
  */
-import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BlockId, isBlockId } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
+import { makeFolder } from '../../base/make-folder.ts'
 import type { BlockPlace } from './block-place.ts'
 import { systemCode } from './errors.ts'
 import { createFileThread } from './file-thread.ts'
@@ -20,7 +21,7 @@ export async function openBlockFiles(
   write?: (file: string, bytes: Uint8Array) => Promise<void>,
 ): Promise<BlockPlace> {
   const temporary = join(folder, 'tmp')
-  await mkdir(temporary, { recursive: true })
+  await makeFolder(temporary)
   await removeAbandoned(temporary)
   // Found out now rather than after hours of work.
   await writeWhole(join(temporary, `probe-${process.pid}`), new Uint8Array(1))
@@ -43,7 +44,7 @@ export async function openBlockFiles(
       const file = place(id)
       const shelf = id.slice(0, 2)
       if (!shelves.has(shelf)) {
-        await mkdir(join(folder, shelf), { recursive: true })
+        await makeFolder(join(folder, shelf))
         shelves.add(shelf)
       }
       const draft = join(temporary, `${process.pid}-${names++}`)

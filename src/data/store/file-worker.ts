@@ -3,9 +3,10 @@
  * bytes back. It waits for the disk where it stands: nothing else runs on it.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parentPort } from 'node:worker_threads'
+import { makeFolderSync } from '../../base/make-folder.ts'
 import { systemCode } from './errors.ts'
 import type { FileThreadReply, FileThreadRequest } from './file-thread.ts'
 
@@ -37,7 +38,7 @@ function write({ bytes, draft, file }: FileThreadRequest): void {
       renameSync(draft, file)
     } catch (thrown) {
       if (systemCode(thrown) !== 'ENOENT') throw thrown
-      mkdirSync(dirname(file), { recursive: true })
+      makeFolderSync(dirname(file))
       renameSync(draft, file)
     }
   } catch (thrown) {

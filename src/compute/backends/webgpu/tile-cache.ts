@@ -5,9 +5,10 @@
  * Invariant: the file is advice. One that cannot be read, or holds what nobody knows, is as none; it is written in whole, and
  * what cannot be written is measured again in the next process. A choice changes no bits, whoever made it.
  */
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { makeFolder } from '../../../base/make-folder.ts'
 
 export interface TileCache {
   /** The name of the call that was the fastest for this key, if it is known. */
@@ -52,7 +53,7 @@ export async function openTileCache(adapter: string, file?: string): Promise<Til
         const merged = Object.entries({ ...mine, ...Object.fromEntries(fresh) }).slice(-keysMax)
         const kept = Object.entries(others).slice(-(adaptersMax - 1))
         const adapters = { ...Object.fromEntries(kept), [adapter]: Object.fromEntries(merged) }
-        await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+        await makeFolder(dirname(file), 0o700)
         const draft = `${file}.${process.pid}.new`
         await writeFile(draft, JSON.stringify({ format: 1, adapters }))
         await rename(draft, file)

@@ -1,0 +1,95 @@
+/** Whether a data folder can be used, before anything waits for it: what is in the way is found and said. */
+import { access, constants, lstat, mkdtemp, readdir, rmdir, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { PeerError } from '../base/errors.ts'
+import { makeFolder } from '../base/make-folder.ts'
+
+export function unusable(folder: string, cause: unknown): PeerError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new PeerError({
+    code: 'DATA_FOLDER_UNUSABLE',
+    kind: 'resource',
+    message: `the data folder ${folder} cannot be used (${reason}); choose another with --data`,
+    details: { folder },
+    cause,
+  })
+}
+
+const socketName = 'peer.sock'
+
+/** Makes the folder and its blocks' one; all that is in it is what a peer left there. @throws PeerError DATA_FOLDER_UNUSABLE */
+export async function makeDataFolder(folder: string): Promise<void> {
+  try {
+    await checkDataFolder(folder)
+    await makeFolder(join(folder, 'blocks'), 0o700)
+  } catch (thrown) {
+    throw thrown instanceof PeerError ? thrown : unusable(folder, thrown)
+  }
+}
+
+/**
+ * Looks whether the folder is one, or can be made: at last by making a folder in it, or in the nearest one above, and removing
+ * it again. @throws PeerError DATA_FOLDER_UNUSABLE, which names what is in the way
+ */
+export async function checkDataFolder(folder: string): Promise<void> {
+  try {
+    const nearest = await nearestFolder(folder)
+    await access(nearest, constants.W_OK | constants.X_OK)
+    await tryOut(nearest, nearest === folder)
+    if (nearest !== folder) return
+    for (const part of ['', 'records']) await checkContents(join(folder, part))
+    const blocks = await stat(join(folder, 'blocks')).catch(() => undefined)
+    if (blocks && !blocks.isDirectory()) throw new Error(`${join(folder, 'blocks')} is not a folder`)
+  } catch (thrown) {
+    throw unusable(folder, thrown)
+  }
+}
+
+/** Not every folder that grants it can be written to, such as /proc. A full disk is no reason not to start: the peer pauses. */
+async function tryOut(folder: string, exists: boolean): Promise<void> {
+  try {
+    await rmdir(await mkdtemp(join(folder, '.shardmesh-')))
+  } catch (thrown) {
+    const full = ['ENOSPC', 'EDQUOT'].includes((thrown as NodeJS.ErrnoException).code ?? '')
+    if (!full || !exists) throw thrown
+  }
+}
+
+/** The folder itself, or the nearest one above it that exists; anything else in its place is in the way. */
+async function nearestFolder(folder: string): Promise<string> {
+  for (let at = folder; ; at = dirname(at)) {
+    const facts = await stat(at).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === 'ENOTDIR') return undefined // a file above it: the next step says which
+      if (thrown.code !== 'ENOENT' || at === dirname(at)) throw thrown
+      return undefined
+    })
+    if (facts?.isDirectory()) return at
+    if (facts) throw new Error(`${at} is not a folder`)
+    if (await isLink(at)) throw new Error(`${at} is a link to what does not exist`)
+  }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    facts => facts.isSymbolicLink(),
+    () => false,
+  )
+}
+
+/** Opening a pipe waits for whoever writes into it: nothing but files and folders may lie here, and the peer's socket. */
+async function checkContents(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT') return []
+    throw thrown
+  })
+  for (const entry of entries) {
+    const path = join(folder, entry.name)
+    const facts = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry
+    if (entry.name === socketName) {
+      if (facts && !facts.isSocket()) throw new Error(`${path} is in the way of the peer's socket: remove it`)
+    } else if (!facts?.isFile() && !facts?.isDirectory()) throw new Error(`${path} is neither a file nor a folder`)
+    else if (facts.isDirectory() && ownFiles.has(basename(path))) throw new Error(`${path} is not a file`)
+  }
+}
+
+const ownFiles = new Set(['identity', 'mesh.json', 'rates.json'])
