@@ -7,6 +7,7 @@
 import sharp, { type Sharp } from 'sharp'
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
+import { diagnoseImage } from './diagnose.ts'
 import { type ImageFormat, jpegFrame, sniffFormat } from './probe.ts'
 
 // One image a thread, as many images at once as the caller asks for; libvips' own cache would only hold old pixels.
@@ -35,7 +36,7 @@ export async function decodeImage(bytes: Uint8Array): Promise<DecodedImage> {
   try {
     return (await isCmyk(format, bytes)) ? await decodeCmyk(image) : await decodeColour(image)
   } catch (thrown) {
-    throw thrown instanceof PeerError ? thrown : decodeError(format, thrown)
+    throw thrown instanceof PeerError ? thrown : decodeError(format, bytes, thrown)
   }
 }
 
@@ -101,17 +102,10 @@ export function cmykToRgb(ink: Uint8Array, stride: number): Uint8Array {
   return pixels
 }
 
-function decodeError(format: ImageFormat, thrown: unknown): PeerError {
-  const text = thrown instanceof Error ? thrown.message : String(thrown)
-  const name = format.toUpperCase()
-  if (/pixel limit|too large|exceeds/i.test(text)) {
-    return unreadable('IMAGE_TOO_LARGE', `more than ${Math.floor(limits.imagePixelsMax / 1e6)} million pixels`, thrown)
-  }
-  if (/premature|truncated|end of (file|input|data)|out of order|not enough|read error/i.test(text)) {
-    return unreadable('IMAGE_TRUNCATED', `truncated ${name}`, thrown)
-  }
-  const detail = text.replace(/Input buffer (has corrupt header: )?|\w+load_buffer: /g, '').replace(/\s+/g, ' ')
-  return unreadable('IMAGE_DAMAGED', `damaged ${name}: ${detail.trim().slice(0, 120)}`, thrown)
+/** What the decoder says may be of another file: the reason comes from the bytes. */
+function decodeError(format: ImageFormat, bytes: Uint8Array, cause: unknown): PeerError {
+  const { code, reason } = diagnoseImage(format, bytes)
+  return unreadable(code, reason, cause)
 }
 
 function unreadable(code: string, message: string, cause?: unknown): PeerError {
