@@ -29,6 +29,10 @@ function unreachable(cause: unknown): PeerError {
   })
 }
 
+function stopped(cause: unknown): PeerError {
+  return new PeerError({ code: 'SUBMIT_STOPPED', kind: 'aborted', message: 'stopped', cause })
+}
+
 /** The body's text in pieces. */
 async function* pieces(response: Response): AsyncGenerator<string> {
   if (!response.body) return
@@ -49,11 +53,12 @@ export async function connectClient(socketPath: string): Promise<Client> {
       const headers = init.body === undefined ? undefined : { 'content-type': 'application/json' }
       response = await fetch(`http://peer/v1/${path}`, { ...init, headers, dispatcher: agent })
     } catch (cause) {
+      if (init.signal?.aborted) throw stopped(cause)
       throw unreachable(cause)
     }
     return check(response)
   }
-  const json = async <T>(path: string, init?: { method?: string; body?: string }) =>
+  const json = async <T>(path: string, init?: { method?: string; body?: string; signal?: AbortSignal }) =>
     (await (await call(path, init)).json()) as T
   const jobPath = (id: string, rest = '') => `jobs/${encodeURIComponent(id)}${rest}`
 
@@ -87,7 +92,7 @@ export async function connectClient(socketPath: string): Promise<Client> {
     peers: () => json('peers'),
     jobs: () => json('jobs'),
     job: id => json(jobPath(id)),
-    submit: request => json('jobs', { method: 'POST', body: JSON.stringify(request) }),
+    submit: (request, signal) => json('jobs', { method: 'POST', body: JSON.stringify(request), signal }),
     cancel: id => json(jobPath(id), { method: 'DELETE' }),
     drop: id => json(jobPath(id, '/result'), { method: 'DELETE' }),
     gc: request => json('gc', { method: 'POST', body: JSON.stringify(request) }),

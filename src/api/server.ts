@@ -53,7 +53,13 @@ export function createApi(control: Control): Hono {
 
   app.delete('/v1/jobs/:id/result', async context => context.json(await control.drop(context.req.param('id'))))
 
-  app.post('/v1/jobs', async context => context.json(await control.submit(await requestOf(context, jobRequestSchema))))
+  app.post('/v1/jobs', async context => {
+    const { signal } = context.req.raw
+    const submitted = await control.submit(await requestOf(context, jobRequestSchema), signal)
+    // Who asked for it went away before it could hear the job's id: nobody would know of the job.
+    if (signal.aborted) await control.cancel(submitted.job)
+    return context.json(submitted)
+  })
   app.post('/v1/gc', async context => context.json(await control.gc(await requestOf(context, gcRequest))))
 
   app.get('/v1/jobs/:id/events', async context => {

@@ -18,7 +18,7 @@ type Classify = Omit<Extract<JobRequest, { workload: 'classify' }>, 'workload' |
 
 /** @throws PeerError as the job's; WEIGHTS_UNLABELLED where no folder is a label */
 export async function fitWeights(control: Control, request: Classify, signal: AbortSignal): Promise<FittedWeights> {
-  const { job } = await control.submit({ ...request, workload: 'classify', merge: 'mean', top: labelsKept })
+  const { job } = await control.submit({ ...request, workload: 'classify', merge: 'mean', top: labelsKept }, signal)
   const ended = await follow(control, job, signal)
   if (!ended) {
     await control.cancel(job)

@@ -88,13 +88,14 @@ export async function submitJob(
     let request: BareRequest
     if (typeof wanted === 'function') ({ request, done } = await wanted(session.control, abort.signal))
     else request = wanted
-    const submitted = await session.control.submit({
+    const whole = {
       ...request,
       cwd: process.cwd(),
       attached: session.temporary && !options.detach,
       priority: options.priority,
       copies: options.detach ? otherCopies(options.copies, session.temporary) : 0,
-    })
+    }
+    const submitted = await session.control.submit(whole, abort.signal)
     for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)
     if (options.detach) await detach(session, submitted, options, abort.signal)
     else await finish(session, submitted, options, words, abort.signal)

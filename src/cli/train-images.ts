@@ -35,7 +35,7 @@ export async function featureTable(
   { inputs, cwd, features }: { inputs: string[]; cwd: string; features: FeatureChoice },
   signal: AbortSignal,
 ): Promise<FeatureTable> {
-  const { job } = await control.submit({ workload: 'features', inputs, cwd, features })
+  const { job } = await control.submit({ workload: 'features', inputs, cwd, features }, signal)
   const ended = await follow(control, job, signal)
   if (!ended) {
     await control.cancel(job)

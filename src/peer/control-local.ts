@@ -192,7 +192,7 @@ export function createControl(deps: ControlDeps): LocalControl {
       return summary(find(id))
     },
 
-    submit: request => deps.submissions.submit(request),
+    submit: (request, signal) => deps.submissions.submit(request, signal),
 
     async *watch(id, signal) {
       const { job } = find(id)

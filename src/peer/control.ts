@@ -173,8 +173,8 @@ export interface Control {
   jobs(): Promise<JobSummary[]>
   /** `id`: any unambiguous prefix. Throws JOB_UNKNOWN or JOB_AMBIGUOUS. */
   job(id: string): Promise<JobSummary>
-  /** Everything that can be checked beforehand is, before it resolves. */
-  submit(request: JobRequest): Promise<Submitted>
+  /** Everything that can be checked beforehand is, before it resolves. Throws SUBMIT_STOPPED where `signal` aborts before. */
+  submit(request: JobRequest, signal?: AbortSignal): Promise<Submitted>
   /** The job's state now and at every change, until it ends or `signal` aborts. */
   watch(id: string, signal?: AbortSignal): AsyncIterable<JobSummary>
   /** The merged result, in the order of the inputs. Throws JOB_NOT_FINAL. */

@@ -58,6 +58,8 @@ export interface PeerInit extends DeviceOptions {
   copyGraceMs?: number
   /** False: it computes nothing, it only submits and holds blocks. Default true. */
   compute?: boolean
+  /** Checking a submission (models are decoded, planned and tried) may do nothing to be seen for so long; default 120 s. */
+  submitStallMs?: number
   /** How a block's file is written; tests give one that fails as a full disk does. */
   writeBlock?: DiskStoreInit['write']
   onWarning?: (message: string) => void
@@ -77,6 +79,7 @@ const smallBytes = 64 * 1024
 const copyGraceMs = 60_000
 const retentionMs = 7 * 24 * 3_600_000
 const statusMs = 1000
+const submitStallMs = 120_000
 const warningsMax = 20
 
 export async function startPeer(init: PeerInit): Promise<Peer> {
@@ -257,6 +260,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     checkpoints,
     patiently: room.patiently,
     dispatch: driver.dispatch,
+    stallMs: init.submitStallMs ?? submitStallMs,
     warning: warn,
   })
   const garbage = createGarbage({ store, holds, drops, endedBefore: driver.endedBefore, retentionMs: keptMs })

@@ -9,8 +9,6 @@ import type { CutShard } from '../data/sharding.ts'
 import type { BlockStore } from '../data/store/types.ts'
 import { newReport, type TableReport } from '../data/tables/options.ts'
 import { encodeSignedSpec } from '../jobs/wire/spec.ts'
-import { openInputs, restOfInputs } from '../jobs/workloads/inputs.ts'
-import { prepareJob } from '../jobs/workloads/prepare.ts'
 import { type JobRequest, parseJobRequest } from '../jobs/workloads/requests.ts'
 import { sign } from '../mesh/identity.ts'
 import type { BlockExchange } from './blocks/block-exchange.ts'
@@ -21,6 +19,7 @@ import type { Spread } from './copies/spread.ts'
 import type { JobBook } from './driver/job-book.ts'
 import type { Journal, KeptJob } from './driver/journal.ts'
 import type { LocalEvent } from './driver/local-event.ts'
+import { createSubmitter, type Submitter, submissionStopped } from './submitter/submitter.ts'
 
 export interface SubmissionDeps {
   identity: Uint8Array
@@ -35,11 +34,14 @@ export interface SubmissionDeps {
   /** Runs what needs room on the disk, again once there is some. */
   patiently: <T>(work: () => Promise<T>) => Promise<T>
   dispatch: (event: LocalEvent) => void
+  /** How long checking a submission may do nothing to be seen. */
+  stallMs: number
   warning: (message: string) => void
 }
 
 export interface Submissions {
-  submit(request: JobRequest): Promise<Submitted>
+  /** Throws SUBMIT_STOPPED where `signal` aborts before the job is there. */
+  submit(request: JobRequest, signal?: AbortSignal): Promise<Submitted>
   /** Reads on the inputs of this peer's own job, which it had not read to the end when it stopped. */
   resume(kept: KeptJob): void
   /** Stops reading the inputs of a job that is over. */
@@ -50,17 +52,34 @@ export interface Submissions {
   stop(): void
 }
 
+/** The shards of inputs whose first one was found. */
+type OpenedInputs = Awaited<ReturnType<Submitter['open']>>
+
 /** Manifest blocks go out this often while inputs are read: soon enough to keep the mesh busy, few enough to stay cheap. */
 const manifestMs = 200
 const manifestShardsMax = 512
 
 export function createSubmissions(deps: SubmissionDeps): Submissions {
   const reading = new Map<JobId, AbortController>()
+  const submitters = new Set<Submitter>()
+  let stopped = false
   const reports = new Map<JobId, TableReport>()
 
   const storeOf = (job: JobId) => ({
     put: (bytes: Uint8Array) => deps.patiently(() => deps.holds.storeFor(job).put(bytes)),
   })
+
+  /** A thread for one submission; it ends with `close`. */
+  function openSubmitter(): Submitter {
+    const submitter = createSubmitter({ local: deps.exchange.local, stallMs: deps.stallMs })
+    submitters.add(submitter)
+    if (stopped) submitter.close()
+    const close = () => {
+      submitters.delete(submitter)
+      submitter.close()
+    }
+    return { ...submitter, close }
+  }
 
   async function read(job: JobId, shards: AsyncIterable<CutShard>, signal: AbortSignal): Promise<void> {
     let batch: CutShard[] = []
@@ -82,11 +101,14 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
     if (!signal.aborted) deps.dispatch({ type: 'inputs-end', job })
   }
 
-  function start(job: JobId, shards: AsyncIterable<CutShard>, report: TableReport): void {
+  function start(job: JobId, submitter: Submitter, open: () => Promise<OpenedInputs>): void {
     const abort = new AbortController()
+    const report = newReport()
+    abort.signal.addEventListener('abort', submitter.close)
     reading.set(job, abort)
     reports.set(job, report)
-    read(job, shards, abort.signal)
+    open()
+      .then(shards => read(job, shards(storeOf(job), report), abort.signal))
       .then(() => {
         if (report.skipped > 0)
           deps.warning(`job ${job.slice(0, 8)}: ${report.skipped} rows were left out; the first: ${report.reasons[0]}`)
@@ -95,21 +117,27 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
         const reason = thrown instanceof Error ? thrown.message : String(thrown)
         if (!abort.signal.aborted) deps.dispatch({ type: 'abort', job, reason })
       })
-      .finally(() => reading.delete(job))
+      .finally(() => {
+        submitter.close()
+        if (reading.get(job) === abort) reading.delete(job)
+      })
   }
 
   return {
-    async submit(given) {
+    async submit(given, signal) {
       const request = parseJobRequest(given)
+      const submitter = openSubmitter()
+      signal?.addEventListener('abort', submitter.close)
+      if (signal?.aborted) submitter.close()
       // Held under a name of their own until the job has its id: nothing may sweep them meanwhile.
       const draft = `draft ${randomBytes(8).toString('hex')}`
       try {
-        const prepared = await prepareJob(request, deps.holds.storeFor(draft))
+        const prepared = await submitter.prepare(request, deps.holds.storeFor(draft))
         const { workload, body, files, models, notes, source, checkpoint } = prepared
         const names = 'inputs' in request ? request.inputs : []
         const { cwd, copies = 0, attached = false, priority = 0 } = request
         // The first file is asked for now: a wrong path or an empty folder is told before any work starts.
-        const open = await openInputs({ source, names, cwd })
+        const opened = await submitter.open({ source, names, cwd })
         const spec = await encodeSignedSpec(
           {
             workload,
@@ -121,6 +149,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
           },
           bytes => sign(deps.identity, bytes),
         )
+        if (signal?.aborted) throw submissionStopped()
         const job = await deps.holds.storeFor(draft).put(spec)
         await deps.book.readSpec(job, deps.self)
         for (const { blocks } of files) for (const block of blocks) await deps.holds.hold(job, block)
@@ -128,11 +157,14 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
         deps.journal.keepRequest(job, checkpoint === undefined ? kept : { ...kept, checkpoint })
         if (checkpoint !== undefined) deps.checkpoints.begin(job, checkpoint)
         deps.dispatch({ type: 'submit', job, priority })
-        const report = newReport()
-        start(job, open(storeOf(job), report), report)
+        start(job, submitter, async () => opened)
         deps.spread.inputs(job, copies)
         return { job, models, notes }
+      } catch (thrown) {
+        submitter.close()
+        throw thrown
       } finally {
+        signal?.removeEventListener('abort', submitter.close)
         await deps.holds.release(draft)
       }
     },
@@ -150,9 +182,9 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       }
       deps.dispatch({ type: 'submit', job, priority: kept.priority })
       const { source, inputs: names, cwd } = request
-      const report = newReport()
-      const known = [...record.shards]
-      start(job, restOfInputs({ source, names, cwd }, known, deps.exchange.local, storeOf(job), report), report)
+      const submitter = openSubmitter()
+      const known = record.shards.map(({ items, blocks }) => ({ items, blocks }))
+      start(job, submitter, () => submitter.open({ source, names, cwd }, known))
     },
     end: job => reading.get(job)?.abort(),
     skipped(job) {
@@ -161,7 +193,9 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
     },
     forget: job => void reports.delete(job),
     stop() {
+      stopped = true
       for (const abort of reading.values()) abort.abort()
+      for (const submitter of [...submitters]) submitter.close()
     },
   }
 }

@@ -6,6 +6,8 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { PeerError } from '../../../base/errors.ts'
 import { createReferenceBackend } from '../../../compute/backends/reference/index.ts'
+import type { Backend } from '../../../compute/backends/types.ts'
+import { createWasmBackend } from '../../../compute/backends/wasm/backend.ts'
 import { loadModel, type Model } from '../../../compute/engine/model.ts'
 import { openSession } from '../../../compute/engine/session.ts'
 import { externalFolder } from '../../../compute/onnx/external-data.ts'
@@ -221,7 +223,7 @@ async function tried(
     throw wrong('MODEL_BATCH', `it takes exactly ${model.fixedBatch} rows at a time: export it with any number of rows`)
   }
   const rows = 2
-  const session = openSession(createReferenceBackend(), model)
+  const session = openSession(await trialBackend(), model)
   try {
     const given = inputs.map(({ name, kind, columns }) => {
       const port = model.inputs.find(one => one.name === name)
@@ -249,6 +251,17 @@ async function tried(
   } finally {
     session.dispose()
   }
+}
+
+let trial: Promise<Backend> | undefined
+
+/** What models are tried on: the kernels that will run them, where this machine has them. Its memory is bounded. */
+function trialBackend(): Promise<Backend> {
+  trial ??= createWasmBackend().catch(thrown => {
+    if (thrown instanceof PeerError && thrown.code.startsWith('WASM_')) return createReferenceBackend()
+    throw thrown
+  })
+  return trial
 }
 
 /** Of several outputs the last that holds floats: classifiers give a label first and then their scores. */
