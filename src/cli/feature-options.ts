@@ -6,7 +6,7 @@ import type { FeatureChoice } from './train-images.ts'
 export const featureKinds = ['hog', 'color-histogram', 'lbp']
 
 export interface FeatureArguments {
-  size: { width: number; height: number }
+  size?: { width: number; height: number }
   grey?: boolean
   orientations?: number
   cell?: number
@@ -16,10 +16,11 @@ export interface FeatureArguments {
 
 export function featureOptions(command: Command): Command {
   return command
-    .option('--size <pixels>', 'images are resized to this, such as 128 or 64x128 (width x height)', imageSize, {
-      width: 128,
-      height: 128,
-    })
+    .option(
+      '--size <pixels>',
+      'images are resized to this, such as 64 or 64x128 (width x height; default: 128)',
+      imageSize,
+    )
     .option('--grey', 'of grey images rather than of RGB')
     .option('--orientations <n>', 'hog: directions of a gradient (default: 9)', wholeNumber)
     .option('--cell <pixels>', "hog, lbp: a square cell's side (default: 8; lbp: the whole image)", wholeNumber)
@@ -29,7 +30,7 @@ export function featureOptions(command: Command): Command {
 
 /** All that was given goes along: an option of another kind is refused, not left out. */
 export function featuresOf(kind: string, options: FeatureArguments): FeatureChoice {
-  const { size, grey, orientations, cell, block, bins } = options
+  const { size = { width: 128, height: 128 }, grey, orientations, cell, block, bins } = options
   const given = Object.entries({ orientations, cell, block, bins }).filter(([, value]) => value !== undefined)
   return { kind, ...size, channels: grey ? 1 : 3, ...Object.fromEntries(given) }
 }

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
 import { openRowsWriter, type RowsColumn } from '../data/writers/rows.ts'
-import type { Control } from '../peer/control.ts'
+import type { Control, JobRequest } from '../peer/control.ts'
 import { follow, requireFinal } from './follow.ts'
 import type { BareRequest } from './submit-job.ts'
 
-/** Options of `parseImageFeatures`. */
+/** Options of `parseImageFeatures`, or `{ kind: 'network', model, output }`. */
 export type FeatureChoice = Record<string, unknown>
 
 export interface FeatureTable {
@@ -35,7 +35,18 @@ export async function featureTable(
   { inputs, cwd, features }: { inputs: string[]; cwd: string; features: FeatureChoice },
   signal: AbortSignal,
 ): Promise<FeatureTable> {
-  const { job } = await control.submit({ workload: 'features', inputs, cwd, features }, signal)
+  const { kind, model, output } = features
+  const wanted: JobRequest =
+    kind === 'network'
+      ? {
+          workload: 'embed',
+          inputs,
+          cwd,
+          model: String(model),
+          output: output === undefined ? undefined : String(output),
+        }
+      : { workload: 'features', inputs, cwd, features }
+  const { job } = await control.submit(wanted, signal)
   const ended = await follow(control, job, signal)
   if (!ended) {
     await control.cancel(job)

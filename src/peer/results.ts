@@ -11,6 +11,7 @@ import { resultKind, resultParts } from '../jobs/workloads/result-parts.ts'
 import { decodeRows, decodeRowsRoot, type RowsRoot } from '../jobs/workloads/rows/result.ts'
 import { decodeModelRoot, type ModelRoot } from '../jobs/workloads/train/result.ts'
 import type { BlockExchange } from './blocks/block-exchange.ts'
+import { patient } from './blocks/patient.ts'
 import type { ResultItem, ResultRow } from './control.ts'
 
 function ranked(root: MergedRoot, columns: { labels: Uint32Array; scores: Float32Array }, row: number) {
@@ -53,28 +54,6 @@ export interface ResultSource {
   job: JobId
   result: BlockId
   holders: PeerKey[]
-}
-
-/** Whoever holds a result may be too busy to be heard, or on its way back: so long it is waited for, asked this often. */
-const patienceMs = 10_000
-const askMs = 500
-
-function patient(exchange: BlockExchange): BlockExchange {
-  return {
-    ...exchange,
-    async get(id, holders, signal) {
-      const untilMs = performance.now() + patienceMs
-      for (;;) {
-        try {
-          return await exchange.get(id, holders, signal)
-        } catch (thrown) {
-          const passing = thrown instanceof PeerError && thrown.kind === 'transport' && !signal?.aborted
-          if (!passing || performance.now() >= untilMs) throw thrown
-        }
-        await new Promise(resolve => setTimeout(resolve, askMs))
-      }
-    },
-  }
 }
 
 /** @throws PeerError RESULT_UNAVAILABLE and as the exchange's, once its holders were not to be reached for ten seconds */

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { PeerError } from '../../base/errors.ts'
 import type { TableInit } from '../../data/tables/options.ts'
 import { methodNames } from '../../learn/options.ts'
 import type { Control } from '../../peer/control.ts'
@@ -15,6 +16,8 @@ import { type FeatureChoice, featureTable } from '../train-images.ts'
 /** Words of the command line -> names of src/learn/options.ts. */
 interface TrainArguments extends SubmitOptions, TableArguments, FeatureArguments {
   images?: string
+  model?: string
+  output?: string
   k?: number
   init?: number[][]
   covariance?: string
@@ -47,9 +50,11 @@ export function addTrain(submit: Command): void {
     .addOption(
       new Option(
         '--images <features>',
-        'the inputs are images, each in a folder that is its class; learn from these features of them',
-      ).choices(featureKinds),
+        'the inputs are images, each in a folder that is its class; learn from these features of them, or from what a network makes of them',
+      ).choices([...featureKinds, 'network']),
     )
+    .option('--model <path>', '--images network: an .onnx file, or a folder as Hugging Face exports are')
+    .option('--output <name>', "--images network: one of its outputs, or a node's value (default: the first output)")
     .option('--k <n>', 'kmeans, gmm: clusters or components', wholeNumber)
     .option('--init <file>', 'kmeans, gmm: the centers or means to start from, a JSON file of rows', matrix)
     .addOption(new Option('--covariance <kind>', 'gmm (default: full)').choices(['full', 'tied', 'diag', 'spherical']))
@@ -95,21 +100,39 @@ Examples:
   peer submit train gmm rows.parquet --k 32 --covariance diag --out mixture.onnx
   peer submit train linear houses.csv --label price --standardise --alpha 0.1 --out price.onnx
   peer submit train softmax photos --images hog --size 64 --out shapes.onnx    (photos/<class>/<image>)
+  peer submit train softmax photos --images network --model resnet50 --output pooled --out mine.onnx
   peer submit classify more --model shapes.onnx --model resnet.onnx --out predictions.csv`,
     )
     .action((method: string, inputs: string[], options: TrainArguments) => {
       const training = trainOptions(method, options)
       const table = tableOf(options)
-      const { images, checkpoint } = options
+      const { checkpoint } = options
+      const features = imagesOf(options)
       return submitJob(
-        images === undefined
+        features === undefined
           ? { workload: 'train', inputs, options: training, table, checkpoint }
-          : (control, signal) =>
-              ofImages(control, signal, inputs, featuresOf(images, options), training, table, checkpoint),
+          : (control, signal) => ofImages(control, signal, inputs, features, training, table, checkpoint),
         options,
         { kind: 'model', about: ({ models: [{ name, labels }] }) => `${name} · ${count(labels)} features` },
       )
     })
+}
+
+/** What is learnt from of images. @throws PeerError INPUT_OPTIONS */
+function imagesOf(options: TrainArguments): FeatureChoice | undefined {
+  const { images, model, output } = options
+  const wrong = (message: string) => new PeerError({ code: 'INPUT_OPTIONS', kind: 'input', message })
+  if (images !== 'network' && (model !== undefined || output !== undefined))
+    throw wrong('--model and --output are for --images network')
+  if (images === undefined) return undefined
+  if (images !== 'network') return featuresOf(images, options)
+  if (model === undefined)
+    throw wrong('--images network learns from what a network makes of the images: name it with --model')
+  for (const name of ['size', 'grey', 'orientations', 'cell', 'block', 'bins'] as const) {
+    if (options[name] !== undefined)
+      throw wrong(`--${name} is not for --images network: the network says how it takes images`)
+  }
+  return { kind: 'network', model, ...(output !== undefined && { output }) }
 }
 
 /** First a job for the images' features, then the training on these. */

@@ -54,11 +54,10 @@ export async function runDemo(options: DemoOptions): Promise<void> {
       const { signal } = abort
       const images = options.images ? resolve(options.images) : await pictures(folder, options.count)
       const networks = options.model?.map(path => resolve(path)) ?? (await ownModels())
-      const models = networks.map(path => ({ path, weight: 1 }))
+      const models = [...networks]
       // On other people's images nobody knows what is right.
       if (!options.images && !options.model) {
-        const path = await trained(last, { images: join(folder, 'training'), folder, signal })
-        models.push({ path, weight: learntWeight })
+        models.push(await trained(last, { images: join(folder, 'training'), folder, signal }))
       }
       await classify(last, { images, models, out, cwd: folder, signal })
     } finally {
@@ -122,10 +121,13 @@ async function pictures(folder: string, wanted: number): Promise<string> {
   return images
 }
 
-/** Oriented gradients of small grey pictures: enough to know some shapes, and quick to learn from. */
-const gradients = { kind: 'hog', width: 32, height: 32, channels: 1 }
-/** It was not shown the networks' hundred thousand pictures, and has a small say beside them. */
-const learntWeight = 0.25
+/** What the first of the demo's networks has before its last layer: one number for each of its channels. */
+const embedding = { model: 'shapes-plain', output: '/9/Flatten_output_0' }
+
+/** Its file's name, and so the model's. */
+const learntName = 'learnt'
+/** More than there are shapes: every model's probability of every one is kept, to see what each adds. */
+const topAll = 100
 
 interface Lesson {
   images: string
@@ -138,13 +140,17 @@ async function trained(client: Client, { images, folder, signal }: Lesson): Prom
   say()
   say(
     pc.bold('3. A classifier') +
-      pc.dim(': the mesh takes oriented gradients of the other pictures and learns the shapes from them, in rounds'),
+      pc.dim(
+        `: the mesh takes what ${embedding.model} makes of the other pictures, and learns the shapes from it, in rounds`,
+      ),
   )
-  const out = join(folder, 'gradients.onnx')
-  const made = await featureTable(client, { inputs: [images], cwd: folder, features: gradients }, signal)
+  const out = join(folder, `${learntName}.onnx`)
+  const model = join(packageRoot, 'demo/models', embedding.model)
+  const features = { kind: 'network', model, output: embedding.output }
+  const made = await featureTable(client, { inputs: [images], cwd: folder, features }, signal)
   try {
     const { table, ...request } = made.request
-    const options = { method: 'softmax', roundsMax: 40 }
+    const options = { method: 'softmax', standardise: 'standard', c: 0.01 }
     const { job } = await client.submit({
       workload: 'train',
       cwd: folder,
@@ -184,7 +190,7 @@ async function followed(client: Client, job: string, signal: AbortSignal): Promi
 
 interface Work {
   images: string
-  models: { path: string; weight: number }[]
+  models: string[]
   out: string
   cwd: string
   signal: AbortSignal
@@ -202,10 +208,9 @@ async function classify(client: Client, { images, models, out, cwd, signal }: Wo
     workload: 'classify',
     inputs: [images],
     cwd,
-    models: models.map(model => model.path),
-    weights: models.map(model => model.weight),
+    models,
     merge: 'mean',
-    top: 1,
+    top: topAll,
   })
   for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)
   const job = await followed(client, submitted.job, signal)
@@ -216,7 +221,7 @@ async function classify(client: Client, { images, models, out, cwd, signal }: Wo
   )
   say()
   for (const line of shareLines(job)) say(`   ${line}`)
-  const found = await accuracies(client.results(submitted.job))
+  const found = await accuracies(client.results(submitted.job), learntName)
   if (found) {
     say()
     const rows = found.map(one => [

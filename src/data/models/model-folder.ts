@@ -8,7 +8,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
-import type { ImagePreprocess } from '../images/preprocess.ts'
+import { type ImagePreprocess, imagePreprocessSchema } from '../images/preprocess.ts'
 import { systemCode } from '../store/errors.ts'
 import { readPreprocess } from './preprocessor-config.ts'
 
@@ -182,7 +182,7 @@ const side = z.int().min(1).max(limits.imageSideMax)
 const cardSchema = z.object({
   data: z.object({ classes: z.array(z.string()).max(limits.labelsMax).optional() }),
   /** Of a model of images: what it takes of them. */
-  features: z.object({ height: side, width: side }).optional(),
+  features: z.object({ height: side, width: side, preprocess: imagePreprocessSchema.optional() }).optional(),
 })
 
 /** What the card says that a training wrote beside its model. */
@@ -193,11 +193,15 @@ function cardOf(card: unknown, file: string): Pick<ModelSource, 'labels' | 'prep
     throw modelError('MODEL_CONFIG', `${file} is no model card: ${advice}`, parsed.error)
   }
   const { data, features } = parsed.data
-  const bilinear = 2 as const
   return {
     ...(data.classes && { labels: data.classes }),
-    ...(features && { preprocess: { resize: { ...features, filter: bilinear }, rescaleFactor: 1 / 255 } }),
+    ...(features && { preprocess: features.preprocess ?? resized(features.height, features.width) }),
   }
+}
+
+function resized(height: number, width: number): StatedPreprocess {
+  const bilinear = 2 as const
+  return { resize: { height, width, filter: bilinear }, rescaleFactor: 1 / 255 }
 }
 
 const configSchema = z.object({ id2label: z.record(z.string(), z.string()).nullish() })

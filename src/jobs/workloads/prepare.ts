@@ -3,6 +3,8 @@
  * can be wrong is told here, before any work starts.
  */
 import { resolve } from 'node:path'
+import { z } from 'zod'
+import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import type { BlockList, BlockStore } from '../../data/store/types.ts'
 import type { TableInit, TableOptions } from '../../data/tables/options.ts'
@@ -51,7 +53,7 @@ export function prepareJob(request: JobRequest, store: Store): Promise<PreparedJ
     case 'score':
       return scoreJob(request, store)
     case 'train':
-      return trainJob(request)
+      return trainJob(request, store)
   }
 }
 
@@ -144,20 +146,45 @@ function trainOptions(wanted: Record<string, unknown>, table: TableInit = {}) {
   return { given, options }
 }
 
-async function trainJob(request: Of<'train'>): Promise<PreparedJob> {
+const networkImages = z.strictObject({
+  kind: z.literal('network'),
+  model: z.string().min(1),
+  output: z.string().min(1).optional(),
+})
+
+/** The network that a model of images begins with, where it is one. @throws PeerError kind `model` or `input` */
+async function frontOf(images: Record<string, unknown> | undefined, cwd: string, store: Store) {
+  if (images?.kind !== 'network') return {}
+  const parsed = networkImages.safeParse(images)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    const message = `the images' option ${issue.path.join('.')}: ${issue.message}`
+    throw new PeerError({ code: 'FEATURES_BAD_OPTIONS', kind: 'input', message })
+  }
+  const { model, output } = parsed.data
+  const { spec: network, notes } = await prepareEmbed({ cwd, model, output }, store)
+  return { network, notes }
+}
+
+async function trainJob(request: Of<'train'>, store: Store): Promise<PreparedJob> {
   const { inputs: names, cwd, table, options: wanted, images } = request
   const { given, options } = trainOptions(wanted, table)
   const columns = await firstColumns({ source: { kind: 'table', options }, names, cwd })
-  const spec = parseTrainSpec({ options: given, columns, ...(images && { images }) })
+  const { network, notes = [] } = await frontOf(images, cwd, store)
+  const front = network ? { network } : images ? { images } : {}
+  const spec = parseTrainSpec({ options: given, columns, ...front })
   const checkpoint = request.checkpoint === undefined ? undefined : resolve(cwd, request.checkpoint)
   const known = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint, spec)
   return {
     workload: 'train',
     body: { ...spec, ...(known && { checkpoint: known.state }) },
-    files: [],
+    files: network ? [network.file] : [],
     models: [{ name: given.method, labels: columns.length }],
     source: { kind: 'table', options },
-    notes: known ? [`the training goes on after its round ${known.rounds}, as ${request.checkpoint} says`] : [],
+    notes: [
+      ...notes,
+      ...(known ? [`the training goes on after its round ${known.rounds}, as ${request.checkpoint} says`] : []),
+    ],
     ...(checkpoint !== undefined && { checkpoint }),
   }
 }

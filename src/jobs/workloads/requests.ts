@@ -79,7 +79,10 @@ const train = z.strictObject({
   table,
   /** A file that holds the state after each round, and from which the training goes on where it is there. */
   checkpoint: text.optional(),
-  /** What of images the table's columns are, as `parseImageFeatures` takes it: the model then takes images. */
+  /**
+   * What of images the table's columns are: as `parseImageFeatures` takes it, or `{ kind: 'network', model, output? }` for what
+   * a network makes of them, as an `embed` job has it. The model then takes images.
+   */
   images: z.record(z.string().max(64), z.unknown()).optional(),
 })
 

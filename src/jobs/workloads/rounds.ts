@@ -6,7 +6,7 @@
  */
 import { PeerError } from '../../base/errors.ts'
 import type { Backend } from '../../compute/backends/types.ts'
-import type { KeepRoom, Merger, MergeSink, NextRound, Round, ShardRunner, Workload } from './workload.ts'
+import type { KeepRoom, Merger, MergeSink, NextRound, ReadFile, Round, ShardRunner, Workload } from './workload.ts'
 
 /** What one shard adds to a round. */
 export interface ShardPartial<Partial> {
@@ -52,7 +52,7 @@ export interface IterativeMethod<Body, Parameters, Partial> {
   /** What follows from a round: the next parameters, and whether they are the last. */
   update(body: Body, parameters: Parameters, merged: Partial): { parameters: Parameters; done: boolean }
   /** Writes what the job ends with; resolves to its root block. */
-  result(body: Body, parameters: Parameters, sink: MergeSink): Promise<string>
+  result(body: Body, parameters: Parameters, sink: MergeSink, file?: ReadFile): Promise<string>
   /** At most `limits.blockBytesMax` bytes. */
   encodeParameters(body: Body, parameters: Parameters): Uint8Array
   decodeParameters(body: Body, bytes: Uint8Array): Parameters
@@ -89,9 +89,9 @@ export function roundsWorkload<Body, Parameters, Partial>(
         close: () => runner.close(),
       }
     },
-    merger: (raw, sink, round) => {
+    merger: (raw, sink, round, file) => {
       const body = method.body(raw)
-      return roundMerger(method, body, parametersOf(body, round), sink)
+      return roundMerger(method, body, parametersOf(body, round), sink, file)
     },
   }
 }
@@ -103,6 +103,7 @@ function roundMerger<Body, Parameters, Partial>(
   body: Body,
   parameters: Parameters,
   sink: MergeSink,
+  file: ReadFile | undefined,
 ): Merger<string | NextRound> {
   const tree = streamingTree<Partial>((left, right) => method.merge(body, left, right))
   return {
@@ -119,7 +120,7 @@ function roundMerger<Body, Parameters, Partial>(
         })
       }
       const next = method.update(body, parameters, merged.value)
-      if (next.done) return method.result(body, next.parameters, sink)
+      if (next.done) return method.result(body, next.parameters, sink, file)
       return { params: await sink.put(method.encodeParameters(body, next.parameters)) }
     },
   }

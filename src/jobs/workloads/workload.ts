@@ -59,12 +59,23 @@ export interface Merger<End = string> {
   end(): Promise<End>
 }
 
+export interface JobFile {
+  name: string
+  bytes: number
+  blocks: string[]
+  /** Only the leader needs it, once the job ends: no lane is given it. */
+  atEnd?: true
+}
+
+/** One of the job's files by its name. Throws PeerError of kind `transport` where nobody has it. */
+export type ReadFile = (name: string) => Promise<Uint8Array>
+
 export interface Workload {
   readonly kind: string
-  /** Ids of the block lists (models and such) that a lane needs before `open`; bounded and validated. */
-  files(body: unknown): { name: string; bytes: number; blocks: string[] }[]
+  /** Block lists (models and such) that belong to the job; bounded and validated. */
+  files(body: unknown): JobFile[]
   /** `files`: their bytes, by name. Throws PeerError when the spec or a file is not sound. */
   open(body: unknown, files: ReadonlyMap<string, Uint8Array>, backend: Backend, room?: KeepRoom): Promise<ShardRunner>
-  /** `round`: which one is merged; absent where there is one alone. */
-  merger(body: unknown, sink: MergeSink, round?: Round): Merger<string | NextRound>
+  /** `round`: which one is merged; absent where there is one alone. `file`: the bytes of one of the job's files. */
+  merger(body: unknown, sink: MergeSink, round?: Round, file?: ReadFile): Merger<string | NextRound>
 }

@@ -17,6 +17,9 @@ export interface GraphWriter {
   op(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, AttributeValueInit>>): string
   /** The same of the domain `ai.onnx.ml`. */
   mlOp(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValueInit>>): string
+  /** A reduction over axes, or new axes of length 1: as the graph's version of the operators has it. */
+  reduce(type: string, from: string, axes: readonly number[], keepdims: 0 | 1): string
+  unsqueeze(from: string, axes: readonly number[]): string
   constant(name: string, dims: readonly number[], values: ArrayLike<number>): string
   int64(name: string, values: readonly number[]): string
   input(port: EncodedPort): string
@@ -25,7 +28,8 @@ export interface GraphWriter {
   finish(metadata?: Readonly<Record<string, string>>): EncodedModel
 }
 
-export function createGraphWriter(name: string): GraphWriter {
+/** @param version of ONNX's own operators; default 17 */
+export function createGraphWriter(name: string, version = opset): GraphWriter {
   const constants: Record<string, EncodedTensor> = {}
   const inputs: EncodedPort[] = []
   const outputs: EncodedPort[] = []
@@ -39,19 +43,28 @@ export function createGraphWriter(name: string): GraphWriter {
     constants[given] = tensor
     return given
   }
+  const op: GraphWriter['op'] = (type, from, attributes) => {
+    const result = `t${ops.length}`
+    ops.push({ type, inputs: from, outputs: [result], ...(attributes && { attributes }) })
+    return result
+  }
+  const int64: GraphWriter['int64'] = (wanted, values) =>
+    add(wanted, { dims: [values.length], data: BigInt64Array.from(values, BigInt) })
   return {
-    op(type, from, attributes) {
-      const result = `t${ops.length}`
-      ops.push({ type, inputs: from, outputs: [result], ...(attributes && { attributes }) })
-      return result
-    },
+    op,
+    reduce: (type, from, axes, keepdims) =>
+      version < 18
+        ? op(type, [from], { axes, keepdims })
+        : op(type, [from, int64(`axis${axes.join('')}`, axes)], { keepdims }),
+    unsqueeze: (from, axes) =>
+      version < 13 ? op('Unsqueeze', [from], { axes }) : op('Unsqueeze', [from, int64(`axis${axes.join('')}`, axes)]),
     mlOp(type, from, attributes) {
       const result = `t${ops.length}`
       ops.push({ type, inputs: from, outputs: [result], attributes, domain: mlDomain })
       return result
     },
     constant: (wanted, dims, values) => add(wanted, { dims, data: Float32Array.from(values) }),
-    int64: (wanted, values) => add(wanted, { dims: [values.length], data: BigInt64Array.from(values, BigInt) }),
+    int64,
     input(port) {
       inputs.push(port)
       return port.name
@@ -61,7 +74,7 @@ export function createGraphWriter(name: string): GraphWriter {
       ops.push({ type: 'Identity', inputs: [from], outputs: [port.name] })
     },
     finish: metadata => ({
-      ...{ opset, name, inputs, outputs, constants, ops },
+      ...{ opset: version, name, inputs, outputs, constants, ops },
       ...(ops.some(op => op.domain === mlDomain) && { domains: { [mlDomain]: mlOpset } }),
       ...(metadata && { metadata }),
     }),

@@ -6,8 +6,9 @@
  * `components`. A label is an integer where all classes are whole numbers, else the class's text; of kmeans and gmm the place
  * of the cluster.
  */
-import { assert } from '../../base/errors.ts'
+import { assert, PeerError } from '../../base/errors.ts'
 import { type EncodedPort, encodeModel } from '../../compute/onnx/encode.ts'
+import { continueNetwork, opsetOf } from '../../compute/onnx/splice.ts'
 import { type ImageFeatures, imageFeatureOps, imagePort } from '../features/features.ts'
 import type { Setting, TrainedModel } from '../method.ts'
 import { precisionFactor } from '../methods/gmm-density.ts'
@@ -19,17 +20,46 @@ export const cardKey = 'shardmesh.model-card'
 
 type ModelOf<K extends TrainedModel['kind']> = Extract<TrainedModel, { kind: K }>
 
+/** A network of images, one value of which is the features. */
+export interface FeatureNetwork {
+  bytes: Uint8Array
+  /** The value's name: an output, or what any node gives. */
+  output: string
+}
+
 /**
  * The file's bytes; the same model and card give the same ones.
- * @param images what makes the features: then the file takes `image` [rows, channels, height, width] instead
+ * @param images what makes the features: then the file takes `image` [rows, channels, height, width] instead; a network's
+ *   inputs stay as they are
+ * @throws PeerError MODEL_OPSET for a network of operators before version 9
  */
-export function exportOnnx(model: TrainedModel, setting: Setting, card: ModelCard, images?: ImageFeatures): Uint8Array {
-  const graph = createGraph(setting, images)
+export function exportOnnx(
+  model: TrainedModel,
+  setting: Setting,
+  card: ModelCard,
+  images?: ImageFeatures | FeatureNetwork,
+): Uint8Array {
+  const network = images && 'bytes' in images ? images : undefined
+  const version = network && opsetOf(network.bytes)
+  if (version !== undefined && version < opsetMin) throw tooOld(version)
+  const graph = createGraph(setting, images && !('bytes' in images) ? images : undefined, version)
   if (model.kind === 'kmeans') kmeansOps(graph, model)
   else if (model.kind === 'gmm') mixtureOps(graph, model)
   else if (model.kind === 'pca') componentOps(graph, model)
   else linearOps(graph, model, setting)
-  return encodeModel(graph.finish({ [cardKey]: JSON.stringify(card) }))
+  const made = graph.finish({ [cardKey]: JSON.stringify(card) })
+  return network ? continueNetwork(network.bytes, network.output, made) : encodeModel(made)
+}
+
+/** Where and IsNaN are of this version, and all others that are written here are no younger. */
+const opsetMin = 9
+
+function tooOld(version: number): PeerError {
+  return new PeerError({
+    code: 'MODEL_OPSET',
+    kind: 'model',
+    message: `the network is of ONNX's operators ${version}, and a model is put behind those of version ${opsetMin} or later: export it again`,
+  })
 }
 
 interface Graph extends GraphWriter {
@@ -38,12 +68,20 @@ interface Graph extends GraphWriter {
   x: string
 }
 
-function createGraph({ options, summary, transform }: Setting, images: ImageFeatures | undefined): Graph {
-  const writer = createGraphWriter(options.method)
+function createGraph(
+  { options, summary, transform }: Setting,
+  images: ImageFeatures | undefined,
+  version: number | undefined,
+): Graph {
+  const writer = createGraphWriter(options.method, version)
   const d = summary.features
   let x = images
     ? imageFeatureOps(writer, writer.input(imagePort(images)), images)
     : writer.input({ name: 'features', type: 'float32', dims: ['rows', d] })
+  // What a network gives may have more axes, and be of another precision.
+  if (version !== undefined) {
+    x = writer.op('Cast', [writer.op('Reshape', [x, writer.int64('row', [-1, d])])], { to: 1 })
+  }
   if (options.missing === 'mean') {
     const gaps = writer.op('IsNaN', [x])
     x = writer.op('Where', [gaps, writer.constant('fill', [d], summary.mean), x])
@@ -70,7 +108,7 @@ function kmeansOps(graph: Graph, { k, centers }: ModelOf<'kmeans'>): void {
   const turned = graph.constant('centers', [d, k], transposed(centers, k, d))
   const scores = graph.op('Gemm', [graph.x, turned, graph.constant('halves', [k], halves)])
   graph.output(labels, graph.op('ArgMax', [scores], { axis: 1, keepdims: 0 }))
-  const squares = graph.op('ReduceSumSquare', [graph.x], { axes: [1], keepdims: 1 })
+  const squares = graph.reduce('ReduceSumSquare', graph.x, [1], 1)
   const twice = graph.op('Mul', [scores, graph.constant('two', [], [2])])
   const distance = graph.op('Relu', [graph.op('Sub', [squares, twice])])
   graph.output(floats('distances', 'rows', k), graph.op('Sqrt', [distance]))
@@ -86,7 +124,7 @@ function mixtureOps(graph: Graph, model: ModelOf<'gmm'>): void {
   const logs = graph.op('Add', [halves, graph.constant('constants', [k], constants)])
   graph.output(labels, graph.op('ArgMax', [logs], { axis: 1, keepdims: 0 }))
   graph.output(floats('probabilities', 'rows', k), graph.op('Softmax', [logs], { axis: 1 }))
-  const likelihood = graph.op('ReduceLogSumExp', [logs], { axes: [1], keepdims: 0 })
+  const likelihood = graph.reduce('ReduceLogSumExp', logs, [1], 0)
   graph.output(floats('log_likelihood', 'rows'), likelihood)
 }
 
@@ -100,10 +138,10 @@ function fullDistances(graph: Graph, { k, means, covariances }: ModelOf<'gmm'>) 
     factors.set(factor, c * d * d)
     determinants.push(logDeterminant)
   }
-  const all = graph.op('Unsqueeze', [graph.x, graph.int64('axis0', [0])])
+  const all = graph.unsqueeze(graph.x, [0])
   const off = graph.op('Sub', [all, graph.constant('means', [k, 1, d], means)])
   const z = graph.op('MatMul', [off, graph.constant('factors', [k, d, d], factors)])
-  const squares = graph.op('ReduceSumSquare', [z], { axes: [2], keepdims: 0 })
+  const squares = graph.reduce('ReduceSumSquare', z, [2], 0)
   return { distances: graph.op('Transpose', [squares], { perm: [1, 0] }), determinants }
 }
 
@@ -122,7 +160,7 @@ function plainDistances(graph: Graph, { k, covariance, means, covariances }: Mod
     })
     determinants = determinants.map(() => logDeterminant)
   }
-  const all = graph.op('Unsqueeze', [x, graph.int64('axis1', [1])])
+  const all = graph.unsqueeze(x, [1])
   let off = graph.op('Sub', [all, graph.constant('means', [1, k, d], points)])
   if (covariance !== 'tied') {
     const variance = (c: number, i: number) => (covariance === 'diag' ? covariances[c * d + i] : covariances[c])
@@ -133,7 +171,7 @@ function plainDistances(graph: Graph, { k, covariance, means, covariances }: Mod
     })
     off = graph.op('Mul', [off, graph.constant('inverse', [1, k, d], inverse)])
   }
-  return { distances: graph.op('ReduceSumSquare', [off], { axes: [2], keepdims: 0 }), determinants }
+  return { distances: graph.reduce('ReduceSumSquare', off, [2], 0), determinants }
 }
 
 function linearOps(graph: Graph, model: ModelOf<'softmax' | 'svm' | 'linear'>, { summary }: Setting): void {

@@ -125,6 +125,8 @@ export function createDriver(deps: DriverDeps): Driver {
   const merging = createMergeRunner({
     book,
     exchange,
+    holders,
+    use: async (job, block) => void (await deps.holds.use(job, block)),
     sink: job => ({ put: bytes => deps.patiently(() => deps.holds.storeFor(job).put(bytes)) }),
     patiently: deps.patiently,
     merged: (job, ballot, result) => dispatch({ type: 'merged', job, ballot, result }),

@@ -6,6 +6,7 @@ import { PeerError } from '../../base/errors.ts'
 import { type BlockId, blockId, type JobId, type PeerKey } from '../../base/ids.ts'
 import type { RoundHead, ShardResult } from '../../jobs/core/types.ts'
 import { sealResult } from '../../jobs/wire/sealed-result.ts'
+import type { JobFile } from '../../jobs/workloads/workload.ts'
 import { workloads } from '../../jobs/workloads/workloads.ts'
 import type { BlockExchange } from '../blocks/block-exchange.ts'
 import type { BlockHolds } from '../blocks/block-holds.ts'
@@ -47,6 +48,9 @@ interface Pending {
 
 const aheadPerLaneMax = 64
 
+/** What a lane is given. */
+const lane = (files: readonly JobFile[]) => files.filter(file => !file.atEnd)
+
 export function createExecutor(deps: ExecutorDeps): Executor {
   const waiting: Pending[] = []
   const running = new Set<Pending>()
@@ -60,7 +64,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   async function open(job: JobId, record: JobRecord): Promise<OpenJob> {
     const workload = await workloads(record.spec.workload)
     const files = await Promise.all(
-      workload.files(record.spec.body).map(async file => {
+      lane(workload.files(record.spec.body)).map(async file => {
         // Shared memory: every thread sees the same bytes without a copy.
         const bytes = new Uint8Array(new SharedArrayBuffer(file.bytes))
         let at = 0

@@ -2,18 +2,22 @@
  * The leader's merging, one chain a job: result blocks in shard order into the workload's merger, in
  * bounded memory. A merge belongs to one round under one ballot; another one begins again from the first shard.
  */
-import { PeerError } from '../../base/errors.ts'
+import { assert, PeerError } from '../../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../../base/ids.ts'
 import type { Ballot, RoundHead, ShardResult } from '../../jobs/core/types.ts'
 import { openResult } from '../../jobs/wire/sealed-result.ts'
-import type { Merger, MergeSink, NextRound, Round } from '../../jobs/workloads/workload.ts'
+import type { JobFile, Merger, MergeSink, NextRound, Round } from '../../jobs/workloads/workload.ts'
 import { workloads } from '../../jobs/workloads/workloads.ts'
 import type { BlockExchange } from '../blocks/block-exchange.ts'
+import { patient } from '../blocks/patient.ts'
 import type { JobBook } from './job-book.ts'
 
 export interface MergeDeps {
   book: JobBook
   exchange: BlockExchange
+  /** Who has the job's files, and notes that one of their blocks is of use here. */
+  holders: (job: JobId) => PeerKey[]
+  use: (job: JobId, block: BlockId) => Promise<void>
   /** Where the merged result of a job goes. */
   sink: (job: JobId) => MergeSink
   /** Runs what needs room on the disk, again once there is some. */
@@ -53,6 +57,26 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
     return { round: round.round, params }
   }
 
+  async function readJobFile(job: JobId, files: readonly JobFile[], name: string): Promise<Uint8Array> {
+    const file = files.find(one => one.name === name)
+    assert(file, `the job has a file ${name}`)
+    const bytes = new Uint8Array(file.bytes)
+    let at = 0
+    for (const id of file.blocks) {
+      await deps.use(job, id)
+      const block = await deps.patiently(() => patient(deps.exchange).get(id, deps.holders(job)))
+      if (at + block.byteLength > bytes.byteLength) break
+      bytes.set(block, at)
+      at += block.byteLength
+    }
+    if (at === bytes.byteLength) return bytes
+    throw new PeerError({
+      code: 'JOB_SPEC_INVALID',
+      kind: 'protocol',
+      message: `the file ${name} is not as long as the job says`,
+    })
+  }
+
   function current(job: JobId, ballot: Ballot, round: RoundHead | undefined): Merge {
     const known = merges.get(job)
     const sameBallot = known?.ballot.counter === ballot.counter && known.ballot.peer === ballot.peer
@@ -62,11 +86,10 @@ export function createMergeRunner(deps: MergeDeps): MergeRunner {
     const merger = (async () => {
       const record = deps.book.get(job)
       if (!record) throw new PeerError({ code: 'JOB_UNKNOWN', kind: 'protocol', message: 'the job is unknown here' })
-      return (await workloads(record.spec.workload)).merger(
-        record.spec.body,
-        deps.sink(job),
-        round && (await read(round)),
-      )
+      const { workload: kind, body } = record.spec
+      const workload = await workloads(kind)
+      const file = (name: string) => readJobFile(job, workload.files(body), name)
+      return workload.merger(body, deps.sink(job), round && (await read(round)), file)
     })()
     merger.catch(() => {}) // the first shard reports it
     const fresh: Merge = { ballot, round, merger, chain: Promise.resolve(), next: 0, early: new Map(), dropped: false }

@@ -46,6 +46,8 @@ function setUp() {
   const book = { get: () => record } as unknown as JobBook
   const runner = createMergeRunner({
     book,
+    holders: () => [],
+    use: async () => {},
     exchange,
     sink: () => exchange,
     patiently: work => work(),

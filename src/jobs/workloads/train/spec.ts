@@ -4,6 +4,7 @@ import { PeerError } from '../../../base/errors.ts'
 import { limits } from '../../../base/limits.ts'
 import { featureCount, type ImageFeatures, parseImageFeatures } from '../../../learn/features/features.ts'
 import { parseTrainOptions, type TrainOptions } from '../../../learn/options.ts'
+import { type EmbedSpec, parseEmbedSpec } from '../embed/spec.ts'
 
 const schema = z.strictObject({
   options: z.unknown(),
@@ -11,6 +12,8 @@ const schema = z.strictObject({
   columns: z.array(z.string().max(limits.cellCharsMax)).min(1).max(limits.tableColumnsMax),
   /** What of images the columns are: the model then takes images. */
   images: z.unknown().optional(),
+  /** The network whose value the columns are: the model then takes images, as the network does. */
+  network: z.unknown().optional(),
   /** The state to go on from, as a round's parameters; absent: from the beginning. */
   checkpoint: z.instanceof(Uint8Array).optional(),
 })
@@ -19,6 +22,7 @@ export interface TrainSpec {
   options: TrainOptions
   columns: string[]
   images?: ImageFeatures
+  network?: EmbedSpec
   checkpoint?: Uint8Array
 }
 
@@ -26,8 +30,9 @@ export interface TrainSpec {
 export function parseTrainSpec(body: unknown): TrainSpec {
   const parsed = schema.safeParse(body)
   if (parsed.success) {
-    const { columns, options, images, checkpoint } = parsed.data
+    const { columns, options, images, network, checkpoint } = parsed.data
     const spec = { columns, options: parseTrainOptions(options), ...(checkpoint && { checkpoint }) }
+    if (network !== undefined) return { ...spec, network: networkOf(columns, network) }
     return images === undefined ? spec : { ...spec, images: imagesOf(columns, images) }
   }
   const issue = parsed.error.issues[0]
@@ -35,6 +40,16 @@ export function parseTrainSpec(body: unknown): TrainSpec {
     code: 'JOB_SPEC_INVALID',
     kind: 'protocol',
     message: `the job's spec is not sound: ${issue.path.join('.')} ${issue.message}`,
+  })
+}
+
+function networkOf(columns: readonly string[], wanted: unknown): EmbedSpec {
+  const network = parseEmbedSpec(wanted)
+  if (network.width === columns.length) return network
+  throw new PeerError({
+    code: 'FEATURES_BAD_OPTIONS',
+    kind: 'input',
+    message: `${network.name} gives ${network.width} values an image at "${network.output}", and the table has ${columns.length} columns: take the same network and output for both`,
   })
 }
 

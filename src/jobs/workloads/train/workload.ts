@@ -12,6 +12,7 @@ import { makeModelCard } from '../../../learn/export/model-card.ts'
 import { exportOnnx } from '../../../learn/export/onnx.ts'
 import type { ImageFeatures } from '../../../learn/features/features.ts'
 import { createTraining, type Parameters, type Training } from '../../../learn/training.ts'
+import type { EmbedSpec } from '../embed/spec.ts'
 import { type IterativeMethod, type PartialRunner, roundsWorkload } from '../rounds.ts'
 import type { KeepRoom, Workload } from '../workload.ts'
 import { createKeptShards } from './kept-shards.ts'
@@ -31,12 +32,15 @@ interface Body extends TrainSpec {
   training: Training
 }
 
+const networkFile = 'network'
+
 const training: IterativeMethod<Body, TrainState, TrainPartial> = {
   kind: 'train',
   body(raw) {
     const spec = parseTrainSpec(raw)
     return { ...spec, training: createTraining(spec.options, spec.columns) }
   },
+  files: ({ network }) => (network ? [{ name: networkFile, ...network.file, atEnd: true }] : []),
   open: async (body, _, backend, room) => openTrainer(body, backend, room),
   start({ training, checkpoint }) {
     if (checkpoint) return decodeState(training, checkpoint)
@@ -66,8 +70,11 @@ const training: IterativeMethod<Body, TrainState, TrainPartial> = {
     const stage = judged ? 'judge' : 'learn'
     return { parameters: { stage, parameters, history, dataHash, numericClasses }, done: learnt && !judged }
   },
-  async result(body, state, sink) {
-    const { onnx, card, summary } = finish(body.training, state, body.images)
+  async result(body, state, sink, file) {
+    const { network } = body
+    if (network) assert(file, 'whoever ends a training on a network can read its file')
+    const behind = network && file ? { spec: network, file: await file(networkFile) } : body.images
+    const { onnx, card, summary } = finish(body.training, state, behind)
     const { bytes, blocks } = await writeBlocks(sink, onnx)
     const { names = [] } = summary.label.kind === 'class' ? summary.label : {}
     return sink.put(
@@ -116,17 +123,32 @@ function judges(training: Training, parameters: Parameters): boolean {
   return ['softmax', 'svm'].includes(training.options.method) && classes > 1 && classes <= judgedClassesMax
 }
 
+/** A network in front of the model, with its file. */
+interface Front {
+  spec: EmbedSpec
+  file: Uint8Array
+}
+
+/** How the card tells what the features are. */
+function featuresOf(images: ImageFeatures | Front | undefined): Record<string, unknown> | undefined {
+  if (!images || !('spec' in images)) return images
+  const { name, output, input, preprocess } = images.spec
+  const sha256 = createHash('sha256').update(images.file).digest('hex')
+  return { kind: 'network', network: name, sha256, output, height: input.height, width: input.width, preprocess }
+}
+
 /** The model's file and card, which follow from the state alone. With `images` it takes these instead of their features. */
-function finish(training: Training, { parameters, history, dataHash }: TrainState, images?: ImageFeatures) {
+function finish(training: Training, { parameters, history, dataHash }: TrainState, images?: ImageFeatures | Front) {
   assert(parameters.stage === 'rounds', 'a model comes of rounds')
   const { model, setting } = training.model(parameters)
   const { round: rounds, objective } = parameters
   const card = makeModelCard(
     training,
     { model, setting, rounds, objective, history, parameters },
-    { dataHash, features: images },
+    { dataHash, features: featuresOf(images) },
   )
-  return { onnx: exportOnnx(model, setting, card, images), card, summary: setting.summary }
+  const front = images && 'spec' in images ? { bytes: images.file, output: images.spec.output } : images
+  return { onnx: exportOnnx(model, setting, card, front), card, summary: setting.summary }
 }
 
 function openTrainer(
