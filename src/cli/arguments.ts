@@ -1,5 +1,5 @@
 /** Words of the command line as values; what makes no sense is said by the option's name. */
-import { InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 
 export function wholeNumber(text: string): number {
   if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a whole number is expected.')
@@ -33,4 +33,17 @@ export function imageSize(text: string): { width: number; height: number } {
   const match = /^(\d{1,5})(?:x(\d{1,5}))?$/.exec(text)
   if (!match) throw new InvalidArgumentError('a size is expected, such as 128 or 64x128 (width x height).')
   return { width: Number(match[1]), height: Number(match[2] ?? match[1]) }
+}
+
+/** Of commands on images. */
+export interface ShardArguments {
+  imagesPerShard?: number
+}
+
+export function shardOption(command: Command): Command {
+  return command.option(
+    '--images-per-shard <n>',
+    'smaller shards spread a small job further (default: as many as a shard may have)',
+    wholeNumber,
+  )
 }

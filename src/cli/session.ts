@@ -39,7 +39,8 @@ export async function temporaryPeer(
   const { startPeer } = await import('../peer/peer.ts')
   const joined = await hasMesh(data)
   // It dials and is not dialled: nobody should look for it later.
-  const peer = await startPeer({ data, onWarning: note, mdns: joined, alone: !joined, listen: [], compute })
+  const init = { data, mdns: joined, alone: !joined, listen: [], compute, submits: true }
+  const peer = await startPeer({ ...init, onWarning: note })
   if (!joined) note('no peer runs on this machine and it has joined no mesh: computing here alone')
   else if (!(await peer.waitForPeers(findPeersMs)))
     note(`no other peer of mesh ${peer.home.meshName} was found${compute ? ': computing here alone' : ''}`)

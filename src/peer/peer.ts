@@ -35,6 +35,7 @@ import { startPool } from './lanes/pool.ts'
 import { createObjectives } from './objectives.ts'
 import { createProgress } from './progress.ts'
 import { createSubmissions } from './submission.ts'
+import { createSubmitter } from './submitter/submitter.ts'
 import { version } from './version.ts'
 
 export interface PeerInit extends DeviceOptions {
@@ -60,6 +61,8 @@ export interface PeerInit extends DeviceOptions {
   compute?: boolean
   /** Checking a submission (models are decoded, planned and tried) may do nothing to be seen for so long; default 120 s. */
   submitStallMs?: number
+  /** A submission comes as soon as the peer runs: the thread that looks at it starts with the peer. Default false. */
+  submits?: boolean
   /** How a block's file is written; tests give one that fails as a full disk does. */
   writeBlock?: DiskStoreInit['write']
   onWarning?: (message: string) => void
@@ -136,11 +139,16 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     ...(room.paused === undefined ? {} : { slots: 0, paused: 'its disk is full' }),
   })
 
+  const stallMs = init.submitStallMs ?? submitStallMs
+  const newSubmitter = () => createSubmitter({ local: block => exchange.local(block), stallMs })
+  const submitter = init.submits ? newSubmitter() : undefined
+
   let mesh: Mesh | undefined
   try {
     mesh = await joinMesh(home, init, status())
     await confirmMesh(home, mesh, init, warn)
   } catch (thrown) {
+    submitter?.close()
     await mesh?.stop()
     await pool.stop()
     await closeFiles()
@@ -260,7 +268,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     checkpoints,
     patiently: room.patiently,
     dispatch: driver.dispatch,
-    stallMs: init.submitStallMs ?? submitStallMs,
+    newSubmitter,
+    ready: submitter,
     warning: warn,
   })
   const garbage = createGarbage({ store, holds, drops, endedBefore: driver.endedBefore, retentionMs: keptMs })

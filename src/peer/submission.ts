@@ -19,7 +19,7 @@ import type { Spread } from './copies/spread.ts'
 import type { JobBook } from './driver/job-book.ts'
 import type { Journal, KeptJob } from './driver/journal.ts'
 import type { LocalEvent } from './driver/local-event.ts'
-import { createSubmitter, type Submitter, submissionStopped } from './submitter/submitter.ts'
+import { type Submitter, submissionStopped } from './submitter/submitter.ts'
 
 export interface SubmissionDeps {
   identity: Uint8Array
@@ -34,8 +34,9 @@ export interface SubmissionDeps {
   /** Runs what needs room on the disk, again once there is some. */
   patiently: <T>(work: () => Promise<T>) => Promise<T>
   dispatch: (event: LocalEvent) => void
-  /** How long checking a submission may do nothing to be seen. */
-  stallMs: number
+  newSubmitter: () => Submitter
+  /** One that was started already, for the first submission. */
+  ready?: Submitter
   warning: (message: string) => void
 }
 
@@ -62,6 +63,7 @@ const manifestShardsMax = 512
 export function createSubmissions(deps: SubmissionDeps): Submissions {
   const reading = new Map<JobId, AbortController>()
   const submitters = new Set<Submitter>()
+  let { ready } = deps
   let stopped = false
   const reports = new Map<JobId, TableReport>()
 
@@ -71,7 +73,8 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
 
   /** A thread for one submission; it ends with `close`. */
   function openSubmitter(): Submitter {
-    const submitter = createSubmitter({ local: deps.exchange.local, stallMs: deps.stallMs })
+    const submitter = ready ?? deps.newSubmitter()
+    ready = undefined
     submitters.add(submitter)
     if (stopped) submitter.close()
     const close = () => {
@@ -194,6 +197,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
     forget: job => void reports.delete(job),
     stop() {
       stopped = true
+      ready?.close()
       for (const abort of reading.values()) abort.abort()
       for (const submitter of [...submitters]) submitter.close()
     },

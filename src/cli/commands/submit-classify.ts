@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { PeerError } from '../../base/errors.ts'
 import { type MergeKind, mergeKinds, type ScoreKind, scoreKinds } from '../../jobs/workloads/classify/spec.ts'
 import type { Control } from '../../peer/control.ts'
-import { weights, wholeNumber } from '../arguments.ts'
+import { type ShardArguments, shardOption, weights, wholeNumber } from '../arguments.ts'
 import { fitWeights } from '../fit-weights.ts'
 import { count } from '../format.ts'
 import {
@@ -15,7 +15,7 @@ import {
   submitOptions,
 } from '../submit-job.ts'
 
-interface ClassifyOptions extends SubmitOptions {
+interface ClassifyOptions extends SubmitOptions, ShardArguments {
   model: string[]
   merge: MergeKind | 'weighted'
   fit?: string[]
@@ -52,7 +52,7 @@ export function addClassify(submit: Command): void {
         "what makes a network's output a probability (default: softmax, or none where it ends in one)",
       ).choices(scoreKinds),
     )
-  submitOptions(command, 'a .csv or .jsonl file (default: CSV on standard output)')
+  submitOptions(shardOption(command), 'a .csv or .jsonl file (default: CSV on standard output)')
     .addHelpText(
       'after',
       `
@@ -64,9 +64,9 @@ The columns are path, label, score, then <model>_label and <model>_score for eac
 read are listed with the reason in predictions.errors.csv.`,
     )
     .action((inputs: string[], options: ClassifyOptions) => {
-      const { model: models, merge, weights, top, labels, scores } = options
+      const { model: models, merge, weights, top, labels, scores, imagesPerShard: itemsPerShard } = options
       checkWeighted(options)
-      const given = { inputs, models, top, labels, scores }
+      const given = { inputs, models, top, labels, scores, itemsPerShard }
       const words: SubmitWords = {
         kind: 'predictions',
         about: submitted => `${modelsText(submitted)} · ${count(submitted.models[0].labels)} labels · merge ${merge}`,

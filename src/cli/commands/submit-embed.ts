@@ -1,5 +1,6 @@
 /** `peer submit embed` and `peer submit features`: a row of numbers for each image, by a network or by a method of old. */
 import { type Command, Option } from 'commander'
+import { type ShardArguments, shardOption } from '../arguments.ts'
 import { type FeatureArguments, featureKinds, featureOptions, featuresOf } from '../feature-options.ts'
 import { count } from '../format.ts'
 import { type SubmitOptions, type SubmitWords, submitJob, submitOptions } from '../submit-job.ts'
@@ -23,7 +24,7 @@ function addNetwork(submit: Command): void {
     .argument('<input...>', 'folders (recursive), files or globs')
     .requiredOption('--model <path>', 'an .onnx file, or a folder as Hugging Face exports are')
     .option('--output <name>', "an output's or a node's value, by its name in the graph (default: the first output)")
-  submitOptions(command, out)
+  submitOptions(shardOption(command), out)
     .addHelpText(
       'after',
       `
@@ -31,12 +32,13 @@ Example:
   peer submit embed photos --model resnet50.onnx --output /avgpool/GlobalAveragePool_output_0 --out photos.npy
 .npy holds the numbers alone; the paths are beside it, in photos.paths.txt, a line a row.`,
     )
-    .action((inputs: string[], options: SubmitOptions & { model: string; output?: string }) =>
-      submitJob({ workload: 'embed', inputs, model: options.model, output: options.output }, options, words),
-    )
+    .action((inputs: string[], options: SubmitOptions & ShardArguments & { model: string; output?: string }) => {
+      const { model, output, imagesPerShard: itemsPerShard } = options
+      return submitJob({ workload: 'embed', inputs, model, output, itemsPerShard }, options, words)
+    })
 }
 
-interface FeatureOptions extends SubmitOptions, FeatureArguments {
+interface FeatureOptions extends SubmitOptions, FeatureArguments, ShardArguments {
   kind: string
 }
 
@@ -53,7 +55,7 @@ function addFeatures(submit: Command): void {
         .choices(featureKinds)
         .makeOptionMandatory(),
     )
-  submitOptions(featureOptions(command), out)
+  submitOptions(shardOption(featureOptions(command)), out)
     .addHelpText(
       'after',
       `
@@ -61,6 +63,15 @@ Example:
   peer submit features photos --kind hog --size 64x128 --out hog.parquet`,
     )
     .action((inputs: string[], options: FeatureOptions) =>
-      submitJob({ workload: 'features', inputs, features: featuresOf(options.kind, options) }, options, words),
+      submitJob(
+        {
+          workload: 'features',
+          inputs,
+          features: featuresOf(options.kind, options),
+          itemsPerShard: options.imagesPerShard,
+        },
+        options,
+        words,
+      ),
     )
 }

@@ -105,7 +105,7 @@ async function everyoneKnown(client: Client, wanted: number): Promise<void> {
 }
 
 /** Pictures to learn from; more would teach more, and take longer. */
-const trainingCount = 1200
+const trainingCount = 2000
 
 async function pictures(folder: string, wanted: number): Promise<string> {
   say()

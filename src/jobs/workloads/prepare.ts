@@ -1,6 +1,6 @@
 /**
  * From what a user asks for to a job: its spec's body, the blocks of its models, and how its inputs are cut. Everything that
- * can be wrong is told here, before any work starts.
+ * can be wrong is told here, before any work starts. What one kind of job needs is loaded with the first of its kind.
  */
 import { resolve } from 'node:path'
 import { z } from 'zod'
@@ -11,16 +11,12 @@ import type { TableInit, TableOptions } from '../../data/tables/options.ts'
 import { parseTableOptions } from '../../data/tables/read.ts'
 import { parseImageFeatures } from '../../learn/features/features.ts'
 import { badOption, checkEffect, parseTrainOptions, type TrainOptions } from '../../learn/options.ts'
-import { prepareClassify } from './classify/prepare.ts'
 import { itemsPerShard } from './classify/spec.ts'
-import { prepareEmbed, prepareFeatures } from './embed/prepare.ts'
 import { embedItemsPerShard } from './embed/spec.ts'
 import { firstCells, firstColumns, type InputSource } from './inputs.ts'
 import type { JobRequest } from './requests.ts'
-import { prepareScore } from './score/prepare.ts'
 import { scoreColumns } from './score/spec.ts'
-import { readCheckpoint } from './train/checkpoint.ts'
-import { parseTrainSpec } from './train/spec.ts'
+import { parseTrainSpec, type TrainSpec } from './train/spec.ts'
 
 export interface PreparedJob {
   /** What computes it. */
@@ -62,6 +58,7 @@ function images(most: number, wanted: number | undefined): InputSource {
 }
 
 async function classifyJob(request: Of<'classify'>, store: Store): Promise<PreparedJob> {
+  const { prepareClassify } = await import('./classify/prepare.ts')
   const { spec, notes } = await prepareClassify(request, store)
   return {
     workload: 'classify',
@@ -74,6 +71,7 @@ async function classifyJob(request: Of<'classify'>, store: Store): Promise<Prepa
 }
 
 async function embedJob(request: Of<'embed'> | Of<'features'>, store: Store): Promise<PreparedJob> {
+  const { prepareEmbed, prepareFeatures } = await import('./embed/prepare.ts')
   const { spec, notes } =
     request.workload === 'embed'
       ? await prepareEmbed(request, store)
@@ -97,6 +95,7 @@ async function scoreJob(request: Of<'score'>, store: Store): Promise<PreparedJob
   const { inputs: names, cwd } = request
   const options = parseTableOptions(request.table ?? {})
   const { columns: named, cells } = await firstCells({ source: { kind: 'table', options }, names, cwd })
+  const { prepareScore } = await import('./score/prepare.ts')
   const { spec, notes } = await prepareScore({ ...request, features: named, sample: cells }, store)
   const { features, texts } = spec
   // A shard's result is one block, and its features a few; its distinct texts are in one too.
@@ -146,6 +145,11 @@ function trainOptions(wanted: Record<string, unknown>, table: TableInit = {}) {
   return { given, options }
 }
 
+async function knownState(file: string, spec: TrainSpec) {
+  const { readCheckpoint } = await import('./train/checkpoint.ts')
+  return readCheckpoint(file, spec)
+}
+
 const networkImages = z.strictObject({
   kind: z.literal('network'),
   model: z.string().min(1),
@@ -162,6 +166,7 @@ async function frontOf(images: Record<string, unknown> | undefined, cwd: string,
     throw new PeerError({ code: 'FEATURES_BAD_OPTIONS', kind: 'input', message })
   }
   const { model, output } = parsed.data
+  const { prepareEmbed } = await import('./embed/prepare.ts')
   const { spec: network, notes } = await prepareEmbed({ cwd, model, output }, store)
   return { network, notes }
 }
@@ -174,7 +179,7 @@ async function trainJob(request: Of<'train'>, store: Store): Promise<PreparedJob
   const front = network ? { network } : images ? { images } : {}
   const spec = parseTrainSpec({ options: given, columns, ...front })
   const checkpoint = request.checkpoint === undefined ? undefined : resolve(cwd, request.checkpoint)
-  const known = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint, spec)
+  const known = checkpoint === undefined ? undefined : await knownState(checkpoint, spec)
   return {
     workload: 'train',
     body: { ...spec, ...(known && { checkpoint: known.state }) },
