@@ -48,8 +48,11 @@ const bad: [string, string, RegExp][] = [
 ]
 
 test.each(bad)('%s', async (_, folder, why) => {
-  for (const use of [checkDataFolder(folder), openHome(folder)]) {
-    await expect(use).rejects.toMatchObject({ code: 'DATA_FOLDER_UNUSABLE', message: expect.stringMatching(why) })
+  for (const use of [checkDataFolder, openHome]) {
+    await expect(use(folder)).rejects.toMatchObject({
+      code: 'DATA_FOLDER_UNUSABLE',
+      message: expect.stringMatching(why),
+    })
   }
 })
 
