@@ -6,6 +6,8 @@ import type { Control, JobSummary, ResultItem } from '../peer/control.ts'
 import { createResultReader } from './result-wire.ts'
 
 export interface Client extends Control {
+  /** Asks the peer to end; it still does for a moment. Throws NOT_STOPPABLE where a program runs it. */
+  stopPeer(): Promise<void>
   close(): Promise<void>
 }
 
@@ -96,6 +98,7 @@ export async function connectClient(socketPath: string): Promise<Client> {
     cancel: id => json(jobPath(id), { method: 'DELETE' }),
     drop: id => json(jobPath(id, '/result'), { method: 'DELETE' }),
     gc: request => json('gc', { method: 'POST', body: JSON.stringify(request) }),
+    stopPeer: async () => void (await call('stop', { method: 'POST' })),
     watch,
     results,
     close: () => agent.destroy(),

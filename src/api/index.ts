@@ -30,6 +30,7 @@ export type {
   ResultRow,
   Submitted,
 } from '../peer/control.ts'
+export type { JobEnd, JobFacts, PeerEvent, PeerEvents } from '../peer/events.ts'
 export { type Peer, type PeerInit, startPeer } from '../peer/peer.ts'
 export type { Client } from './client.ts'
 

@@ -41,7 +41,13 @@ async function requestOf<T>(context: Context, form: z.ZodType<T>): Promise<T> {
   throw new PeerError({ code: 'REQUEST_INVALID', kind: 'input', message: `${issue.path.join('.')}: ${issue.message}` })
 }
 
-export function createApi(control: Control): Hono {
+/** What only the socket's owner may ask of the process that runs the peer. */
+export interface ApiInit {
+  /** Begins to end the peer. */
+  stop?: () => void
+}
+
+export function createApi(control: Control, init: ApiInit = {}): Hono {
   const app = new Hono()
   app.onError((thrown, context) => failed(context, thrown))
   app.get('/v1/info', async context => context.json(await control.info()))
@@ -61,6 +67,16 @@ export function createApi(control: Control): Hono {
     return context.json(submitted)
   })
   app.post('/v1/gc', async context => context.json(await control.gc(await requestOf(context, gcRequest))))
+
+  app.post('/v1/stop', context => {
+    if (!init.stop) {
+      const message = 'this peer is part of a program, which ends it'
+      throw new PeerError({ code: 'NOT_STOPPABLE', kind: 'input', message })
+    }
+    // The answer goes out first.
+    setTimeout(init.stop, 20)
+    return context.json({})
+  })
 
   app.get('/v1/jobs/:id/events', async context => {
     const { job } = await control.job(context.req.param('id'))
@@ -110,7 +126,7 @@ export interface ApiServer {
 }
 
 /** Throws PEER_RUNNING when another peer already answers on this socket. */
-export async function serveApi(control: Control, path: string): Promise<ApiServer> {
+export async function serveApi(control: Control, path: string, init: ApiInit = {}): Promise<ApiServer> {
   if (await answers(path)) {
     throw new PeerError({
       code: 'PEER_RUNNING',
@@ -120,7 +136,7 @@ export async function serveApi(control: Control, path: string): Promise<ApiServe
   }
   await makeFolder(dirname(path), 0o700)
   await rm(path, { force: true }) // left by a peer that was killed
-  const server = createAdaptorServer({ fetch: createApi(control).fetch }) as Server
+  const server = createAdaptorServer({ fetch: createApi(control, init).fetch }) as Server
   // Nobody else may open the socket, not even in the moment before chmod.
   const before = process.umask(0o177)
   try {

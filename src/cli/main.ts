@@ -12,6 +12,8 @@ import { addJobs } from './commands/jobs.ts'
 import { addPeers } from './commands/peers.ts'
 import { addResults } from './commands/results.ts'
 import { addStart } from './commands/start.ts'
+import { addStatus } from './commands/status.ts'
+import { addStop } from './commands/stop.ts'
 import { addSubmit } from './commands/submit.ts'
 import { addToken } from './commands/token.ts'
 import { addWatch } from './commands/watch.ts'
@@ -40,6 +42,8 @@ Several peers on one machine have a data folder each: add --data DIR to say whic
     )
   for (const add of [
     addStart,
+    addStatus,
+    addStop,
     addToken,
     addSubmit,
     addPeers,

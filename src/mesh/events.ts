@@ -9,6 +9,8 @@ export interface Emitter {
   emit<K extends keyof MeshEvents>(event: K, detail: MeshEvents[K]): void
   /** Emits a `warning`, unless the same one was emitted lately. */
   warn(message: string): void
+  /** Emits `refused`, unless one from the same host was refused lately. */
+  refuse(from: string): void
 }
 
 const repeatMs = 30_000
@@ -19,6 +21,7 @@ export function createEmitter(): Emitter {
   const handlers: { [K in keyof MeshEvents]: Set<(event: MeshEvents[K]) => void> } = {
     up: new Set(),
     down: new Set(),
+    refused: new Set(),
     warning: new Set(),
   }
   const held: string[] = []
@@ -35,12 +38,18 @@ export function createEmitter(): Emitter {
     }
   }
 
-  function warn(message: string): void {
+  /** Whether the same was said within half a minute; notes that it is said now. */
+  function repeats(key: string): boolean {
     const now = performance.now()
-    const before = saidMs.get(message)
-    if (before !== undefined && now - before < repeatMs) return
+    const before = saidMs.get(key)
+    if (before !== undefined && now - before < repeatMs) return true
     if (saidMs.size >= rememberedMax) saidMs.clear()
-    saidMs.set(message, now)
+    saidMs.set(key, now)
+    return false
+  }
+
+  function warn(message: string): void {
+    if (repeats(message)) return
     if (handlers.warning.size > 0) emit('warning', message)
     else if (held.length < heldMax) held.push(message)
   }
@@ -48,6 +57,10 @@ export function createEmitter(): Emitter {
   return {
     emit,
     warn,
+    refuse(from) {
+      // A stranger's port is another one every time.
+      if (!repeats(`refused ${from.replace(/\/(tcp|udp)\/.*$/, '')}`)) emit('refused', from)
+    },
     on(event, handler) {
       handlers[event].add(handler)
       if (event === 'warning') for (const message of held.splice(0)) queueMicrotask(() => emit('warning', message))

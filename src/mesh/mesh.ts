@@ -75,8 +75,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     secret: init.secret,
     listen,
     mdns: init.mdns,
-    refused: from =>
-      emitter.warn(`refused a connection from ${from}: it did not prove that it belongs to this mesh, or went away`),
+    refused: emitter.refuse,
     denies: peer => judge.isRefused(peer),
     discovered: ({ id, multiaddrs }) =>
       members?.happened({ type: 'found', peer: id.toString(), addresses: multiaddrs.map(String), seed: false }),

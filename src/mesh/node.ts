@@ -136,7 +136,7 @@ function listenError(thrown: unknown, listen: string[]): PeerError {
     return new PeerError({
       code: 'PORT_IN_USE',
       kind: 'resource',
-      message: `cannot listen on ${address}: the port is in use; stop the program that has it, or choose another port with --listen`,
+      message: `cannot listen on ${address}: the port is in use; stop the program that has it, or choose another port with --port or --listen`,
       details,
       cause: thrown,
     })

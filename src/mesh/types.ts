@@ -68,7 +68,9 @@ export interface MeshEvents {
   /** A peer became reachable, or its status changed. */
   up: PeerRecord
   down: PeerKey
-  /** Something worth a line in the log: a refused stranger, a failed dial. */
+  /** Who dialled and did not prove that it has the mesh's secret: its address, each at most once in half a minute. */
+  refused: string
+  /** Something worth a line in the log, such as a failed dial. */
   warning: string
 }
 

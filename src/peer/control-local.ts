@@ -40,6 +40,8 @@ export interface ControlDeps {
   kinds: JobKinds
   pool: LanePool
   status: () => PeerStatus
+  /** Where the log is written, if it is. */
+  logFile?: string
   warnings: readonly string[]
 }
 
@@ -47,6 +49,7 @@ export interface LocalControl {
   api: Control
   /** A job's view changed: wakes its watchers. */
   changed(job: JobId): void
+  summary(view: JobView): JobSummary
   stop(): void
 }
 
@@ -59,6 +62,7 @@ export function createControl(deps: ControlDeps): LocalControl {
   const { mesh, driver, home } = deps
   const wakers = new Map<JobId, Set<() => void>>()
   const sizes = new Map<JobId, { atMs: number; bytes: number }>()
+  const startedMs = Date.now()
   let stopped = false
 
   function copiesOf(job: JobId): JobCopies | undefined {
@@ -153,6 +157,10 @@ export function createControl(deps: ControlDeps): LocalControl {
         addresses: mesh.addresses(),
         token: home.token(mesh.addresses()),
         warnings: [...deps.warnings],
+        pid: process.pid,
+        startedMs,
+        paused: deps.status().paused,
+        logFile: deps.logFile,
       }
     },
 
@@ -264,6 +272,7 @@ export function createControl(deps: ControlDeps): LocalControl {
 
   return {
     api,
+    summary,
     changed(job) {
       const set = wakers.get(job)
       if (!set) return

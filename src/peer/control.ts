@@ -23,6 +23,13 @@ export interface PeerInfo {
   token: string
   /** What went wrong lately and what to do, newest last. */
   warnings: string[]
+  /** The process that runs the peer, and since when: milliseconds since 1970. */
+  pid: number
+  startedMs: number
+  /** Why it takes no work now; absent while it does. */
+  paused?: string
+  /** Where its log is, where it writes one. */
+  logFile?: string
 }
 
 export interface PeerView {

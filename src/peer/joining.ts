@@ -1,12 +1,18 @@
 /** How a peer gets into its mesh: where it listens, what a wrong token leads to, and whom it waits for. */
 import { PeerError } from '../base/errors.ts'
+import type { PeerKey } from '../base/ids.ts'
 import { startMesh } from '../mesh/mesh.ts'
-import type { Mesh, PeerStatus } from '../mesh/types.ts'
+import type { Mesh, PeerRecord, PeerStatus } from '../mesh/types.ts'
+import type { EventBus } from './events.ts'
 import { defaultPort, type Home } from './home.ts'
 
 export interface JoinInit {
   join?: string
   listen?: string[]
+  /** On every interface; one that is taken is an error. */
+  port?: number
+  /** Tried before the usual port. */
+  likelyPort?: number
   mdns?: boolean
 }
 
@@ -14,12 +20,16 @@ export interface JoinInit {
 export async function joinMesh(home: Home, init: JoinInit, status: PeerStatus): Promise<Mesh> {
   const base = { identity: home.identity, secret: home.secret, status, dial: home.dial, mdns: init.mdns ?? true }
   if (init.listen) return startMesh({ ...base, listen: init.listen })
-  try {
-    return await startMesh({ ...base, listen: [`/ip4/0.0.0.0/tcp/${defaultPort}`] })
-  } catch (thrown) {
-    if (!(thrown instanceof PeerError) || thrown.code !== 'PORT_IN_USE') throw thrown
-    return startMesh({ ...base, listen: ['/ip4/0.0.0.0/tcp/0'] })
+  const at = (port: number) => startMesh({ ...base, listen: [`/ip4/0.0.0.0/tcp/${port}`] })
+  if (init.port !== undefined) return at(init.port)
+  for (const port of new Set([init.likelyPort ?? defaultPort, defaultPort])) {
+    try {
+      return await at(port)
+    } catch (thrown) {
+      if (!(thrown instanceof PeerError) || thrown.code !== 'PORT_IN_USE') throw thrown
+    }
   }
+  return at(0)
 }
 
 /** A token of another mesh is refused at once; peers that are merely off may come later. */
@@ -37,6 +47,29 @@ export async function confirmMesh(
     warn(`${thrown.message}; it is tried again`)
   }
   await home.confirm()
+}
+
+/** Tells of peers that come and go. Returns what ends it. */
+export function tellPeers(mesh: Mesh, events: EventBus): () => void {
+  const names = new Map<PeerKey, string>()
+  const up = ({ peer, status, connected }: PeerRecord) => {
+    if (!connected) return
+    const isNew = !names.has(peer)
+    names.set(peer, status.name)
+    if (isNew) events.emit({ type: 'peer-joined', peer, name: status.name, device: status.device })
+  }
+  for (const record of mesh.peers()) up(record)
+  const offs = [
+    mesh.on('up', up),
+    mesh.on('down', peer => {
+      const name = names.get(peer)
+      if (name !== undefined) events.emit({ type: 'peer-gone', peer, name })
+      names.delete(peer)
+    }),
+  ]
+  return () => {
+    for (const off of offs) off()
+  }
 }
 
 /** Resolves true once another peer is connected, false after `timeoutMs`. */

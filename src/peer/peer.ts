@@ -2,7 +2,6 @@
  * The composition root: builds a peer of its parts and ends it again. Everything that a peer is made of is
  * named here, and nowhere else.
  */
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type DiskStoreInit, openDiskStore } from '../data/store/disk-store.ts'
 import { openRecordStore } from '../data/store/record-store.ts'
@@ -27,12 +26,16 @@ import { chooseDevices, type DeviceOptions, describeDevices } from './devices.ts
 import { createDriver, type Driver } from './driver/driver.ts'
 import { createJobBook } from './driver/job-book.ts'
 import { createJournal } from './driver/journal.ts'
+import { eventText } from './event-text.ts'
+import { createEventBus, type PeerEvent, type PeerEvents } from './events.ts'
 import { type Home, openHome } from './home.ts'
+import { createJobEvents } from './job-events.ts'
 import { createJobKinds } from './job-kinds.ts'
-import { confirmMesh, joinMesh, waitForPeers } from './joining.ts'
+import { confirmMesh, joinMesh, tellPeers, waitForPeers } from './joining.ts'
 import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
 import { createObjectives } from './objectives.ts'
+import { peerName } from './peer-name.ts'
 import { createProgress } from './progress.ts'
 import { createSubmissions } from './submission.ts'
 import { createSubmitter } from './submitter/submitter.ts'
@@ -47,6 +50,10 @@ export interface PeerInit extends DeviceOptions {
   name?: string
   /** Multiaddrs; none: it only dials. Absent: every interface at port 4601, or any port where that one is taken. */
   listen?: string[]
+  /** Listens on every interface at this port, or not at all; not with `listen`. */
+  port?: number
+  /** Without `listen` and `port`: tried before 4601, such as the one that was found last time. */
+  likelyPort?: number
   /** Find peers on the local network; default true. */
   mdns?: boolean
   /** Without a mesh so far: a new one for this run only, that nobody can join later. */
@@ -65,11 +72,17 @@ export interface PeerInit extends DeviceOptions {
   submits?: boolean
   /** How a block's file is written; tests give one that fails as a full disk does. */
   writeBlock?: DiskStoreInit['write']
+  /** Where the caller writes a log of the events; only told by `info`. */
+  logFile?: string
   onWarning?: (message: string) => void
+  /** Every event from the start on; `Peer.events` gives those from then on. */
+  onEvent?: (event: PeerEvent) => void
 }
 
 export interface Peer extends Control {
   readonly home: Home
+  /** What happens on this peer, from now on. */
+  readonly events: PeerEvents
   /** Resolves true once another peer is connected, false after `timeoutMs`. */
   waitForPeers(timeoutMs: number): Promise<boolean>
   stop(): Promise<void>
@@ -84,14 +97,23 @@ const retentionMs = 7 * 24 * 3_600_000
 const statusMs = 1000
 const submitStallMs = 120_000
 const warningsMax = 20
+const warned = new Set<PeerEvent['type']>(['warning', 'paused', 'resumed', 'stranger-refused', 'backend-lost'])
 
 export async function startPeer(init: PeerInit): Promise<Peer> {
   const warnings: string[] = []
-  const warn = (message: string) => {
-    if (warnings.at(-1) === message) return
+  const name = peerName(init.name)
+  const events = createEventBus()
+  if (init.onEvent) events.on(init.onEvent)
+  // What a person should know of is remembered for `info`.
+  events.on(event => {
+    if (!warned.has(event.type)) return
+    const message = eventText(event)
     warnings.push(message)
     if (warnings.length > warningsMax) warnings.shift()
     init.onWarning?.(message)
+  })
+  const warn = (message: string) => {
+    if (warnings.at(-1) !== eventText({ type: 'warning', atMs: 0, message })) events.emit({ type: 'warning', message })
   }
 
   const home = await openHome(init.data, init.join, !init.alone)
@@ -109,7 +131,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const room = await openDiskRoom({
     folder: home.folder,
     onChange: paused => {
-      warn(paused === undefined ? 'there is room on the disk again: this peer goes on' : `paused: ${paused}`)
+      events.emit(paused === undefined ? { type: 'resumed' } : { type: 'paused', reason: paused })
       driver?.pause(paused !== undefined)
       refresh()
     },
@@ -121,12 +143,16 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     await journal.close()
     await store.close()
   }
-  const pool = await startPool({ ...devices, onWarning: warn, onChange: () => refresh() }).catch(async thrown => {
+  const pool = await startPool({
+    ...devices,
+    onWarning: warn,
+    onLost: ({ backend, device }, reason) => events.emit({ type: 'backend-lost', backend, device, reason }),
+    onChange: () => refresh(),
+  }).catch(async thrown => {
     await closeFiles()
     throw thrown
   })
 
-  const name = init.name ?? hostname()
   const { device } = describeDevices(pool.lanes())
   const rateBefore = await knownRate(home.folder, device)
   let driver: Driver | undefined
@@ -155,6 +181,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     throw thrown
   }
   mesh.on('warning', warn)
+  mesh.on('refused', from => events.emit({ type: 'stranger-refused', from }))
 
   function refresh(): void {
     const now = status()
@@ -167,7 +194,10 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const book = createJobBook(exchange, holds, home.identity)
   const progress = createProgress({ self: mesh.self, status, peers: () => mesh.peers(), nowMs: () => Date.now() })
   const view = (job: string) => driver?.view(job)
-  const changed = (job: string) => control.changed(job)
+  const changed = (job: string) => {
+    control.changed(job)
+    jobEvents.changed(job)
+  }
   const objectives = createObjectives(book, exchange.local, changed)
   const kinds = createJobKinds({ book, exchange, changed })
   const checkpoints = createCheckpoints(book, exchange.local, warn)
@@ -227,7 +257,9 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     rememberMs: keptMs,
     knownRate: rateBefore,
     changed,
+    returned: job => jobEvents.returned(job),
     ended: (job, outcome) => {
+      jobEvents.ended(job, outcome)
       submissions.end(job)
       checkpoints.end(job)
       spread.end(job)
@@ -241,6 +273,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       checkpoints.note(job, parameters)
     },
     forgotten: job => {
+      jobEvents.forgotten(job)
       objectives.forget(job)
       kinds.forget(job)
       submissions.forget(job)
@@ -291,10 +324,20 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     kinds,
     pool,
     status,
+    logFile: init.logFile,
     warnings,
+  })
+  const keptJobs = new Set<string>()
+  const jobEvents = createJobEvents({
+    emit: events.emit,
+    view,
+    learn: seen => kinds.learn([seen]),
+    summary: control.summary,
+    kept: keptJobs,
   })
 
   const kept = await journal.load()
+  for (const { job } of kept) keptJobs.add(job)
   drops.restore(kept)
   for (const job of kept) {
     await keeper.restore(job)
@@ -309,6 +352,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   // Heartbeats carry load and throughput; and addresses that work are remembered for the next start.
   refresh()
   const timer = setInterval(refresh, statusMs)
+  const offPeers = tellPeers(mesh, events)
   const offUp = mesh.on('up', () => {
     const addresses = mesh.peers().flatMap(record => (record.connected ? record.addresses.slice(0, 4) : []))
     if (addresses.length > 0) void home.remember(addresses).catch(() => {})
@@ -317,10 +361,13 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   return {
     ...control.api,
     home,
+    events,
     waitForPeers: timeoutMs => waitForPeers(mesh, timeoutMs),
     async stop() {
       clearInterval(timer)
       offUp()
+      offPeers()
+      jobEvents.stop()
       submissions.stop()
       spread.stop()
       recopy.stop()

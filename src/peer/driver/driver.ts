@@ -41,6 +41,8 @@ export interface DriverDeps {
   /** The parameters of a job's next round are here. */
   roundBegins: (job: JobId, parameters: BlockId) => void
   ended: (job: JobId, outcome: JobOutcome) => void
+  /** A shard that this peer held is no longer its own. */
+  returned?: (job: JobId) => void
   /** The job is forgotten: nothing of it is wanted any more. */
   forgotten: (job: JobId) => void
   /** The disk refuses what must be remembered. */
@@ -192,6 +194,7 @@ export function createDriver(deps: DriverDeps): Driver {
       case 'run':
         return executor.run(effect.job, effect.shard, effect.round)
       case 'abandon':
+        deps.returned?.(effect.job)
         return executor.abandon(effect.job, effect.shard)
       case 'merge-shard':
         return merging.shard(effect.job, effect.ballot, effect.result, effect.holders, effect.round)

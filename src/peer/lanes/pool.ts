@@ -17,7 +17,9 @@ export interface PoolInit {
   webgpu: boolean
   /** How it computes. */
   gpu?: GpuOptions
-  /** A line for the user: a device was lost, a lane restarted. */
+  /** A lane died; its work goes to the other lanes. */
+  onLost?: (facts: LaneFacts, reason: string) => void
+  /** A line for the user, such as why there is no WebGPU. */
   onWarning: (message: string) => void
   /** Lanes came or went. */
   onChange: () => void
@@ -77,7 +79,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
 
   function dead(lane: Lane, error: PeerError): void {
     if (!lanes.delete(lane) || stopped) return
-    init.onWarning(`${lane.facts.device} stopped (${error.message}); its work goes to the other lanes`)
+    init.onLost?.(lane.facts, error.message)
     init.onChange()
     if (lanes.size > 0 && lane.facts.backend === 'webgpu') return pump()
     if (++restarts > restartsMax) {
