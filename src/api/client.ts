@@ -22,7 +22,24 @@ async function check(response: Response): Promise<Response> {
   })
 }
 
+/** The system's reason, which undici wraps. */
+function reasonOf(thrown: unknown): string | undefined {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if ('code' in error && ['EACCES', 'EPERM'].includes(String(error.code))) return String(error.code)
+  }
+  return undefined
+}
+
 function unreachable(cause: unknown): PeerError {
+  if (reasonOf(cause) !== undefined) {
+    return new PeerError({
+      code: 'NOT_ALLOWED',
+      kind: 'resource',
+      message:
+        'this data folder is closed to this user: only the user who started its peer may ask it (such as sudo -u USER peer …); --data names another folder',
+      cause,
+    })
+  }
   return new PeerError({
     code: 'NO_PEER',
     kind: 'resource',

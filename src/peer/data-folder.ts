@@ -1,5 +1,5 @@
 /** Whether a data folder can be used, before anything waits for it: what is in the way is found and said. */
-import { access, constants, lstat, mkdtemp, readdir, rmdir, stat } from 'node:fs/promises'
+import { access, chmod, constants, lstat, mkdtemp, readdir, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
 import { makeFolder } from '../base/make-folder.ts'
@@ -21,10 +21,28 @@ const socketName = 'peer.sock'
 export async function makeDataFolder(folder: string): Promise<void> {
   try {
     await checkDataFolder(folder)
+    await closeToOthers(folder)
+    await makeFolder(folder, 0o700)
     await makeFolder(join(folder, 'blocks'), 0o700)
+    await makeFolder(join(folder, 'records'), 0o700)
   } catch (thrown) {
     throw thrown instanceof PeerError ? thrown : unusable(folder, thrown)
   }
+}
+
+/**
+ * A folder that is a peer's, or empty, is closed to others. One with other things in it keeps its mode, for it is not ours to
+ * change; where others may write in it, they could put their own files in place of the peer's, and it is refused.
+ */
+async function closeToOthers(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const facts = await stat(folder).catch(() => undefined)
+  if (!facts || (facts.mode & 0o077) === 0) return
+  const entries = await readdir(folder)
+  const shared = (facts.mode & 0o1000) !== 0 || facts.uid !== process.getuid?.()
+  const ours = entries.length === 0 || entries.some(name => ownFiles.has(name))
+  if (ours && !shared) return chmod(folder, 0o700)
+  if ((facts.mode & 0o022) !== 0) throw new Error('others may write in it, so it cannot hold secrets')
 }
 
 /**
@@ -92,4 +110,4 @@ async function checkContents(folder: string): Promise<void> {
   }
 }
 
-const ownFiles = new Set(['identity', 'mesh.json', 'rates.json'])
+const ownFiles = new Set(['identity', 'mesh.json', 'rates.json', 'config.json', 'socket-path'])

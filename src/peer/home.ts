@@ -2,13 +2,16 @@
  * A peer's data folder: who it is (`identity`), which mesh it belongs to (`mesh.json`), what it remembers of its jobs
  * (`records`), its blocks and its control socket. What is secret is readable by its owner alone (0600, in a folder of 0700).
  */
-import { createHash, randomBytes } from 'node:crypto'
-import { chmod, readFile, rename, stat, writeFile } from 'node:fs/promises'
-import { homedir, tmpdir, userInfo } from 'node:os'
-import { join, resolve } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { open, readFile, rename, stat } from 'node:fs/promises'
+import { homedir, userInfo } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
 import { makeDataFolder, unusable } from './data-folder.ts'
+import { makeSocketPath } from './socket-path.ts'
+
+export { socketPathOf } from './socket-path.ts'
 
 export interface Home {
   readonly folder: string
@@ -37,19 +40,31 @@ export const defaultPort = 4601
 
 const meshFile = z.object({ secret: z.string().min(1), dial: z.array(z.string()).max(64).default([]) })
 
-/** `--data`, else `SHARDMESH_DATA`, else `~/.shardmesh`. Throws PeerError DATA_FOLDER_UNUSABLE for an empty name. */
+/**
+ * `--data`, else `SHARDMESH_DATA`, else `~/.shardmesh`; an empty one is as good as none, for scripts and units have variables
+ * without a value. A shell does not expand `~` in `--data=~/peer` nor in a unit: it is the home folder here too.
+ * Throws PeerError NO_HOME where the usual folder is meant and this user has none.
+ */
 export function dataFolder(option?: string): string {
-  if (option === '') throw unusable('""', 'its name is empty')
-  // An empty variable is as good as none: the folder that a command stands in is nobody's choice.
-  return resolve(option ?? (process.env.SHARDMESH_DATA || join(homedir(), '.shardmesh')))
+  const named = option || process.env.SHARDMESH_DATA
+  if (!named) return join(homeFolder(), '.shardmesh')
+  return resolve(/^~(?=$|[\\/])/.test(named) ? join(homeFolder(), named.slice(1)) : named)
 }
 
-/** A Unix socket's path is at most 107 bytes: a deep data folder gets a short name in the temporary folder. */
-export function socketPathOf(folder: string): string {
-  const inside = join(folder, 'peer.sock')
-  if (Buffer.byteLength(inside) <= 100) return inside
-  const name = createHash('sha256').update(folder).digest('hex').slice(0, 16)
-  return join(tmpdir(), `shardmesh-${userInfo().uid}`, `${name}.sock`)
+/** os.homedir throws where the user has neither HOME nor an entry in the system's list of users, as in containers. */
+function homeFolder(): string {
+  let home: string | undefined
+  try {
+    home = process.env.HOME === '' ? userInfo().homedir : homedir()
+  } catch {
+    // Said below.
+  }
+  if (home && isAbsolute(home)) return home
+  throw new PeerError({
+    code: 'NO_HOME',
+    kind: 'input',
+    message: 'this user has no home folder: say where the data is with --data DIR or SHARDMESH_DATA',
+  })
 }
 
 async function readIfThere(file: string): Promise<Buffer | undefined> {
@@ -63,7 +78,13 @@ async function readIfThere(file: string): Promise<Buffer | undefined> {
 
 /** Whole or not at all: a crash in the middle leaves the old file. */
 async function writeSecret(file: string, bytes: Uint8Array | string): Promise<void> {
-  await writeFile(`${file}.new`, bytes, { mode: 0o600 })
+  const draft = await open(`${file}.new`, 'w', 0o600)
+  try {
+    await draft.writeFile(bytes)
+    await draft.sync() // a power failure would else leave the new name on an empty file
+  } finally {
+    await draft.close()
+  }
   await rename(`${file}.new`, file)
 }
 
@@ -86,16 +107,14 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
   const invited = token === undefined ? undefined : decodeToken(token)
   try {
     await makeDataFolder(folder)
-    await chmod(folder, 0o700)
     const identityFile = join(folder, 'identity')
-    let identity: Uint8Array | undefined = await readIfThere(identityFile)
-    if (identity === undefined) {
-      identity = createIdentity()
-      await writeSecret(identityFile, identity)
-    }
+    const kept = await readIfThere(identityFile)
+    const identity: Uint8Array = kept ?? createIdentity()
+    if (kept === undefined) await writeSecret(identityFile, identity)
+    const self = keyOf(identityFile, () => peerKeyOf(identity))
     const file = join(folder, 'mesh.json')
     const text = await readIfThere(file)
-    const known = text === undefined ? undefined : meshFile.parse(JSON.parse(text.toString()))
+    const known = text === undefined ? undefined : readMesh(file, text.toString(), invited !== undefined)
     const knownSecret = known && new Uint8Array(Buffer.from(known.secret, 'base64url'))
     if (invited && knownSecret && Buffer.compare(knownSecret, invited.secret) !== 0)
       throw otherMesh(folder, meshName(knownSecret))
@@ -113,9 +132,9 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
     return {
       folder,
       blocksFolder: join(folder, 'blocks'),
-      socketPath: socketPathOf(folder),
+      socketPath: await makeSocketPath(folder),
       identity,
-      self: peerKeyOf(identity),
+      self,
       secret,
       meshName: meshName(secret),
       dial,
@@ -137,4 +156,38 @@ function otherMesh(folder: string, mesh: string): PeerError {
       `${folder} already belongs to the mesh ${mesh}, and the token is another mesh's; ` +
       'use another folder with --data, or delete mesh.json there to leave the old mesh',
   })
+}
+
+/** With a token at hand a damaged file is replaced: it held the same secret, or another mesh's that is lost. */
+function readMesh(file: string, text: string, replaceable: boolean): z.infer<typeof meshFile> | undefined {
+  try {
+    const known = meshFile.parse(JSON.parse(text))
+    if (Buffer.from(known.secret, 'base64url').byteLength !== 32) throw new Error('its secret is not whole')
+    return known
+  } catch (cause) {
+    if (replaceable) return undefined
+    throw new PeerError({
+      code: 'MESH_FILE_DAMAGED',
+      kind: 'resource',
+      message:
+        `${file} is damaged, and with it the mesh's secret: start with --join TOKEN (peer token prints it on a machine of ` +
+        'the mesh); where there is no other machine, delete the file, and a new mesh is made',
+      details: { file },
+      cause,
+    })
+  }
+}
+
+function keyOf(file: string, key: () => string): string {
+  try {
+    return key()
+  } catch (cause) {
+    throw new PeerError({
+      code: 'IDENTITY_DAMAGED',
+      kind: 'resource',
+      message: `${file} is damaged: restore it from a copy, or delete it; this peer is a new one then, and no longer owns the jobs that were submitted from it`,
+      details: { file },
+      cause,
+    })
+  }
 }

@@ -1,7 +1,7 @@
 /** A data folder that cannot be used is told by what is in the way, at once: by the peer, by doctor, by every command. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { makeFolder } from '../../src/base/make-folder.ts'
@@ -61,14 +61,15 @@ test('one that is missing, some steps deep, is made, and looking for it leaves n
   await checkDataFolder(folder)
   expect(readdirSync(scratch)).not.toContain('deep')
   await openHome(folder)
-  expect(readdirSync(folder).sort()).toEqual(['blocks', 'identity', 'mesh.json'])
+  expect(readdirSync(folder).sort()).toEqual(['blocks', 'identity', 'mesh.json', 'records'])
   await checkDataFolder(folder)
   await Promise.all(Array.from({ length: 8 }, () => makeFolder(at('many', 'at', 'once'))))
   expect(readdirSync(at('many'))).toEqual(['at'])
 })
 
 test('an empty name is none, and an empty variable counts as unset', () => {
-  expect(() => dataFolder('')).toThrow(/its name is empty/)
+  expect(dataFolder('')).toBe(dataFolder())
+  expect(dataFolder('~/peer')).toBe(join(homedir(), 'peer'))
   const before = process.env.SHARDMESH_DATA
   process.env.SHARDMESH_DATA = ''
   try {

@@ -1,4 +1,5 @@
 /** `peer token`: the join token alone, for scripts. */
+import { rename, rm, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { PeerError } from '../../base/errors.ts'
 import { dataFolder, hasMesh, openHome } from '../../peer/home.ts'
@@ -7,9 +8,29 @@ import { type CommonOptions, common, isNoPeer, withRunningPeer } from '../sessio
 export function addToken(peer: Command): void {
   common(peer.command('token'))
     .description('print the token that lets another machine join; whoever has it can join')
-    .action(async (options: CommonOptions) => {
-      process.stdout.write(`${await token(options)}\n`)
+    .option('--out <file>', 'write it into a file that its owner alone can read, for --join-file')
+    .action(async (options: CommonOptions & { out?: string }) => {
+      const text = `${await token(options)}\n`
+      if (options.out === undefined) process.stdout.write(text)
+      else await writeSecretly(options.out, text)
     })
+}
+
+/** Mode 0600 from the first byte on, also where a file is there already. */
+async function writeSecretly(file: string, text: string): Promise<void> {
+  const draft = `${file}.${process.pid}.new`
+  try {
+    await writeFile(draft, text, { mode: 0o600, flag: 'wx' })
+    await rename(draft, file)
+  } catch (thrown) {
+    await rm(draft, { force: true })
+    throw new PeerError({
+      code: 'OUT_UNUSABLE',
+      kind: 'input',
+      message: `--out ${file} cannot be written: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      cause: thrown,
+    })
+  }
 }
 
 async function token(options: CommonOptions): Promise<string> {
