@@ -35,6 +35,7 @@ import { confirmMesh, joinMesh, tellPeers, waitForPeers } from './joining.ts'
 import { knownRate, rememberRate } from './known-rates.ts'
 import { startPool } from './lanes/pool.ts'
 import { createObjectives } from './objectives.ts'
+import { claimIdentity } from './one-identity.ts'
 import { peerName } from './peer-name.ts'
 import { createProgress } from './progress.ts'
 import { createSubmissions } from './submission.ts'
@@ -124,7 +125,12 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const pinned = (block: string) => holds.pinned(block)
   const smallBytesMax = init.writeBlock ? 0 : smallBytes
   const blocks = { cacheBytes, bytesMax, pinned, smallBytesMax, write: init.writeBlock, onWarning: warn }
+  const release = await claimIdentity(home).catch(async thrown => {
+    await records.close()
+    throw thrown
+  })
   const disk = await openDiskStore(home.blocksFolder, blocks).catch(async thrown => {
+    await release()
     await records.close()
     throw thrown
   })
@@ -142,6 +148,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     await room.stop()
     await journal.close()
     await store.close()
+    await release()
   }
   const pool = await startPool({
     ...devices,
@@ -381,6 +388,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       await keeper.settled()
       await journal.close()
       await store.close()
+      await release()
     },
   }
 }

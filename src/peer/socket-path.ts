@@ -83,3 +83,9 @@ async function claim(folder: string): Promise<string | undefined> {
   if ((facts.mode & 0o077) !== 0) await chmod(folder, 0o700)
   return undefined
 }
+
+/** A folder of this user's alone for what ends with the machine's run; undefined where none is safe. */
+export async function runtimeFolder(): Promise<string | undefined> {
+  for (const { parent } of candidates('')) if ((await claim(parent)) === undefined) return parent
+  return undefined
+}

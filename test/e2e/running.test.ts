@@ -1,6 +1,6 @@
 /** A running peer as people see it: its events, status and stop, in the foreground and in the background. */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -162,4 +162,32 @@ test('a name that cannot be shown and a port that is taken are refused', async (
   expect(taken.code).toBe(2)
   expect(taken.stderr).toMatch(/the port is in use; .*--port/)
   for (const wrong of ['0', '70000', 'x']) expect((await peer(['start', '--port', wrong], 'ports')).code).toBe(2)
+})
+
+test('a copy of a data folder is told which peer it is a copy of, and becomes one of its own', async () => {
+  expect((await started('original')).code).toBe(0)
+  cpSync(folder('original'), folder('copy'), { recursive: true, filter: path => !path.endsWith('.sock') })
+  const refused = await peer(['start', ...quick], 'copy')
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`is a copy of ${folder('original')}`) })
+  rmSync(join(folder('copy'), 'identity'))
+  expect((await started('copy')).code).toBe(0)
+})
+
+test('a token is written for its owner alone, and one that is damaged is told by where it came from', async () => {
+  const out = join(scratch, 'secret-token')
+  writeFileSync(out, 'old', { mode: 0o644 })
+  expect((await peer(['token', '--out', out], 'original')).code).toBe(0)
+  expect(statSync(out).mode & 0o777).toBe(0o600)
+  const token = readFileSync(out, 'utf8')
+  writeFileSync(join(scratch, 'cut'), token.slice(0, 60))
+  const ways: [string[], NodeJS.ProcessEnv, string][] = [
+    [['--join-file', join(scratch, 'cut')], {}, 'cut: the join token is incomplete'],
+    [[], { SHARDMESH_JOIN: token.slice(0, 60) }, 'SHARDMESH_JOIN: the join token is incomplete'],
+    [['--join', '-'], {}, 'standard input is empty'],
+    [['--join-file', join(scratch, 'none')], {}, 'cannot be read'],
+  ]
+  for (const [args, env, said] of ways) {
+    const ran = await command(['start', '--data', folder('damaged'), ...args], { env })
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining(said) })
+  }
 })
