@@ -193,7 +193,9 @@ function wire({ node, requests, judge, members, join }: Parts): void {
       return nothing
     }),
   )
-  requests.serve(probeProtocol, async from => encodeTrials(await tryAll(members.get(from)?.addresses ?? [])))
+  requests.serve(probeProtocol, async from =>
+    encodeTrials(await tryAll(members.get(from)?.addresses ?? [], ownAddresses(node))),
+  )
   requests.serve(aliveProtocol, async () => nothing)
   requests.serve(partProtocol, async from => {
     members.happened({ type: 'parted', peer: from })

@@ -45,16 +45,21 @@ export function tryAddress(address: string, timeoutMs = trialMs): Promise<TrialO
   })
 }
 
-export async function tryAll(addresses: readonly string[]): Promise<AddressTrial[]> {
+/** `own`: where this peer listens, which is not tried: this peer itself would answer. */
+export async function tryAll(addresses: readonly string[], own: readonly string[] = []): Promise<AddressTrial[]> {
   const tried = addresses.slice(0, addressesMax)
-  return Promise.all(tried.map(async address => ({ address, outcome: await tryAddress(address) })))
+  const place = (address: string) => address.replace(/\/p2p\/.*$/, '')
+  const mine = new Set(own.map(place))
+  return Promise.all(
+    tried.map(async address => ({ address, outcome: mine.has(place(address)) ? 'own' : await tryAddress(address) })),
+  )
 }
 
 const trialsForm = z
   .array(
     z.object({
       address: z.string().max(256),
-      outcome: z.enum(['open', 'refused', 'silent', 'no-route', 'unknown-name']),
+      outcome: z.enum(['open', 'own', 'refused', 'silent', 'no-route', 'unknown-name']),
     }),
   )
   .max(addressesMax)
@@ -91,7 +96,9 @@ export async function probeReach({ addresses, peers, ask }: ProbeDeps): Promise<
   })
   return {
     listening: addresses(),
-    outward: await Promise.all(apart.map(async ({ peer, addresses: to }) => ({ peer, trials: await tryAll(to) }))),
+    outward: await Promise.all(
+      apart.map(async ({ peer, addresses: to }) => ({ peer, trials: await tryAll(to, addresses()) })),
+    ),
     inward: (await Promise.all(inward)).flat(),
   }
 }

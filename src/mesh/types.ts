@@ -74,8 +74,11 @@ export interface MeshEvents {
   warning: string
 }
 
-/** What a plain connection to an address met: a listener, a refusal, no answer at all, or no way there. */
-export type TrialOutcome = 'open' | 'refused' | 'silent' | 'no-route' | 'unknown-name'
+/**
+ * What a plain connection to an address met: a listener, a refusal, no answer at all, or no way there. `own`: the address is
+ * the one at which the peer that tries listens itself, as with a bridge that every machine has: it leads to nobody else.
+ */
+export type TrialOutcome = 'open' | 'own' | 'refused' | 'silent' | 'no-route' | 'unknown-name'
 
 export interface AddressTrial {
   address: string

@@ -2,7 +2,7 @@
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { reachFindings, tokenFinding } from '../../src/cli/commands/doctor-reach.ts'
-import { tryAddress } from '../../src/mesh/probe.ts'
+import { tryAddress, tryAll } from '../../src/mesh/probe.ts'
 import type { Reachability, TrialOutcome } from '../../src/mesh/types.ts'
 
 const names = { nameOf: (peer: string) => peer, up: (peer: string) => peer.startsWith('up') }
@@ -57,6 +57,8 @@ test('a trial tells a listener from none', async () => {
   if (address === null || typeof address === 'string') throw new Error('no port')
   const place = `/ip4/127.0.0.1/tcp/${address.port}`
   expect(await tryAddress(place)).toBe('open')
+  // The tester itself listens there: its own answer says nothing of the other.
+  expect(await tryAll([`${place}/p2p/other`], [place])).toEqual([{ address: `${place}/p2p/other`, outcome: 'own' }])
   await new Promise(resolve => server.close(resolve))
   expect(await tryAddress(place)).toBe('refused')
   expect(await tryAddress('/unix/tmp%2fx')).toBe('no-route')

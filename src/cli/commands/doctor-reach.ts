@@ -116,6 +116,7 @@ export function tokenFinding({ address, outcome }: AddressTrial): Finding {
 
 const meanings: Record<TrialOutcome, string> = {
   open: 'answers',
+  own: 'is an address of its own as well, and leads nowhere else',
   refused: 'refuses the connection',
   silent: 'gives no answer',
   'no-route': 'cannot be reached from there',
