@@ -1,9 +1,25 @@
 /** Words of the command line as values; what makes no sense is said by the option's name. */
 import { type Command, InvalidArgumentError } from 'commander'
 
+/** From 0 to 9999. */
 export function wholeNumber(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a whole number is expected.')
+  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('a whole number from 0 to 9999 is expected.')
   return Number(text)
+}
+
+/** From `least` to `most`. */
+export function wholeNumberFrom(least: number, most: number): (text: string) => number {
+  return text => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= least && value <= most) return value
+    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is expected.`)
+  }
+}
+
+/** An option that may be given several times: it takes one value each time, so that it may stand before the inputs. */
+export function each(text: string, before: string[] = []): string[] {
+  if (text === '') throw new InvalidArgumentError('it is empty.')
+  return [...before, text]
 }
 
 /** Any finite number. */

@@ -13,7 +13,7 @@ import { openBackend, readBounded, readModel, usageError } from './open-model.ts
 import type { CommonOptions } from './session.ts'
 
 export interface InferOptions extends CommonOptions {
-  input: string[]
+  input?: string[]
   out: string
   backend: string
   precision?: 'f32' | 'f16'
@@ -29,7 +29,7 @@ export interface InferReport {
 /** Runs the network at `path` and writes its outputs. Throws PeerError: `input`, `model`, `resource`. */
 export async function infer(
   path: string,
-  { input, out, backend: wanted, precision, data }: InferOptions,
+  { input = [], out, backend: wanted, precision, data }: InferOptions,
 ): Promise<InferReport> {
   const stages: InferReport['stages'] = []
   const timed = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
@@ -55,16 +55,21 @@ export async function infer(
 async function readInputs(model: Model, given: readonly string[]): Promise<Record<string, TypedTensor>> {
   const inputs: Record<string, TypedTensor> = {}
   for (const text of given) {
-    // Names may hold '=', files as a rule do not.
-    const at = text.lastIndexOf('=')
-    if (at < 1) throw usageError(`"${text}" is not an input; give --input NAME=FILE.npy`)
-    const [name, file] = [text.slice(0, at), text.slice(at + 1)]
+    const [name, file] = namedFile(text, model)
     const bytesMax = 8 * limits.tensorElementsMax
     const array = readNpy(await readBounded(file, bytesMax), file)
     const wanted = model.inputs.find(port => port.name === name)?.dtype
     inputs[name] = asType(array, wanted)
   }
   return inputs
+}
+
+/** Names and files may both hold '=': the longest name that the model has decides, else the first '='. */
+function namedFile(text: string, model: Model): [name: string, file: string] {
+  const known = model.inputs.map(port => port.name).filter(name => text.startsWith(`${name}=`))
+  const at = known.length > 0 ? Math.max(...known.map(name => name.length)) : text.indexOf('=')
+  if (at < 1) throw usageError(`"${text}" is not an input; give --input NAME=FILE.npy`)
+  return [text.slice(0, at), text.slice(at + 1)]
 }
 
 /** NumPy's floats are float64 unless one says otherwise: floats become what the model takes; nothing else does. */

@@ -2,7 +2,6 @@
 import { InvalidArgumentError } from 'commander'
 
 const sizes: Record<string, number> = {
-  '': 1,
   b: 1,
   k: 1e3,
   kb: 1e3,
@@ -25,11 +24,11 @@ function quantity(text: string, units: Record<string, number>): number | undefin
   return factor === undefined ? undefined : Number(digits) * factor
 }
 
-/** `500MB`, `20GiB`, a plain number of bytes. Throws what commander shows. */
+/** `500MB`, `20GiB`; without a unit it would be anybody's guess. Throws what commander shows. */
 export function sizeBytes(text: string): number {
   const bytes = quantity(text, sizes)
   if (bytes !== undefined && bytes >= 1 && Number.isSafeInteger(Math.floor(bytes))) return Math.floor(bytes)
-  throw new InvalidArgumentError('a size is expected, such as 500MB or 20GiB.')
+  throw new InvalidArgumentError('a size with its unit is expected, such as 500MB or 20GiB.')
 }
 
 /** `30m`, `12h`, `7d` in milliseconds. Throws what commander shows. */

@@ -1,8 +1,9 @@
 /** Streams a result into the file that the user asked for, and what belongs to it into files beside it. */
 import { access, constants, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
+import type { Writable } from 'node:stream'
 import { assert, PeerError } from '../base/errors.ts'
-import { openDraft, streamDraft } from '../data/writers/draft.ts'
+import { errorsFileOf, openDraft, streamDraft } from '../data/writers/draft.ts'
 import {
   openPredictionsWriter,
   type PredictionsFormat,
@@ -10,9 +11,11 @@ import {
   predictionsFormat,
 } from '../data/writers/predictions.ts'
 import { openRowsWriter, rowsFormat } from '../data/writers/rows.ts'
+import { closeSpecialFile, isSpecialFile, openSpecialFile } from '../data/writers/special-file.ts'
 import { trainingReport } from '../data/writers/training-report.ts'
 import type { ResultItem } from '../peer/control.ts'
 import { count } from './format.ts'
+import { plain, plainItems } from './plain.ts'
 
 /** `predictions`: labels of images; `rows`: columns; `model`: an ONNX file. */
 export type OutKind = 'predictions' | 'rows' | 'model'
@@ -36,25 +39,62 @@ function outError(code: string, message: string): PeerError {
   return new PeerError({ code, kind: 'input', message })
 }
 
+/** File systems hold no longer names. */
+const nameBytesMax = 255
+
 /** Before any work starts: a name that we can write, in a folder that we can write to. */
 export async function checkOut(out: string, kind?: OutKind): Promise<void> {
+  if (out === '') throw outError('OUT_MISSING', '--out is empty: give the name of a file, or - for standard output')
+  if (out === '-' || (await isSpecialFile(out))) return // a pipe or a device has no extension, and gets CSV
   if (kind === 'predictions') predictionsFormat(out)
   if (kind === 'rows') rowsFormat(out)
   if (kind === 'model' && extname(out).toLowerCase() !== '.onnx')
     throw outError('OUTPUT_FORMAT', `--out ${out}: a trained model is an ONNX file, end its name in .onnx`)
-  const folder = dirname(resolve(out))
-  await access(folder, constants.W_OK).catch(() => {
-    throw outError('OUT_FOLDER', `--out ${out}: the folder ${folder} does not exist or cannot be written`)
-  })
+  // The longest name beside it.
+  if (Buffer.byteLength(basename(errorsFileOf(out))) > nameBytesMax)
+    throw outError(
+      'OUT_NAME',
+      `--out ${out}: the name is too long, with what is written beside it: choose a shorter one`,
+    )
   const there = await stat(out).catch(() => undefined)
   if (there?.isDirectory()) throw outError('OUT_FOLDER', `--out ${out} is a folder: give the name of a file`)
+  const folder = dirname(resolve(out))
+  const writable = (path: string) =>
+    access(path, constants.W_OK).then(
+      () => true,
+      () => false,
+    )
+  if (!(await writable(folder)) && !(there && (await writable(out))))
+    throw outError('OUT_FOLDER', `--out ${out}: the folder ${folder} does not exist or cannot be written`)
 }
 
-/** Writes to `out`; without it to standard output in `format`, and what could not be read to standard error. */
+export interface SaveOptions {
+  /** What standard output, a pipe or a device gets of rows. Default `csv`. */
+  format?: PredictionsFormat
+  /** CSV: texts as they are, also those that a spreadsheet would run. */
+  raw?: boolean
+}
+
+/** Writes to `out`; without it to standard output, and what could not be read to standard error. */
 export async function saveResult(
   items: AsyncIterable<ResultItem>,
   out: string | undefined,
-  format: PredictionsFormat = 'csv',
+  options: SaveOptions = {},
+): Promise<Saved> {
+  if (out === undefined || out === '-')
+    return save(process.stdout.isTTY ? plainItems(items) : items, undefined, process.stdout, options)
+  if (!(await isSpecialFile(out))) return save(items, out, process.stdout, options)
+  const stream = await openSpecialFile(out)
+  const saved = await save(items, undefined, stream, options)
+  await closeSpecialFile(stream)
+  return saved
+}
+
+async function save(
+  items: AsyncIterable<ResultItem>,
+  out: string | undefined,
+  stream: Writable,
+  options: SaveOptions,
 ): Promise<Saved> {
   const iterator = items[Symbol.asyncIterator]()
   const first = await iterator.next()
@@ -64,30 +104,42 @@ export async function saveResult(
   // A result may be of another kind than the file's name: a job is saved by its id.
   if (value.type === 'header') {
     if (out) await checkOut(out, 'predictions')
-    return savePredictions(value, rest, out, format)
+    return savePredictions(value, rest, { out, stream, ...options })
   }
   if (value.type === 'columns') {
     if (out) await checkOut(out, 'rows')
-    return saveRows(value, rest, out, format)
+    return saveRows(value, rest, { out, stream, ...options })
   }
   assert(value.type === 'model', 'a result begins with its header')
   if (out) await checkOut(out, 'model')
-  return saveModel(value, rest, out)
+  return saveModel(value, rest, out, stream)
+}
+
+interface Place extends SaveOptions {
+  out: string | undefined
+  /** Where it goes without `out`. */
+  stream: Writable
+}
+
+/** What was changed on the way into the file. */
+function markedText(marked = 0): string[] {
+  if (marked === 0) return []
+  const cells = marked === 1 ? '1 text begins' : `${count(marked)} texts begin`
+  return [`${cells} with =, +, - or @ and got an apostrophe, for spreadsheets would run it; --raw leaves it out`]
 }
 
 function tellUnreadable(out: string | undefined, { path, reason }: Of<'error'>): void {
-  if (!out) process.stderr.write(`  unreadable: ${path}: ${reason}\n`)
+  if (!out) process.stderr.write(`  unreadable: ${plain(path)}: ${plain(reason)}\n`)
 }
 
 async function savePredictions(
   header: Of<'header'>,
   items: AsyncIterable<ResultItem>,
-  out: string | undefined,
-  format: PredictionsFormat,
+  { out, stream, format, raw }: Place,
 ): Promise<Saved> {
   let writer: PredictionsWriter | undefined
   try {
-    writer = await openPredictionsWriter({ out: out ?? process.stdout, format, models: header.models })
+    writer = await openPredictionsWriter({ out: out ?? stream, format, models: header.models, raw })
     for await (const item of items) {
       if (item.type === 'row') await writer.write(item)
       else if (item.type === 'error') {
@@ -95,8 +147,11 @@ async function savePredictions(
         await writer.writeError(item.path, item.reason)
       }
     }
-    const summary = await writer.close()
-    return { what: 'predictions', ...summary, beside: [], told: [], numericClasses: header.numericClasses }
+    const { marked, ...summary } = await writer.close()
+    return {
+      ...{ what: 'predictions', ...summary, beside: [], told: markedText(marked) },
+      numericClasses: header.numericClasses,
+    }
   } catch (thrown) {
     await writer?.abort()
     throw thrown
@@ -106,10 +161,9 @@ async function savePredictions(
 async function saveRows(
   { columns, key, rows, numericClasses }: Of<'columns'>,
   items: AsyncIterable<ResultItem>,
-  out: string | undefined,
-  format: PredictionsFormat,
+  { out, stream, format, raw }: Place,
 ): Promise<Saved> {
-  const writer = await openRowsWriter({ out: out ?? process.stdout, format, columns, key, rows })
+  const writer = await openRowsWriter({ out: out ?? stream, format, columns, key, rows, raw })
   try {
     for await (const item of items) {
       if (item.type === 'rows') await writer.write(item.rows)
@@ -118,8 +172,8 @@ async function saveRows(
         await writer.writeError(item.path, item.reason)
       }
     }
-    const summary = await writer.close()
-    const told = [`${count(columns.length)} columns`]
+    const { marked, ...summary } = await writer.close()
+    const told = [`${count(columns.length)} columns`, ...markedText(marked)]
     return { what: 'rows', ...summary, beside: [], told, numericClasses }
   } catch (thrown) {
     await writer.abort()
@@ -132,10 +186,11 @@ async function saveModel(
   model: Of<'model'>,
   items: AsyncIterable<ResultItem>,
   out: string | undefined,
+  stream: Writable,
 ): Promise<Saved> {
-  if (!out && process.stdout.isTTY)
+  if (!out && stream === process.stdout && process.stdout.isTTY)
     throw outError('OUT_MISSING', 'a model is no text: give --out FILE.onnx, or send standard output into a file')
-  const file = out ? await openDraft(out) : streamDraft(process.stdout)
+  const file = out ? await openDraft(out) : streamDraft(stream)
   const { rows, rounds, objective, history, confusion, method, numericClasses } = model
   try {
     for await (const item of items) if (item.type === 'bytes') await file.write(item.bytes)

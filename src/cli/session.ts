@@ -4,6 +4,7 @@ import { type Client, connectClient } from '../api/client.ts'
 import { PeerError } from '../base/errors.ts'
 import { dataFolder, hasMesh, socketPathOf } from '../peer/home.ts'
 import type { Peer } from '../peer/peer.ts'
+import { plainControl } from './plain.ts'
 
 export interface CommonOptions {
   data?: string
@@ -18,8 +19,8 @@ export function common(command: Command): Command {
 }
 
 /** The running peer of this data folder; throws NO_PEER when there is none. */
-export function runningPeer(options: CommonOptions): Promise<Client> {
-  return connectClient(socketPathOf(dataFolder(options.data)))
+export async function runningPeer(options: CommonOptions): Promise<Client> {
+  return plainControl(await connectClient(socketPathOf(dataFolder(options.data))))
 }
 
 /** Long enough for mDNS to answer on a local network, short enough not to annoy. */
@@ -44,7 +45,7 @@ export async function temporaryPeer(
   if (!joined) note('no peer runs on this machine and it has joined no mesh: computing here alone')
   else if (!(await peer.waitForPeers(findPeersMs)))
     note(`no other peer of mesh ${peer.home.meshName} was found${compute ? ': computing here alone' : ''}`)
-  return peer
+  return plainControl(peer)
 }
 
 /** `run` with the running peer, which is let go afterwards. */

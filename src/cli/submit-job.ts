@@ -22,6 +22,7 @@ export interface SubmitOptions extends CommonOptions {
   copies: number
   priority?: number
   json?: boolean
+  raw?: boolean
 }
 
 /** A submission's own words, and what its result is. */
@@ -44,7 +45,20 @@ export function submitOptions(command: Command, out: string): Command {
       copiesUsual,
     )
     .option('--priority <n>', 'up to 1000: each peer works on the job of the highest first (default: 0)', priority)
-    .option('--json', 'the summary as JSON on standard output (with --out)')
+    .option('--json', 'with --out: the summary as JSON on standard output; else the result, one line of JSON a row')
+    .option('--raw', rawText)
+}
+
+export const rawText = 'CSV: no apostrophe before texts that a spreadsheet would run, such as =1+1'
+
+/** A model is bytes. */
+function checkJson({ json, out, detach }: SubmitOptions, kind: OutKind): void {
+  if (!json || detach || kind !== 'model' || (out !== undefined && out !== '-')) return
+  throw new PeerError({
+    code: 'INPUT_OPTIONS',
+    kind: 'input',
+    message: '--json needs --out FILE.onnx: a model is no JSON',
+  })
 }
 
 function copies(text: string): number {
@@ -80,7 +94,8 @@ export async function submitJob(
   options: SubmitOptions,
   words: SubmitWords,
 ): Promise<void> {
-  if (options.out) await checkOut(options.out, words.kind)
+  if (options.out !== undefined) await checkOut(options.out, words.kind)
+  checkJson(options, words.kind)
   const abort = interruptible()
   const session = await openSession(options)
   let done = async () => {}
@@ -103,7 +118,7 @@ export async function submitJob(
     await done()
     await session.close()
   }
-  process.exit(0) // the signal handlers would keep the process
+  process.exit() // the signal handlers would keep the process
 }
 
 interface Session {
@@ -171,12 +186,20 @@ async function finish(
     })
   }
   requireFinal(ended)
-  const saved = await saveResult(session.control.results(job), options.out)
-  if (options.json && options.out)
+  const toFile = options.out !== undefined && options.out !== '-'
+  const saved = await saveResult(session.control.results(job), options.out, {
+    format: options.json && !toFile ? 'jsonl' : 'csv',
+    raw: options.raw,
+  })
+  if (options.json && toFile)
     process.stdout.write(
       `${JSON.stringify({ ...ended, numericClasses: saved.numericClasses, out: options.out, errorsFile: saved.errorsFile })}\n`,
     )
-  summarise(ended, saved, options.out)
+  summarise(ended, saved, toFile ? options.out : undefined)
+  if (saved.rows > 0) return
+  const { many } = itemWords(ended.workload)
+  say(`${pc.red('nothing came out')}: none of the ${plural(saved.errors, many.replace(/s$/, ''))} could be read`)
+  process.exitCode = 1
 }
 
 function summarise(job: JobSummary, saved: Saved, out?: string): void {

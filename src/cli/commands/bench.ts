@@ -1,15 +1,14 @@
 /** `peer bench`: how fast this machine computes, kernel by kernel or network by network. */
 import type { Command } from 'commander'
+import { each } from '../arguments.ts'
 import type { BenchOptions } from '../bench.ts'
 import { common } from '../session.ts'
-
-const gather = (text: string, list: string[]) => [...list, text]
 
 export function addBench(peer: Command): void {
   common(peer.command('bench'))
     .description('measure how fast this machine computes')
-    .option('--kernel <name>', 'only this kernel; once for each', gather, [])
-    .option('--model <path>', 'an .onnx file, or a folder with model.onnx; once for each', gather, [])
+    .option('--kernel <name>', 'only this kernel; once for each', each)
+    .option('--model <path>', 'an .onnx file, or a folder with model.onnx; once for each', each)
     .option('--backend <name>', 'wasm (one thread) or webgpu', 'wasm')
     .option('--compare <runtime>', 'run the networks with onnxruntime-web too, on one thread')
     .option('--seconds <number>', 'to spend on each kernel (default 0.3) or network (default 3)')
@@ -26,7 +25,8 @@ Examples:
   peer bench --kernel gemm --kernel conv2d-channels-last
   peer bench --model resnet18.onnx --compare onnxruntime-web`,
     )
-    .action(async (options: BenchOptions) => {
+    .action(async (given: Partial<BenchOptions> & Pick<BenchOptions, 'backend'>) => {
+      const options: BenchOptions = { kernel: [], model: [], ...given }
       // Loaded when it is needed: the engine is large, and most commands do without it.
       const { bench, benchText } = await import('../bench.ts')
       const live = process.stderr.isTTY

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { plural } from '../format.ts'
 import { checkOut, saveResult } from '../save-result.ts'
 import { type CommonOptions, common, withRunningPeer } from '../session.ts'
+import { rawText } from '../submit-job.ts'
 
 export function addResults(peer: Command): void {
   common(peer.command('results'))
@@ -13,10 +14,14 @@ export function addResults(peer: Command): void {
       'a file: .csv or .jsonl, of rows .parquet and .npy too, of a model .onnx (default: CSV on standard output)',
     )
     .option('--json', 'JSONL on standard output')
-    .action(async (id: string, options: CommonOptions & { out?: string; json?: boolean }) => {
+    .option('--raw', rawText)
+    .action(async (id: string, options: CommonOptions & { out?: string; json?: boolean; raw?: boolean }) => {
       if (options.out) await checkOut(options.out)
       await withRunningPeer(options, async client => {
-        const saved = await saveResult(client.results(id), options.out, options.json ? 'jsonl' : 'csv')
+        const saved = await saveResult(client.results(id), options.out, {
+          format: options.json ? 'jsonl' : 'csv',
+          raw: options.raw,
+        })
         if (options.out)
           process.stderr.write(
             `  ${saved.what === 'the model is' ? 'the model is' : plural(saved.rows, 'row')} in ${[options.out, ...saved.beside].join(', ')}${saved.errorsFile ? ` · ${saved.errors} unreadable (listed in ${saved.errorsFile})` : ''}\n`,

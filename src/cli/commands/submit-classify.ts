@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { PeerError } from '../../base/errors.ts'
 import { type MergeKind, mergeKinds, type ScoreKind, scoreKinds } from '../../jobs/workloads/classify/spec.ts'
 import type { Control } from '../../peer/control.ts'
-import { type ShardArguments, shardOption, weights, wholeNumber } from '../arguments.ts'
+import { each, type ShardArguments, shardOption, weights, wholeNumberFrom } from '../arguments.ts'
 import { fitWeights } from '../fit-weights.ts'
 import { count } from '../format.ts'
 import {
@@ -14,6 +14,7 @@ import {
   submitJob,
   submitOptions,
 } from '../submit-job.ts'
+import { required } from '../usage.ts'
 
 interface ClassifyOptions extends SubmitOptions, ShardArguments {
   model: string[]
@@ -30,9 +31,10 @@ export function addClassify(submit: Command): void {
     .command('classify')
     .description('classify images with one network or an ensemble')
     .argument('<input...>', 'folders (recursive), files or globs')
-    .requiredOption(
-      '--model <path...>',
-      'an .onnx file, or a folder as Hugging Face exports are; repeat for an ensemble',
+    .option(
+      '--model <path>',
+      'an .onnx file, or a folder as Hugging Face exports are; give it once for each network of an ensemble',
+      each,
     )
     .addOption(
       new Option(
@@ -42,9 +44,13 @@ export function addClassify(submit: Command): void {
         .choices([...mergeKinds, 'weighted'])
         .default('mean'),
     )
-    .option('--fit <input...>', 'with --merge weighted: images in folders that are called as their labels')
+    .option(
+      '--fit <input>',
+      'with --merge weighted: images in folders that are called as their labels; may be given several times',
+      each,
+    )
     .option('--weights <list>', 'a weight a model, such as 2,1', weights)
-    .option('--top <k>', 'labels kept for each image, best first (in .jsonl)', wholeNumber, 1)
+    .option('--top <k>', 'labels kept for each image, best first (in .jsonl)', wholeNumberFrom(1, 1000), 1)
     .option('--labels <file>', 'one label a line, for networks that bring none')
     .addOption(
       new Option(
@@ -52,6 +58,7 @@ export function addClassify(submit: Command): void {
         "what makes a network's output a probability (default: softmax, or none where it ends in one)",
       ).choices(scoreKinds),
     )
+  required(command, 'model', '--model <path>, an .onnx file or a folder with one,')
   submitOptions(shardOption(command), 'a .csv or .jsonl file (default: CSV on standard output)')
     .addHelpText(
       'after',

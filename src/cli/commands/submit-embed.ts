@@ -4,6 +4,7 @@ import { type ShardArguments, shardOption } from '../arguments.ts'
 import { type FeatureArguments, featureKinds, featureOptions, featuresOf } from '../feature-options.ts'
 import { count } from '../format.ts'
 import { type SubmitOptions, type SubmitWords, submitJob, submitOptions } from '../submit-job.ts'
+import { required } from '../usage.ts'
 
 const out = 'a .csv, .jsonl, .parquet or .npy file (default: CSV on standard output)'
 
@@ -22,8 +23,9 @@ function addNetwork(submit: Command): void {
     .command('embed')
     .description('what a network makes of each image: an output, or any value inside it')
     .argument('<input...>', 'folders (recursive), files or globs')
-    .requiredOption('--model <path>', 'an .onnx file, or a folder as Hugging Face exports are')
+    .option('--model <path>', 'an .onnx file, or a folder as Hugging Face exports are')
     .option('--output <name>', "an output's or a node's value, by its name in the graph (default: the first output)")
+  required(command, 'model', '--model <path>, an .onnx file or a folder with one,')
   submitOptions(shardOption(command), out)
     .addHelpText(
       'after',
@@ -51,10 +53,9 @@ function addFeatures(submit: Command): void {
       new Option(
         '--kind <kind>',
         'hog: oriented gradients as scikit-image; color-histogram; lbp: local binary patterns',
-      )
-        .choices(featureKinds)
-        .makeOptionMandatory(),
+      ).choices(featureKinds),
     )
+  required(command, 'kind', '--kind <kind>, one of hog, color-histogram and lbp,')
   submitOptions(shardOption(featureOptions(command)), out)
     .addHelpText(
       'after',

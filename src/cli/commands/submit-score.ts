@@ -1,9 +1,10 @@
 /** `peer submit score`: models of scikit-learn, XGBoost, LightGBM or PyTorch on the rows of a table. */
 import { type Command, Option } from 'commander'
 import { type ScoreMerge, scoreMerges } from '../../jobs/workloads/score/spec.ts'
-import { weights } from '../arguments.ts'
+import { each, weights } from '../arguments.ts'
 import { modelsText, type SubmitOptions, submitJob, submitOptions } from '../submit-job.ts'
 import { type TableArguments, tableOf, tableOptions } from '../table-options.ts'
+import { required } from '../usage.ts'
 
 interface ScoreOptions extends SubmitOptions, TableArguments {
   model: string[]
@@ -16,7 +17,7 @@ export function addScore(submit: Command): void {
     .command('score')
     .description('score the rows of a table with one model or several')
     .argument('<input...>', 'CSV (gzip too), Parquet or NPY files, folders of them, or globs')
-    .requiredOption('--model <path...>', 'an .onnx file; repeat for several')
+    .option('--model <path>', 'an .onnx file; give it once for each of several models', each)
     .addOption(
       new Option(
         '--merge <how>',
@@ -24,6 +25,7 @@ export function addScore(submit: Command): void {
       ).choices(scoreMerges),
     )
     .option('--weights <list>', 'a weight a model, such as 2,1', weights)
+  required(command, 'model', '--model <path>, an .onnx file,')
   tableOptions(command, 'mean: it goes to the model as NaN, which trees take for missing')
   submitOptions(command, 'a .csv, .jsonl or .parquet file (default: CSV on standard output)')
     .addHelpText(

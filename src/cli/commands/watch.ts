@@ -1,6 +1,7 @@
 /** `peer watch JOB`: a job's progress, from any peer. */
 import type { Command } from 'commander'
-import { follow, interruptible } from '../follow.ts'
+import type { JobSummary } from '../../peer/control.ts'
+import { follow, interruptible, requireFinal } from '../follow.ts'
 import { count, phaseText, rate } from '../format.ts'
 import { shareLines } from '../live.ts'
 import { type CommonOptions, common, withRunningPeer } from '../session.ts'
@@ -18,7 +19,12 @@ async function watch(id: string, options: CommonOptions & { json?: boolean }): P
     const abort = interruptible()
     const { job } = await client.job(id)
     if (options.json) {
-      for await (const summary of client.watch(job, abort.signal)) process.stdout.write(`${JSON.stringify(summary)}\n`)
+      let last: JobSummary | undefined
+      for await (const summary of client.watch(job, abort.signal)) {
+        last = summary
+        process.stdout.write(`${JSON.stringify(summary)}\n`)
+      }
+      if (last?.outcome) requireFinal(last)
       return
     }
     const ended = await follow(client, job, abort.signal)
@@ -27,6 +33,7 @@ async function watch(id: string, options: CommonOptions & { json?: boolean }): P
       `${phaseText(ended)}  ${count(ended.itemsDone)} items, ${rate(ended.itemsPerSecond)}/s, ${count(ended.errors)} unreadable`,
     ]
     process.stdout.write(`${[...lines, ...shareLines(ended)].map(line => `  ${line}`).join('\n')}\n`)
+    requireFinal(ended)
   })
   process.exit(0) // the signal handlers would keep the process
 }

@@ -214,7 +214,7 @@ async function classify(client: Client, { images, models, out, cwd, signal }: Wo
   })
   for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)
   const job = await followed(client, submitted.job, signal)
-  const saved = await saveResult(client.results(submitted.job), out, 'csv')
+  const saved = await saveResult(client.results(submitted.job), out)
 
   say(
     `${pc.green('done')} in ${(job.elapsedMs / 1000).toFixed(1)} s · ${count(saved.rows)} classified · ${rate(job.itemsPerSecond)} img/s · ${count(saved.errors)} unreadable · leader ${job.leaderName}`,

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { PeerError } from '../../base/errors.ts'
 import { type PeerOptions, readOptions } from '../../peer/options-file.ts'
 import { peerName } from '../../peer/peer-name.ts'
-import { wholeNumber } from '../arguments.ts'
+import { each, wholeNumberFrom } from '../arguments.ts'
 import { type LogLevel, logLevels } from '../log/peer-log.ts'
 import { type Precision, precisionOption } from '../precision.ts'
 import { ageMs, sizeBytes } from '../quantities.ts'
@@ -28,13 +28,20 @@ export interface StartOptions extends CommonOptions {
   forgetOptions?: boolean
 }
 
+/** More workers than cores only take turns, and no machine has so many cores. */
+const workersMax = 512
+
 export function addStartOptions(command: Command): Command {
   return command
     .option('--join <token>', 'join the mesh of this token (peer token prints it); - reads it from standard input')
     .option('--join-file <file>', 'the same, with the token in a file; SHARDMESH_JOIN may hold it as well')
     .option('--name <name>', "what others call this peer (default: the machine's name)")
     .option('--port <port>', 'listen on this TCP port (default: 4601, else any that is free)', portNumber)
-    .option('--listen <multiaddr...>', 'where to listen exactly, such as /ip4/192.168.1.5/tcp/4601')
+    .option(
+      '--listen <multiaddr>',
+      'where to listen exactly, such as /ip4/192.168.1.5/tcp/4601; may be given several times',
+      each,
+    )
     .addOption(
       new Option(
         '--backend <backend>',
@@ -44,7 +51,7 @@ export function addStartOptions(command: Command): Command {
         .default('auto'),
     )
     .option('--no-gpu', 'the same as --backend wasm')
-    .option('--workers <n>', 'CPU workers (default: one a core); 0: WebGPU only', wholeNumber)
+    .option('--workers <n>', 'CPU workers (default: one a core); 0: WebGPU only', wholeNumberFrom(0, workersMax))
     .addOption(precisionOption())
     .option('--mdns', 'look for peers on the local network (the default)')
     .option('--no-mdns', 'do not look for peers on the local network; use the addresses in tokens alone')
@@ -115,6 +122,9 @@ export async function chooseOptions(folder: string, given: StartOptions, command
 function asOption(key: keyof PeerOptions, { [key]: value }: PeerOptions): string {
   if (key === 'mdns') return value ? '--mdns' : '--no-mdns'
   if (key === 'retentionMs') return `--retention ${Number(value) / 3_600_000}h`
-  if (key === 'cacheBytes') return `--cache-size ${value}`
-  return `--${key} ${Array.isArray(value) ? value.join(' ') : value}`
+  if (key === 'cacheBytes') return `--cache-size ${value}B`
+  return [value]
+    .flat()
+    .map(one => `--${key} ${one}`)
+    .join(' ')
 }

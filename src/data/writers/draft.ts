@@ -3,8 +3,9 @@
  * beside it, and memory holds one chunk.
  */
 import { once } from 'node:events'
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, extname, join } from 'node:path'
+import type { Stats } from 'node:fs'
+import { type FileHandle, open, readlink, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import { PeerError } from '../../base/errors.ts'
 import { systemCode } from '../store/errors.ts'
@@ -43,19 +44,41 @@ export function streamDraft(stream: Writable, start = ''): Draft {
 const chunkCharacters = 64 * 1024
 let drafts = 0
 
-/** A file that is written under another name and renamed when it is closed. */
-export async function openDraft(file: string, start = ''): Promise<Draft> {
-  const draft = join(dirname(file), `.${basename(file)}.${process.pid}-${drafts++}.part`)
+/** Where a draft goes in the end. */
+interface Target {
+  /** Links followed: what a link names is replaced, not the link. */
+  file: string
+  /** What is there already: its mode and owner stay. */
+  before?: Stats
+}
+
+async function targetOf(file: string, depth = 0): Promise<Target> {
+  const link = await readlink(file).catch(() => undefined)
+  if (link !== undefined && depth < linksMax) return targetOf(resolve(dirname(file), link), depth + 1)
+  return { file, before: await stat(file).catch(() => undefined) }
+}
+
+/** As many as Linux follows. */
+const linksMax = 40
+
+/**
+ * A file that is written under another name and renamed when it is closed. An older file of that name keeps its mode and
+ * owner; where only the file itself may be written, and not its folder, it is written in place.
+ */
+export async function openDraft(out: string, start = ''): Promise<Draft> {
   const guarded = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work
     } catch (thrown) {
-      throw outputError(file, thrown)
+      throw outputError(out, thrown)
     }
   }
+  const { file, before } = await targetOf(out)
   // Found out now rather than by the rename, after all the work.
-  if ((await stat(file).catch(() => undefined))?.isDirectory()) throw outputError(file, undefined, 'EISDIR')
-  let handle: FileHandle | undefined = await guarded(open(draft, 'wx'))
+  if (before?.isDirectory()) throw outputError(out, undefined, 'EISDIR')
+  const draft = join(dirname(file), `.shardmesh-${process.pid}-${drafts++}.part`)
+  const opened = await guarded(openBeside(draft, file, before))
+  let handle: FileHandle | undefined = opened.handle
   let text = start
   const flush = async () => {
     const chunk = text
@@ -70,15 +93,38 @@ export async function openDraft(file: string, start = ''): Promise<Draft> {
     },
     async close() {
       await flush()
+      if (handle) await guarded(handle.sync())
       await handle?.close()
       handle = undefined
-      await guarded(rename(draft, file))
+      if (!opened.inPlace) await guarded(rename(draft, file))
     },
     async abort() {
       await handle?.close()
       handle = undefined
-      await rm(draft, { force: true })
+      if (!opened.inPlace) await rm(draft, { force: true })
     },
+  }
+}
+
+/** The draft with the older file's mode and owner; or the older file itself, where nothing can be put in its place. */
+async function openBeside(
+  draft: string,
+  file: string,
+  before: Stats | undefined,
+): Promise<{ handle: FileHandle; inPlace: boolean }> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(draft, 'wx')
+    if (before) {
+      await handle.chown(before.uid, before.gid)
+      await handle.chmod(before.mode & 0o7777)
+    }
+    return { handle, inPlace: false }
+  } catch (thrown) {
+    if (handle) await handle.close().then(() => rm(draft, { force: true }))
+    const code = systemCode(thrown)
+    if (!before || (code !== 'EACCES' && code !== 'EPERM')) throw thrown
+    return { handle: await open(file, 'w'), inPlace: true }
   }
 }
 
@@ -92,6 +138,8 @@ function outputError(file: string, thrown: unknown, code: string | undefined = s
     EISDIR: 'it is a folder: choose another name',
     EEXIST: 'it is a folder: choose another name',
     ENOTEMPTY: 'it is a folder: choose another name',
+    ENAMETOOLONG: 'the name is too long: choose a shorter one',
+    ELOOP: 'it is a link that leads in a circle: choose another name',
     ENOSPC: 'the disk is full: free some space',
     EDQUOT: 'your disk quota is used up: free some space',
   }

@@ -8,6 +8,7 @@ import { extname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { stringify } from 'csv-stringify/sync'
 import { PeerError } from '../../base/errors.ts'
+import { cellWriter } from './csv-cells.ts'
 import { type Draft, errorsFileOf, openDraft, streamDraft } from './draft.ts'
 
 export type PredictionsFormat = 'csv' | 'jsonl'
@@ -33,6 +34,8 @@ export interface PredictionsInit {
   format?: PredictionsFormat
   /** Names of the models: columns of the CSV. */
   models: string[]
+  /** CSV: texts as they are, also those that a spreadsheet would run. Default false: see csv-cells.ts. */
+  raw?: boolean
 }
 
 /** Each call is awaited before the next. */
@@ -49,6 +52,8 @@ export interface PredictionsWriter {
 export interface PredictionsSummary {
   rows: number
   errors: number
+  /** Texts of the CSV that got an apostrophe, because a spreadsheet would run them. */
+  marked?: number
   /** Where the errors are, when there are any. */
   errorsFile?: string
 }
@@ -72,9 +77,11 @@ export function predictionsFormat(out: string): PredictionsFormat {
  */
 export async function openPredictionsWriter(init: PredictionsInit): Promise<PredictionsWriter> {
   const { out, models } = init
+  const cells = cellWriter(init.raw)
+  const safe = (text: string) => cells.cell(text)
   const format = typeof out === 'string' ? predictionsFormat(out) : (init.format ?? 'csv')
   const errorsFile = typeof out === 'string' ? errorsFileOf(out) : undefined
-  const header = ['path', 'label', 'score', ...models.flatMap(name => [`${name}_label`, `${name}_score`])]
+  const header = ['path', 'label', 'score', ...models.flatMap(name => [`${name}_label`, `${name}_score`])].map(safe)
   const start = format === 'csv' ? stringify([header]) : ''
   const rows = typeof out === 'string' ? await openDraft(out, start) : streamDraft(out, start)
   let errors: Draft | undefined
@@ -82,20 +89,22 @@ export async function openPredictionsWriter(init: PredictionsInit): Promise<Pred
   return {
     async write(row) {
       counts.rows++
-      await rows.write(format === 'csv' ? stringify([csvCells(row, models)]) : `${jsonLine(row)}\n`)
+      await rows.write(format === 'csv' ? stringify([csvCells(row, models).map(safe)]) : `${jsonLine(row)}\n`)
     },
     async writeError(path, reason) {
       counts.errors++
       if (errorsFile === undefined) return
       errors ??= await openDraft(errorsFile, stringify([['path', 'reason']]))
-      await errors.write(stringify([[path, reason]]))
+      await errors.write(stringify([[path, reason].map(safe)]))
     },
     async close() {
       await errors?.close()
       await rows.close()
       // An older run's errors would be taken for this one's.
       if (!errors && errorsFile !== undefined) await rm(errorsFile, { force: true })
-      return errors ? { ...counts, errorsFile } : { ...counts }
+      const { marked } = cells
+      const told = marked > 0 ? { ...counts, marked } : { ...counts }
+      return errors ? { ...told, errorsFile } : told
     },
     async abort() {
       await errors?.abort()

@@ -10,6 +10,7 @@ import type { Writable } from 'node:stream'
 import { stringify } from 'csv-stringify/sync'
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
 import { PeerError } from '../../base/errors.ts'
+import { type CellWriter, cellWriter } from './csv-cells.ts'
 import { type Draft, errorsFileOf, openDraft, streamDraft } from './draft.ts'
 import { npyHeader } from './npy.ts'
 
@@ -40,6 +41,8 @@ export interface RowsInit {
   key: 'path' | 'row'
   /** How many there will be. */
   rows: number
+  /** CSV: texts as they are, also those that a spreadsheet would run. Default false: see csv-cells.ts. */
+  raw?: boolean
 }
 
 export interface RowsWriter {
@@ -47,7 +50,7 @@ export interface RowsWriter {
   /** An input that could not be read; the errors file exists only if there is one. */
   writeError(path: string, reason: string): Promise<void>
   /** Completes the files and puts them in place, over older ones. */
-  close(): Promise<{ rows: number; errors: number; errorsFile?: string }>
+  close(): Promise<{ rows: number; errors: number; marked?: number; errorsFile?: string }>
   /** Leaves nothing behind; older files stay. Harmless after `close`. */
   abort(): Promise<void>
 }
@@ -89,7 +92,8 @@ export async function openRowsWriter(init: RowsInit): Promise<RowsWriter> {
       message: `.npy holds numbers, and "${text?.name}" is text: write .csv or .parquet`,
     })
   }
-  const encoder = encoders[format](init)
+  const cells = cellWriter(init.raw)
+  const encoder = encoders[format](init, cells)
   const file = typeof out === 'string' ? await openDraft(out) : streamDraft(out)
   await file.write(encoder.start)
   const beside = format === 'npy' && typeof out === 'string' && key === 'path' ? pathsFileOf(out) : undefined
@@ -103,13 +107,13 @@ export async function openRowsWriter(init: RowsInit): Promise<RowsWriter> {
       await file.write(encoder.encode(part))
       if (beside === undefined) return
       paths ??= await openDraft(beside)
-      await paths.write(part.keys.map(path => `${path}\n`).join(''))
+      await paths.write(part.keys.map(path => `${pathLine(path)}\n`).join(''))
     },
     async writeError(path, reason) {
       counts.errors++
       if (errorsFile === undefined) return
       errors ??= await openDraft(errorsFile, stringify([['path', 'reason']]))
-      await errors.write(stringify([[path, reason]]))
+      await errors.write(stringify([[path, reason].map(cell => cells.cell(cell))]))
     },
     async close() {
       await errors?.close()
@@ -118,7 +122,9 @@ export async function openRowsWriter(init: RowsInit): Promise<RowsWriter> {
       await file.close()
       // An older run's errors would be taken for this one's.
       if (!errors && errorsFile !== undefined) await rm(errorsFile, { force: true })
-      return errors ? { ...counts, errorsFile } : { ...counts }
+      const { marked } = cells
+      const told = marked > 0 ? { ...counts, marked } : { ...counts }
+      return errors ? { ...told, errorsFile } : told
     },
     async abort() {
       await errors?.abort()
@@ -128,15 +134,20 @@ export async function openRowsWriter(init: RowsInit): Promise<RowsWriter> {
   }
 }
 
+/** One line each: a path that holds a line break, or begins with a quotation mark, is written as a JSON string. */
+function pathLine(path: string): string {
+  return /^"|[\n\r]/.test(path) ? JSON.stringify(path) : path
+}
+
 /** `features.paths.txt` for `features.npy`: a path a line, in the order of the rows. */
 export function pathsFileOf(out: string): string {
   return join(dirname(out), `${basename(out, extname(out))}.paths.txt`)
 }
 
-const encoders: Record<RowsFormat, (init: RowsInit) => Encoder> = {
-  csv: ({ columns, key }) => ({
-    start: stringify([[key, ...columns.map(column => column.name)]]),
-    encode: part => stringify(cellsOf(columns, part).map(cells => cells.map(textOf))),
+const encoders: Record<RowsFormat, (init: RowsInit, cells: CellWriter) => Encoder> = {
+  csv: ({ columns, key }, cells) => ({
+    start: stringify([[key, ...columns.map(column => cells.cell(column.name))]]),
+    encode: part => stringify(cellsOf(columns, part).map(row => row.map(cell => textOf(cell, cells)))),
     end: () => '',
   }),
   jsonl: ({ columns, key }) => ({
@@ -175,7 +186,8 @@ function cellsOf(columns: readonly RowsColumn[], part: RowsPart): (string | numb
   })
 }
 
-const textOf = (cell: string | number): string => (typeof cell === 'number' ? shortestFloat(cell) : cell)
+const textOf = (cell: string | number, cells: CellWriter): string =>
+  typeof cell === 'number' ? shortestFloat(cell) : cells.cell(cell)
 /** JSON has no NaN and no infinities. */
 const jsonValue = (cell: string | number) =>
   typeof cell === 'string' ? cell : Number.isFinite(cell) ? Number(shortestFloat(cell)) : null

@@ -132,7 +132,7 @@ async function strikeAndWait({ cell, fault, work, network, peers, folder, disk, 
     const asked = submitter.alive ? peers.all[submitter.index] : peers.living()[0]
     await until(async () => (await asked.client.job(job)).outcome !== undefined, 'the result is known', 20_000)
     const out = join(folder, 'predictions.csv')
-    await saveResult(asked.client.results(job), out, 'csv')
+    await saveResult(asked.client.results(job), out)
     cell.completed = true
     Object.assign(cell, await judged(out, work.items))
   } finally {
