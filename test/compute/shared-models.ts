@@ -1,4 +1,4 @@
-/** The real networks that tests are run on, where they lie beside the package; absent, they are skipped loudly. */
+/** The real networks that tests are run on: the demo's own, and others where they lie beside the package. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../src/base/package-root.ts'
@@ -24,6 +24,14 @@ const all = [
   { name: 'mnist', file: 'mnist.onnx', batch: 1, scale: 255 },
   { name: 'ultraface', file: 'ultraface-rfb320.onnx', batch: 1, scale: 1 },
 ]
+
+/** The demo's networks, which every clone has. */
+export const demoModels: readonly SharedModel[] = ['shapes-plain', 'shapes-residual', 'shapes-separable'].map(name => ({
+  name,
+  bytes: new Uint8Array(readFileSync(join(packageRoot, 'demo/models', name, 'model.onnx'))),
+  batch: 3,
+  scale: 1,
+}))
 
 /** Those of the named networks that are there; says in one line how many are not. */
 export function sharedModels(...names: string[]): SharedModel[] {

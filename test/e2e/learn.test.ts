@@ -6,36 +6,18 @@ import { gunzipSync } from 'node:zlib'
 import { parse } from 'csv-parse/sync'
 import { afterAll, expect, test } from 'vitest'
 import { type Client, connectClient } from '../../src/api/client.ts'
-import { prng } from '../../src/base/prng.ts'
+import { packageRoot } from '../../src/base/package-root.ts'
 import { type PeerProcess, startPeerProcess } from '../../src/cli/demo/peer-process.ts'
 import type { JobRequest, ResultItem } from '../../src/peer/control.ts'
 import { socketPathOf } from '../../src/peer/home.ts'
-import { shared } from '../fixtures/shared.ts'
 import { runFeatures } from '../learn/ort.ts'
 import { type ProcessMesh, startMeshOfProcesses, until } from './mesh-of-processes.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-learn-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
-/** Handwritten digits where they lie beside the package, else clouds of as many rows: 64 features, then the class. */
-function table(): string {
-  if (shared) return gunzipSync(readFileSync(join(shared, 'data/digits.csv.gz'))).toString()
-  console.warn('SKIPPED: no ../shared digits; drawn clouds stand in for 1 table')
-  const random = prng(1)
-  const rows = Array.from({ length: 1797 }, () => {
-    const digit = random.int(10)
-    return [
-      ...Array.from({ length: 64 }, (_, c) =>
-        Math.max(0, Math.round(8 * ((c + digit) % 10 ? 0 : 1) + 4 * random.normal())),
-      ),
-      digit,
-    ].join()
-  })
-  return rows.join('\n')
-}
-
 const csv = join(scratch, 'digits.csv')
-writeFileSync(csv, table())
+writeFileSync(csv, gunzipSync(readFileSync(join(packageRoot, 'test/fixtures/learning/data/digits.csv.gz'))))
 
 const training: JobRequest = {
   workload: 'train',

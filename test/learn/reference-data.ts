@@ -1,11 +1,11 @@
-/** scikit-learn's results and the data that they are of, from ../shared. */
+/** scikit-learn's results and the data that they are of, from test/fixtures/learning. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { packageRoot } from '../../src/base/package-root.ts'
 
-const folder = join(packageRoot, '../shared')
+const folder = join(packageRoot, 'test/fixtures/learning')
 
 function rowsOf(text: string): number[][] {
   return text
@@ -32,10 +32,20 @@ export function plain(name: 'iris' | 'wine_data'): LabelledTable {
   return labelled(rowsOf(readFileSync(join(folder, `data/${name}.csv`), 'utf8')).slice(1))
 }
 
-/** @returns one of ../shared/reference's files, checked */
+/** @returns one of the references, checked */
 export function reference<T>(name: string, schema: z.ZodType<T>): T {
   return schema.parse(JSON.parse(readFileSync(join(folder, `reference/${name}.json`), 'utf8')))
 }
+
+/** scikit-image's oriented gradients: of crops of the demo's drawn pictures, by `left,top`, and of the first digit. */
+export const hogReference = z.object({ descriptors: z.record(z.string(), z.array(z.number())) })
+
+/** The file that the crops are cut from, and where. */
+export const drawnPictures = join(packageRoot, 'demo/pictures.jpg')
+export const crops = [
+  { name: '0,0', left: 0, top: 0 },
+  { name: '400,300', left: 400, top: 300 },
+] as const
 
 const matrix = z.array(z.array(z.number()))
 

@@ -12,7 +12,6 @@ import { parseTrainOptions } from '../../src/learn/options.ts'
 import { train } from '../../src/learn/train.ts'
 import { createTraining } from '../../src/learn/training.ts'
 import { fromMethod } from '../../src/learn/transform.ts'
-import { missing } from '../fixtures/shared.ts'
 import { relative, trainOn } from './drive.ts'
 import { runFeatures } from './ort.ts'
 import {
@@ -47,7 +46,7 @@ function wrongRows(labels: readonly number[], classes: readonly string[]): numbe
 /** @param cut whether tables come in several shards: a software GPU takes its time for each run */
 export function describeReferences(label: string, make: () => Promise<Backend | undefined>, cut = true): void {
   const sizes = (...rows: number[]) => (cut ? rows : [])
-  describe.skipIf(missing(`learning on ${label}`, 11))(`${label} learns what scikit-learn does`, () => {
+  describe(`${label} learns what scikit-learn does`, () => {
     let backend: Backend | undefined
     let engine: Engine
     beforeAll(async () => {

@@ -9,18 +9,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import { packageRoot } from '../../src/base/package-root.ts'
 import type { TrainInit } from '../../src/learn/options.ts'
 import type { Control, JobRequest } from '../../src/peer/control.ts'
 import { type Peer, type PeerInit, startPeer } from '../../src/peer/peer.ts'
 import { haveWebGpu } from '../compute/webgpu.ts'
 import { until } from '../e2e/mesh-of-processes.ts'
-import { missing } from '../fixtures/shared.ts'
 import { runFeatures } from '../learn/ort.ts'
 import {
+  crops,
   digits,
+  drawnPictures,
   gmmReference,
+  hogReference,
   kmeansReference,
   pcaReference,
   plain,
@@ -163,19 +163,14 @@ async function learn(control: Control, requests: readonly JobRequest[], backend:
   )
 }
 
-const hogReference = z.object({ descriptors: z.record(z.string(), z.array(z.number())) })
-const photos = ['china.jpg', 'flower.jpg']
-
-/** The corner of each photograph that the reference describes, and a plain picture, as files of a folder. */
-async function cropPhotos(folder: string): Promise<void> {
+/** The crops that the reference describes, and a plain picture, as files of a folder. */
+async function cropPictures(folder: string): Promise<void> {
   await mkdir(folder)
-  const corner = { left: 0, top: 0, width: 128, height: 128 }
-  for (const photo of photos) {
-    const source = join(packageRoot, '../shared/data/photos', photo)
-    await sharp(source)
-      .extract(corner)
+  for (const [i, { left, top }] of crops.entries()) {
+    await sharp(drawnPictures)
+      .extract({ left, top, width: 128, height: 128 })
       .png()
-      .toFile(join(folder, `${photo}.png`))
+      .toFile(join(folder, `${i}.png`))
   }
   await sharp({ create: { width: 128, height: 128, channels: 3, background: 'teal' } }).toFile(
     join(folder, 'plain.png'),
@@ -200,7 +195,7 @@ async function describePictures(control: Control, folder: string): Promise<Float
   })
 }
 
-describe.skipIf(missing('learning by peers', 5))('peers learn what scikit-learn does', { timeout: 300_000 }, () => {
+describe('peers learn what scikit-learn does', { timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'shardmesh-references-'))
   const running: Peer[] = []
   /** One more peer, of the first one's mesh. */
@@ -235,7 +230,7 @@ describe.skipIf(missing('learning by peers', 5))('peers learn what scikit-learn 
     const pictures = join(folder, `pictures for ${backend}`)
     beforeAll(async () => {
       all = cases()
-      await cropPhotos(pictures)
+      await cropPictures(pictures)
     })
     afterAll(stopAll)
     const learnAll = () =>
@@ -254,10 +249,10 @@ describe.skipIf(missing('learning by peers', 5))('peers learn what scikit-learn 
       }
       described = await describePictures(running[0], pictures)
       const { descriptors } = reference('hog', hogReference)
-      for (const [i, photo] of photos.entries()) {
-        const off = descriptors[photo].map((value, at) => Math.abs(value - described[i][at]))
+      for (const [i, { name }] of crops.entries()) {
+        const off = descriptors[name].map((value, at) => Math.abs(value - described[i][at]))
         expect(off).toHaveLength(described[i].length)
-        expect(Math.max(...off), photo).toBeLessThan(1e-4)
+        expect(Math.max(...off), name).toBeLessThan(1e-4)
       }
     })
 

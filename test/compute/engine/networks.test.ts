@@ -7,7 +7,7 @@ import { createWebGpuBackend } from '../../../src/compute/backends/webgpu/backen
 import { loadModel, planModel } from '../../../src/compute/engine/model.ts'
 import { openNetwork } from '../../../src/compute/engine/network.ts'
 import { runOnnxruntime } from '../onnxruntime.ts'
-import { randomInputs, relativeL2, sharedModels } from '../shared-models.ts'
+import { demoModels, randomInputs, relativeL2, sharedModels } from '../shared-models.ts'
 import { wasmKinds } from '../wasm-kinds.ts'
 import { haveWebGpu } from '../webgpu.ts'
 
@@ -19,7 +19,7 @@ const backends: readonly (readonly [string, () => Promise<Backend>])[] = [
   ...(webgpu ? [['webgpu', createWebGpuBackend] as const] : []),
 ] as const
 
-describe.each(sharedModels())('$name', ({ name, bytes, batch, scale }) => {
+describe.each([...demoModels, ...sharedModels()])('$name', ({ name, bytes, batch, scale }) => {
   test.each(backends)('agrees with onnxruntime-web on %s', async (label, make) => {
     if (label === 'reference' && name === 'ultraface') return // a minute of scalar arithmetic would show nothing new
     const model = loadModel(bytes)
@@ -36,38 +36,43 @@ describe.each(sharedModels())('$name', ({ name, bytes, batch, scale }) => {
   })
 })
 
-describe.each(sharedModels('cifar10-resnet8', 'cifar10-vgg'))('$name by rows', ({ bytes, scale }) => {
-  test.each(backends.slice(0, wasm.length))('a row has the same bits whatever its batch on %s', async (_, make) => {
-    const backend = await make()
-    const model = loadModel(bytes)
-    const one = await openNetwork(backend, model, { batchMax: 1 })
-    const many = await openNetwork(backend, model, { batchMax: 8 })
-    const count = 13 // runs of 8, 4 and 1
-    const rows = Float32Array.from({ length: count * one.rowElements }, (_unused, i) => Math.sin(i) ** 2 * scale)
-    expect(await many.run(rows, count)).toEqual(await one.run(rows, count))
-    await backend.dispose()
-  })
+describe.each([...demoModels, ...sharedModels('cifar10-resnet8', 'cifar10-vgg')])(
+  '$name by rows',
+  ({ bytes, scale }) => {
+    test.each(backends.slice(0, wasm.length))('a row has the same bits whatever its batch on %s', async (_, make) => {
+      const backend = await make()
+      const model = loadModel(bytes)
+      const one = await openNetwork(backend, model, { batchMax: 1 })
+      const many = await openNetwork(backend, model, { batchMax: 8 })
+      const count = 13 // runs of 8, 4 and 1
+      const rows = Float32Array.from({ length: count * one.rowElements }, (_unused, i) => Math.sin(i) ** 2 * scale)
+      expect(await many.run(rows, count)).toEqual(await one.run(rows, count))
+      await backend.dispose()
+    })
 
-  test('pixels give what their normalised floats give', async () => {
-    const backend = await createWasmBackend()
-    const model = loadModel(bytes)
-    const imageToTensor = { scale: [scale / 255, scale / 255, scale / 255], bias: [0, 0, 0] }
-    const { program, weights } = planModel(model, { batch: 2, input: 'uint8', imageToTensor, layout: backend.layout })
-    expect(program.inputs[0]).toMatchObject({ dtype: 'uint8', dims: [2, 32, 32, 3] })
-    const inputs = randomInputs(program, scale)
-    const [[port, pixels]] = Object.entries(inputs)
-    const got = await (await backend.compile(program, weights)).run(inputs)
-    const floats = planModel(model, { batch: 2, layout: backend.layout })
-    const planes = new Float32Array(pixels.length)
-    for (let n = 0; n < 2; n++)
-      for (let c = 0; c < 3; c++)
-        for (let i = 0; i < 1024; i++) planes[(n * 3 + c) * 1024 + i] = (pixels[(n * 1024 + i) * 3 + c] * scale) / 255
-    const executable = await backend.compile(floats.program, floats.weights)
-    const want = await executable.run({ [port]: planes })
-    for (const name of Object.keys(want)) expect(relativeL2(got[name], want[name])).toBeLessThan(1e-5)
-    await backend.dispose()
-  })
-})
+    test('pixels give what their normalised floats give', async () => {
+      const backend = await createWasmBackend()
+      const model = loadModel(bytes)
+      const imageToTensor = { scale: [scale / 255, scale / 255, scale / 255], bias: [0, 0, 0] }
+      const { program, weights } = planModel(model, { batch: 2, input: 'uint8', imageToTensor, layout: backend.layout })
+      const [, height, width] = program.inputs[0].dims
+      expect(program.inputs[0]).toMatchObject({ dtype: 'uint8', dims: [2, height, width, 3] })
+      const area = height * width
+      const inputs = randomInputs(program, scale)
+      const [[port, pixels]] = Object.entries(inputs)
+      const got = await (await backend.compile(program, weights)).run(inputs)
+      const floats = planModel(model, { batch: 2, layout: backend.layout })
+      const planes = new Float32Array(pixels.length)
+      for (let n = 0; n < 2; n++)
+        for (let c = 0; c < 3; c++)
+          for (let i = 0; i < area; i++) planes[(n * 3 + c) * area + i] = (pixels[(n * area + i) * 3 + c] * scale) / 255
+      const executable = await backend.compile(floats.program, floats.weights)
+      const want = await executable.run({ [port]: planes })
+      for (const name of Object.keys(want)) expect(relativeL2(got[name], want[name])).toBeLessThan(1e-5)
+      await backend.dispose()
+    })
+  },
+)
 
 test.each(sharedModels('cifar10-resnet8'))('$name is fused to its convolutions', ({ bytes }) => {
   const model = loadModel(bytes)

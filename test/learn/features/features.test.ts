@@ -1,10 +1,7 @@
 /** Features of images against plain loops, scikit-image and onnxruntime, on both backends. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import * as ort from 'onnxruntime-web'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import { packageRoot } from '../../../src/base/package-root.ts'
 import { prng } from '../../../src/base/prng.ts'
 import type { Backend } from '../../../src/compute/backends/types.ts'
 import { createWasmBackend } from '../../../src/compute/backends/wasm/backend.ts'
@@ -27,8 +24,7 @@ import { parseTrainOptions } from '../../../src/learn/options.ts'
 import { train } from '../../../src/learn/train.ts'
 import { createTraining } from '../../../src/learn/training.ts'
 import { haveWebGpu } from '../../compute/webgpu.ts'
-import { missing } from '../../fixtures/shared.ts'
-import { digits, reference } from '../reference-data.ts'
+import { crops, digits, drawnPictures, hogReference, reference } from '../reference-data.ts'
 import { simpleColours, simpleHog, simplePatterns } from './simple.ts'
 
 ort.env.wasm.numThreads = 1
@@ -100,26 +96,22 @@ describe.each(['wasm', 'webgpu'])('features on %s', name => {
     expectClose(await run(backend, options, images), want, 2e-5)
   })
 
-  test.skipIf(missing(`gradients of photographs on ${name}`, 1))(
-    'gradients are those of scikit-image',
-    { timeout: 60_000 },
-    async () => {
-      if (!backend) return
-      const { descriptors } = reference('hog', z.object({ descriptors: z.record(z.string(), z.array(z.number())) }))
-      const hog = parseImageFeatures({ kind: 'hog', height: 128, width: 128 })
-      for (const photo of ['flower.jpg', 'china.jpg']) {
-        const { pixels, width } = await decodeImage(readFileSync(join(packageRoot, '../shared/data/photos', photo)))
-        const crop = Float32Array.from({ length: 3 * 128 * 128 }, (_, at) => {
-          const [channel, row, column] = [Math.floor(at / 16_384), Math.floor(at / 128) % 128, at % 128]
-          return pixels[(row * width + column) * 3 + channel] / 255
-        })
-        expectClose(await run(backend, hog, [crop]), descriptors[photo], 1e-4)
-      }
-      const small = parseImageFeatures({ kind: 'hog', height: 8, width: 8, channels: 1, cell: 4, block: 1 })
-      const digit = Float32Array.from(digits().features[0], value => value / 16)
-      expectClose(await run(backend, small, [digit]), descriptors['digit-row-0'], 1e-4)
-    },
-  )
+  test('gradients are those of scikit-image', { timeout: 60_000 }, async () => {
+    if (!backend) return
+    const { descriptors } = reference('hog', hogReference)
+    const hog = parseImageFeatures({ kind: 'hog', height: 128, width: 128 })
+    const { pixels, width } = await decodeImage(readFileSync(drawnPictures))
+    for (const { name: place, left, top } of crops) {
+      const crop = Float32Array.from({ length: 3 * 128 * 128 }, (_, at) => {
+        const [channel, row, column] = [Math.floor(at / 16_384), Math.floor(at / 128) % 128, at % 128]
+        return pixels[((top + row) * width + left + column) * 3 + channel] / 255
+      })
+      expectClose(await run(backend, hog, [crop]), descriptors[place], 1e-4)
+    }
+    const small = parseImageFeatures({ kind: 'hog', height: 8, width: 8, channels: 1, cell: 4, block: 1 })
+    const digit = Float32Array.from(digits().features[0], value => value / 16)
+    expectClose(await run(backend, small, [digit]), descriptors['digit-row-0'], 1e-4)
+  })
 })
 
 test('onnxruntime takes the same features from the same file', async () => {
@@ -134,31 +126,28 @@ test('onnxruntime takes the same features from the same file', async () => {
   }
 })
 
-test.skipIf(missing('a classifier with its features in front', 1))(
-  'a classifier of digits takes images, its features in front',
-  async () => {
-    const backend = await createWasmBackend()
-    const options = parseImageFeatures({ kind: 'hog', height: 8, width: 8, channels: 1, cell: 4, block: 1 })
-    const { features: rows, classes } = digits()
-    const images = rows.slice(0, 300).map(row => Float32Array.from(row, value => value / 16))
-    const x = Float32Array.from(await run(backend, options, images))
-    const names = [...new Set(classes)]
-    const codes = Uint32Array.from(classes.slice(0, 300), name => names.indexOf(name))
-    const columns = featureNames(options)
-    const shard = { index: 0, firstRow: 0, rows: 300, columns, x, label: { kind: 'class' as const, names, codes } }
-    const training = createTraining(parseTrainOptions({ method: 'softmax', c: 10 }), columns)
-    const engine = openEngine(backend)
-    const result = await train(training, [shard], [engine])
-    const card = makeModelCard(training, result, { dataHash: hashTable([shard]), features: options })
-    const session = openSession(backend, loadModel(exportOnnx(result.model, result.setting, card, options)))
-    const data = Float32Array.from(images.flatMap(image => [...image]))
-    const { label } = await session.run({ image: { type: 'float32', dims: [300, 1, 8, 8], data } })
-    const right = Array.from(label.data, String).filter((name, i) => name === classes[i]).length
-    expect(right).toBeGreaterThan(240)
-    engine.dispose()
-    await backend.dispose()
-  },
-)
+test('a classifier of digits takes images, its features in front', async () => {
+  const backend = await createWasmBackend()
+  const options = parseImageFeatures({ kind: 'hog', height: 8, width: 8, channels: 1, cell: 4, block: 1 })
+  const { features: rows, classes } = digits()
+  const images = rows.slice(0, 300).map(row => Float32Array.from(row, value => value / 16))
+  const x = Float32Array.from(await run(backend, options, images))
+  const names = [...new Set(classes)]
+  const codes = Uint32Array.from(classes.slice(0, 300), name => names.indexOf(name))
+  const columns = featureNames(options)
+  const shard = { index: 0, firstRow: 0, rows: 300, columns, x, label: { kind: 'class' as const, names, codes } }
+  const training = createTraining(parseTrainOptions({ method: 'softmax', c: 10 }), columns)
+  const engine = openEngine(backend)
+  const result = await train(training, [shard], [engine])
+  const card = makeModelCard(training, result, { dataHash: hashTable([shard]), features: options })
+  const session = openSession(backend, loadModel(exportOnnx(result.model, result.setting, card, options)))
+  const data = Float32Array.from(images.flatMap(image => [...image]))
+  const { label } = await session.run({ image: { type: 'float32', dims: [300, 1, 8, 8], data } })
+  const right = Array.from(label.data, String).filter((name, i) => name === classes[i]).length
+  expect(right).toBeGreaterThan(240)
+  engine.dispose()
+  await backend.dispose()
+})
 
 test.each<[unknown, RegExp]>([
   [{ kind: 'sift', height: 8, width: 8 }, /kind/],
