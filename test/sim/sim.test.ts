@@ -4,7 +4,7 @@ import { calm, stormy, stormyPair } from './options.ts'
 import { simulate } from './simulate.ts'
 import { simulateOrTell } from './tell.ts'
 
-const seeds = Number(process.env.SIM_SEEDS ?? 2000)
+const seeds = Number(process.env.SIM_SEEDS ?? 500)
 
 test(`${seeds} stormy seeds keep every promise`, { timeout: 600_000 }, () => {
   const phases: Record<string, number> = {}
