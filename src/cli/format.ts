@@ -1,6 +1,7 @@
 /** Numbers, durations and tables for people. */
 import Table from 'cli-table3'
 import pc from 'picocolors'
+import stringWidth from 'string-width'
 import type { JobSummary } from '../peer/control.ts'
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
@@ -54,6 +55,55 @@ export function table(head: string[], rows: string[][]): string {
   })
   made.push(...rows)
   return `${made.toString()}\n`
+}
+
+/** One word: what failed is told apart. */
+export function stateText({ phase }: JobSummary): string {
+  const words: Partial<Record<JobSummary['phase'], string>> = {
+    final: pc.green('done'),
+    failed: pc.red('failed'),
+    cancelled: pc.yellow('cancelled'),
+  }
+  return words[phase] ?? phase
+}
+
+/** How wide the terminal is; 80 where nobody knows. */
+export function columns(out: NodeJS.WriteStream = process.stdout): number {
+  const told = out.columns ?? Number(process.env.COLUMNS)
+  return Number.isInteger(told) && told >= 20 ? told : 80
+}
+
+const graphemes = new Intl.Segmenter()
+
+/** At most so many columns of a terminal, in which some characters are two wide. */
+export function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text
+  let kept = ''
+  for (const { segment } of graphemes.segment(text)) {
+    if (stringWidth(kept + segment) >= width) break
+    kept += segment
+  }
+  return `${kept}…`
+}
+
+/** The text in lines of at most so many columns, broken between words. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(/\s+/)) {
+    const longer = lines.length > 0 ? `${lines[lines.length - 1]} ${word}` : word
+    if (lines.length > 0 && stringWidth(longer) <= width) lines[lines.length - 1] = longer
+    else lines.push(cut(word, width))
+  }
+  return lines
+}
+
+/** `just now`, `5 min ago`, `3 h ago`, `2 d ago`. */
+export function ago(ms: number): string {
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 1) return 'just now'
+  if (minutes < 60) return `${minutes} min ago`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} h ago` : `${Math.floor(hours / 24)} d ago`
 }
 
 export function phaseText(job: JobSummary): string {

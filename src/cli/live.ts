@@ -1,8 +1,9 @@
 /** A job's progress while it runs: one live line on a terminal, a line every few seconds elsewhere. */
 import cliProgress from 'cli-progress'
 import pc from 'picocolors'
+import stringWidth from 'string-width'
 import type { JobSummary } from '../peer/control.ts'
-import { clock, count, deviceKind, itemWords, rate } from './format.ts'
+import { clock, columns, count, deviceKind, itemWords, rate } from './format.ts'
 
 export interface Live {
   update(job: JobSummary): void
@@ -11,15 +12,19 @@ export interface Live {
 
 const quietMs = 2000
 const barWidth = 24
-const sharesShown = 6
 
-function shares(job: JobSummary): string {
+/** As many peers as fit into `width` columns, whole ones: `kiwi(gpu) 291/s  fig(cpu) 77/s  +3`. */
+export function shares(job: JobSummary, width: number): string {
   const working = job.shares.filter(share => share.itemsDone > 0 || share.leased > 0)
-  const shown = working
-    .slice(0, sharesShown)
-    .map(share => `${share.name}(${deviceKind(share.backend)}) ${rate(share.itemsPerSecond)}/s`)
-  if (working.length > sharesShown) shown.push(`+${working.length - sharesShown}`)
-  return shown.join('  ')
+  let shown = ''
+  for (const [i, share] of working.entries()) {
+    const next = `${shown && '  '}${share.name}(${deviceKind(share.backend)}) ${rate(share.itemsPerSecond)}/s`
+    const rest = working.length - i
+    const room = rest > 1 ? `  +${rest - 1}`.length : 0
+    if (stringWidth(shown + next) + room > width) return `${shown}${shown && '  '}+${rest}`
+    shown += next
+  }
+  return shown
 }
 
 function state(job: JobSummary): string {
@@ -52,7 +57,9 @@ function onTerminal(out: NodeJS.WriteStream): Live {
   let started = false
   return {
     update(job) {
-      const payload = { done: count(job.itemsDone), all: total(job), state: state(job), shares: shares(job) }
+      const [done, all, now] = [count(job.itemsDone), total(job), state(job)]
+      const left = columns(out) - barWidth - stringWidth(`    100%  ${done}/${all}  ${now}    `)
+      const payload = { done, all, state: now, shares: left > 4 ? shares(job, left) : '' }
       if (!started) bar.start(Math.max(1, job.itemsTotal), job.itemsDone, payload)
       started = true
       bar.setTotal(Math.max(1, job.itemsTotal))
@@ -70,14 +77,15 @@ function onPipe(out: NodeJS.WriteStream): Live {
     update(job) {
       if (performance.now() - last < quietMs || job.outcome) return
       last = performance.now()
-      out.write(`  ${count(job.itemsDone)}/${total(job)}  ${state(job)}  ${shares(job)}\n`)
+      const line = `  ${count(job.itemsDone)}/${total(job)}  ${state(job)}`
+      out.write(`${`${line}  ${shares(job, columns(out) - stringWidth(line) - 2)}`.trimEnd()}\n`)
     },
     stop() {},
   }
 }
 
 export function live(out: NodeJS.WriteStream = process.stderr): Live {
-  return out.isTTY ? onTerminal(out) : onPipe(out)
+  return out.isTTY && process.env.TERM !== 'dumb' ? onTerminal(out) : onPipe(out)
 }
 
 /** Who did how much, one line a peer. */

@@ -5,6 +5,7 @@ import pc from 'picocolors'
 import { PeerError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { priorityMax } from '../jobs/wire/spec.ts'
+import { titleCharsMax } from '../jobs/wire/title.ts'
 import type { Control, JobRequest, JobSummary, Submitted } from '../peer/control.ts'
 import { dataFolder, hasMesh } from '../peer/home.ts'
 import { wholeNumber } from './arguments.ts'
@@ -20,6 +21,7 @@ export interface SubmitOptions extends CommonOptions {
   out?: string
   detach?: boolean
   copies: number
+  name?: string
   priority?: number
   json?: boolean
   raw?: boolean
@@ -44,6 +46,7 @@ export function submitOptions(command: Command, out: string): Command {
       copies,
       copiesUsual,
     )
+    .option('--name <name>', 'what the job is called in peer jobs (default: as its first input)', jobName)
     .option('--priority <n>', 'up to 1000: each peer works on the job of the highest first (default: 0)', priority)
     .option('--json', 'with --out: the summary as JSON on standard output; else the result, one line of JSON a row')
     .option('--raw', rawText)
@@ -67,6 +70,12 @@ function copies(text: string): number {
   return wanted
 }
 
+function jobName(text: string): string {
+  const name = text.trim()
+  if (name !== '' && name.length <= titleCharsMax) return name
+  throw new InvalidArgumentError(`a name of 1 to ${titleCharsMax} characters is expected.`)
+}
+
 function priority(text: string): number {
   const wanted = wholeNumber(text)
   if (wanted > priorityMax) throw new InvalidArgumentError(`at most ${priorityMax} is expected.`)
@@ -78,7 +87,7 @@ const say = (line: string) => process.stderr.write(`  ${line}\n`)
 /** A request without what the session adds. */
 export type BareRequest = JobRequest extends infer R
   ? R extends JobRequest
-    ? Omit<R, 'cwd' | 'attached' | 'copies' | 'priority'>
+    ? Omit<R, 'cwd' | 'attached' | 'copies' | 'priority' | 'name'>
     : never
   : never
 
@@ -108,6 +117,7 @@ export async function submitJob(
       cwd: process.cwd(),
       attached: session.temporary && !options.detach,
       priority: options.priority,
+      name: options.name,
       copies: options.detach ? otherCopies(options.copies, session.temporary) : 0,
     }
     const submitted = await session.control.submit(whole, abort.signal)

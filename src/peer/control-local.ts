@@ -2,6 +2,7 @@
 import { PeerError } from '../base/errors.ts'
 import type { JobId } from '../base/ids.ts'
 import type { JobView } from '../jobs/core/types.ts'
+import type { JobSpec } from '../jobs/wire/spec.ts'
 import type { Mesh, PeerStatus } from '../mesh/types.ts'
 import type { BlockExchange } from './blocks/block-exchange.ts'
 import type { BlockHolds } from './blocks/block-holds.ts'
@@ -53,6 +54,8 @@ export interface LocalControl {
   stop(): void
 }
 
+const titled = (spec: JobSpec | undefined) => spec && { title: spec.title, createdMs: spec.createdMs }
+
 /** Watchers are told at most this often, and at least every second, so that rates and ETAs stay fresh. */
 const watchMs = 100
 const watchIdleMs = 1000
@@ -94,6 +97,7 @@ export function createControl(deps: ControlDeps): LocalControl {
   function summary(view: JobView): JobSummary {
     return {
       ...deps.progress.summary(view, deps.kinds.of(view.job) ?? unknownKind),
+      ...titled(deps.book.get(view.job)?.spec),
       objective: deps.objectives.of(view.job),
       skipped: deps.submissions.skipped(view.job),
       ...totalsOf(view),

@@ -2,8 +2,10 @@
  * What a person or a program can ask of a peer. The peer itself implements it, and so does the client
  * that reaches a running peer through its socket: a command works the same on either.
  */
+
 import type { JobId, PeerKey } from '../base/ids.ts'
 import type { JobOutcome, JobPhase } from '../jobs/core/types.ts'
+import type { JobTitle } from '../jobs/wire/title.ts'
 import type { MergedRoot } from '../jobs/workloads/classify/result.ts'
 import type { JobRequest } from '../jobs/workloads/requests.ts'
 import type { Rows, RowsRoot } from '../jobs/workloads/rows/result.ts'
@@ -69,6 +71,10 @@ export interface JobSummary {
   job: JobId
   /** classify, embed, features, score, train, probe; `unknownKind` until somebody who knows it was asked. */
   workload: string
+  /** Name, inputs and models in short; absent until this peer has read what the job is. */
+  title?: JobTitle
+  /** When it was submitted, in milliseconds since 1970 by the submitter's clock; absent as `title` is. */
+  createdMs?: number
   owner: PeerKey
   ownerName: string
   phase: JobPhase
@@ -136,6 +142,7 @@ export interface GcReport {
 }
 
 export type { ClassifyRequest, JobRequest } from '../jobs/workloads/requests.ts'
+export type { JobTitle }
 
 export interface Submitted {
   job: JobId

@@ -9,6 +9,7 @@ import type { CutShard } from '../data/sharding.ts'
 import type { BlockStore } from '../data/store/types.ts'
 import { newReport, type TableReport } from '../data/tables/options.ts'
 import { encodeSignedSpec } from '../jobs/wire/spec.ts'
+import { titleOf } from '../jobs/wire/title.ts'
 import { type JobRequest, parseJobRequest } from '../jobs/workloads/requests.ts'
 import { sign } from '../mesh/identity.ts'
 import type { BlockExchange } from './blocks/block-exchange.ts'
@@ -149,6 +150,11 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
             nonce: randomBytes(16).toString('hex'),
             createdMs: Date.now(),
             priority,
+            title: titleOf(
+              names,
+              models.map(model => model.name),
+              request.name,
+            ),
           },
           bytes => sign(deps.identity, bytes),
         )

@@ -3,21 +3,28 @@ import type { Command } from 'commander'
 import type { JobSummary } from '../../peer/control.ts'
 import { follow, interruptible, requireFinal } from '../follow.ts'
 import { count, phaseText, rate } from '../format.ts'
+import { type JobArgument, jobArgument, jobId } from '../job-argument.ts'
 import { shareLines } from '../live.ts'
 import { type CommonOptions, common, withRunningPeer } from '../session.ts'
 
 export function addWatch(peer: Command): void {
-  common(peer.command('watch'))
+  jobArgument(common(peer.command('watch')))
     .description('follow a job until it ends; Ctrl-C stops the watching, not the job')
-    .argument('<job>', "the job's id, or the beginning of it")
     .option('--json', 'one line of JSON a change')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  peer watch 7f3a
+  peer watch --last`,
+    )
     .action(watch)
 }
 
-async function watch(id: string, options: CommonOptions & { json?: boolean }): Promise<void> {
+async function watch(id: string | undefined, options: CommonOptions & JobArgument & { json?: boolean }): Promise<void> {
   await withRunningPeer(options, async client => {
     const abort = interruptible()
-    const { job } = await client.job(id)
+    const { job } = await client.job(await jobId(client, id, options))
     if (options.json) {
       let last: JobSummary | undefined
       for await (const summary of client.watch(job, abort.signal)) {

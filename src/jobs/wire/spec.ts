@@ -5,6 +5,7 @@
 import type { PeerKey } from '../../base/ids.ts'
 import { fields, peerKey, present, text, whole } from './fields.ts'
 import { decodeSigned, encodeSigned, type Sign, type Verify } from './signed.ts'
+import { type JobTitle, readTitle } from './title.ts'
 
 export interface JobSpec {
   /** Which workload reads `body`: `classify`. */
@@ -18,6 +19,8 @@ export interface JobSpec {
   createdMs: number
   /** 0 is usual; higher goes first. */
   priority: number
+  /** For people; absent in jobs of older peers. */
+  title?: JobTitle
 }
 
 const purpose = 'job spec'
@@ -27,8 +30,8 @@ export const priorityMax = 1000
 
 /** The block that the job is named after. Throws PeerError when it is larger than a block. */
 export function encodeSignedSpec(spec: JobSpec, sign: Sign): Promise<Uint8Array> {
-  const { workload, submitter, nonce, createdMs, priority } = spec
-  const statement = { workload, body: plain(spec.body), submitter, nonce, createdMs, priority }
+  const { workload, submitter, nonce, createdMs, priority, title } = spec
+  const statement = plain({ workload, body: spec.body, submitter, nonce, createdMs, priority, title })
   return encodeSigned(purpose, statement, sign)
 }
 
@@ -46,6 +49,7 @@ function read(statement: unknown): JobSpec {
     nonce: text(map.nonce, wordCharsMax, 'nonce'),
     createdMs: whole(map.createdMs, Number.MAX_SAFE_INTEGER, 'createdMs'),
     priority: whole(map.priority, priorityMax, 'priority'),
+    ...(map.title !== undefined && { title: readTitle(map.title) }),
   }
 }
 

@@ -4,6 +4,7 @@ import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { tableInitSchema } from '../../data/tables/options.ts'
 import { priorityMax } from '../wire/spec.ts'
+import { titleCharsMax } from '../wire/title.ts'
 import { mergeKinds, scoreKinds } from './classify/spec.ts'
 import { scoreMerges } from './score/spec.ts'
 
@@ -12,6 +13,8 @@ const weights = z.array(z.number().positive()).max(limits.modelsMax)
 const models = z.array(text).min(1).max(limits.modelsMax)
 
 const common = {
+  /** What the job is called in lists. Default: as its first input. */
+  name: z.string().trim().min(1).max(titleCharsMax).optional(),
   /** Folders, files or globs, relative to `cwd`. */
   inputs: z.array(text).min(1).max(100_000),
   cwd: text,
@@ -91,6 +94,7 @@ const probe = z.strictObject({
   workload: z.literal('probe'),
   shards: z.int().min(1).max(limits.shardsMax),
   cwd: text,
+  name: common.name,
   copies: common.copies,
   attached: common.attached,
   priority: common.priority,
