@@ -2,9 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 /** Commands on one peer, mostly the starts of processes: two files at a time. */
-const commands = ['train-options', 'image-options', 'train-network', 'command-line', 'bad-input', 'bad-rows'].map(
-  name => `test/e2e/${name}.test.ts`,
-)
+const commands = [
+  'test/docs/commands.test.ts',
+  ...['train-options', 'image-options', 'train-network', 'command-line', 'bad-input', 'bad-rows'].map(
+    name => `test/e2e/${name}.test.ts`,
+  ),
+]
 
 export default defineConfig({
   test: {
@@ -17,7 +20,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], maxWorkers: 2 },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', ...commands], maxWorkers: 2 },
       },
       {
         extends: true,

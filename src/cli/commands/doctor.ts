@@ -14,6 +14,13 @@ export function addDoctor(peer: Command): void {
   common(peer.command('doctor'))
     .description('say what this machine can compute with and why not more, whom it reaches, and what to do')
     .option('--join <token>', 'try the addresses of a join token')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  peer doctor
+  peer doctor --json`,
+    )
     .option('--json', 'machine-readable')
     .action(async (options: CommonOptions & { json?: boolean; join?: string }) => {
       const folder = dataFolder(options.data)

@@ -19,6 +19,13 @@ export function addGc(peer: Command): void {
     .option('--dry-run', 'only say what would be freed')
     .option('--older-than <age>', 'give up jobs here that ended longer ago, such as 12h or 2d', ageMs)
     .option('--json', 'machine-readable')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  peer gc --dry-run
+  peer gc --older-than 2d`,
+    )
     .action(async (options: GcOptions) => {
       const request = { dryRun: options.dryRun ?? false, olderThanMs: options.olderThan }
       const report = await withRunningPeer(options, client => client.gc(request))

@@ -12,6 +12,13 @@ export function addInfer(peer: Command): void {
     .description('run one network on arrays, on this machine')
     .option('--input <name=file.npy>', 'an input; once for each', each)
     .option('--out <dir>', 'where the outputs go, one .npy each')
+    .addHelpText(
+      'after',
+      `
+Example:
+  peer infer model.onnx --input pixel_values=x.npy --out results
+The outputs are results/<name>.npy; texts are .json. The time of each stage is printed.`,
+    )
     .option('--backend <name>', 'wasm or webgpu', 'wasm')
     .addOption(precisionOption())
     .option('--json', 'machine-readable')

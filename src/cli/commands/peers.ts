@@ -9,6 +9,15 @@ import { type CommonOptions, common, withRunningPeer } from '../session.ts'
 export function addPeers(peer: Command): void {
   common(peer.command('peers'))
     .description('list the peers of the mesh')
+    .addHelpText(
+      'after',
+      `
+HEARD says when a peer was heard last, or for how long it is gone.
+
+Examples:
+  peer peers
+  peer peers --json`,
+    )
     .option('--json', 'machine-readable')
     .action(async (options: CommonOptions & { json?: boolean }) => {
       const peers = await withRunningPeer(options, client => client.peers())

@@ -11,6 +11,15 @@ import { runPeer } from '../start/run.ts'
 export function addStart(peer: Command): void {
   addStartOptions(common(peer.command('start')))
     .description('start a peer; the first one makes a mesh and prints the token that lets others join')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  peer start
+  peer start --join TOKEN
+  peer start --background --name kiwi
+  peer start --backend wasm --workers 4 --port 4700`,
+    )
     .action(start)
 }
 

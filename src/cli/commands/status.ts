@@ -12,6 +12,13 @@ export function addStatus(peer: Command): void {
   common(peer.command('status'))
     .description('show the running peer: its mesh, backends, jobs under way, disk and log')
     .option('--json', 'machine-readable')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  peer status
+  peer status --json`,
+    )
     .action(async (options: CommonOptions & { json?: boolean }) => {
       const state = await withRunningPeer(options, stateOf)
       process.stdout.write(options.json ? `${JSON.stringify(state, null, 2)}\n` : screen(state))

@@ -15,6 +15,13 @@ export function addStop(peer: Command): void {
   common(peer.command('stop'))
     .description('end the running peer in order; jobs that others can finish go on without it')
     .option('--timeout <time>', 'how long to wait until it has ended, such as 20s or 2m', ageMs, ageMs(timeoutUsual))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  peer stop
+  peer stop --timeout 5s`,
+    )
     .action(stop)
 }
 

@@ -65,7 +65,7 @@ export function addClassify(submit: Command): void {
       `
 Examples:
   peer submit classify photos --model mobilenet --out predictions.csv
-  peer submit classify a.jpg 'more/**/*.png' --model ./vit --model resnet50.onnx --labels labels.txt --merge vote
+  peer submit classify a.jpg 'more/**/*.jpg' --model ./vit --model resnet50.onnx --labels labels.txt --merge vote
   peer submit classify photos --model ./vit --model shapes.onnx --merge weighted --fit labelled
 The columns are path, label, score, then <model>_label and <model>_score for each model. Images that cannot be
 read are listed with the reason in predictions.errors.csv.`,

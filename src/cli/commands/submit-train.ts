@@ -101,7 +101,7 @@ Examples:
   peer submit train linear houses.csv --label price --standardise --alpha 0.1 --out price.onnx
   peer submit train softmax photos --images hog --size 64 --out shapes.onnx    (photos/<class>/<image>)
   peer submit train softmax photos --images network --model resnet50 --output pooled --out mine.onnx
-  peer submit classify more --model shapes.onnx --model resnet.onnx --out predictions.csv`,
+  peer submit classify more --model shapes.onnx --model vit --out predictions.csv`,
     )
     .action((method: string, inputs: string[], options: TrainArguments) => {
       const training = trainOptions(method, options)

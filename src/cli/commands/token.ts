@@ -9,6 +9,13 @@ export function addToken(peer: Command): void {
   common(peer.command('token'))
     .description('print the token that lets another machine join; whoever has it can join')
     .option('--out <file>', 'write it into a file that its owner alone can read, for --join-file')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  peer token
+  peer token --out TOKEN_FILE`,
+    )
     .action(async (options: CommonOptions & { out?: string }) => {
       const text = `${await token(options)}\n`
       if (options.out === undefined) process.stdout.write(text)

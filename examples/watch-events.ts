@@ -1,0 +1,13 @@
+/** Starts a peer, gives it a job of empty shards, and prints what happens: `watch-events.ts`. */
+import { startPeer } from '../src/api/index.ts'
+
+const peer = await startPeer({
+  data: 'example-peer',
+  alone: true,
+  mdns: false,
+  listen: [],
+  onEvent: event => console.log(new Date(event.atMs).toISOString(), event.type),
+})
+const { job } = await peer.submit({ workload: 'probe', shards: 8, cwd: process.cwd() })
+for await (const { phase, shardsDone } of peer.watch(job)) console.log(phase, shardsDone)
+await peer.stop()
