@@ -8,9 +8,11 @@
  * const { probabilities } = await executable.run({ input: pixels })
  * ```
  */
+
 import { type DecodeOptions, decodeModel } from '../onnx/decode.ts'
-import { type ModelPort, mlDomain, type OnnxModel, type OnnxOp } from '../onnx/model.ts'
+import type { ModelPort, OnnxModel } from '../onnx/model.ts'
 import { layChannelsLast } from './channels-last.ts'
+import { endsInProbability } from './ends-in-probability.ts'
 import { fuse } from './fuse.ts'
 import { dropUnused, type Graph } from './graph.ts'
 import { recogniseIdioms } from './idioms.ts'
@@ -80,30 +82,4 @@ function optimise(graph: Graph, layout: ImageLayout = 'planes'): Graph {
     dropUnused(graph)
   }
   return graph
-}
-
-const passThrough = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Dropout', 'Cast', 'ZipMap'])
-const probabilities = new Set(['Softmax', 'Sigmoid', 'HardSigmoid'])
-const labelTypes = new Set(['int64', 'int32', 'string', 'bool'])
-
-function endsInProbability(model: OnnxModel): boolean {
-  const makers = new Map(model.ops.flatMap(op => op.outputs.map(output => [output, op] as const)))
-  // Classical models give a label before the scores.
-  const { name } = model.outputs.find(({ dtype }) => !labelTypes.has(dtype)) ?? model.outputs[0]
-  let op = makers.get(name)
-  while (op && passThrough.has(op.type)) op = makers.get(op.inputs[0])
-  return op !== undefined && (op.domain === mlDomain ? givesProbabilities(op) : probabilities.has(op.type))
-}
-
-/** A classical classifier whose scores are within [0, 1] and add up to 1, as far as its attributes tell. */
-function givesProbabilities({ type, attributes }: OnnxOp): boolean {
-  const transform = attributes.string('post_transform', 'NONE')
-  if (type === 'Normalizer') return attributes.string('norm', 'MAX') === 'L1'
-  if (!type.endsWith('Classifier')) return false
-  if (transform === 'SOFTMAX' || transform === 'LOGISTIC') return true
-  // The shares of classes in leaves, and what pairs of classes are coupled to.
-  if (transform === 'NONE' && type === 'TreeEnsembleClassifier') {
-    return (attributes.floats('class_weights') ?? [-1]).every(weight => weight >= 0 && weight <= 1)
-  }
-  return transform === 'NONE' && (attributes.floats('prob_a') ?? []).length > 0
 }

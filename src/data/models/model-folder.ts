@@ -3,6 +3,7 @@
  * is returned was found in the files and is well formed; what the files leave open (the input's size, a missing
  * preprocessing) is absent here and decided by whoever reads the network itself.
  */
+import { constants } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -21,6 +22,8 @@ export interface ModelSource {
   /** Absolute path of the ONNX file. */
   onnxPath: string
   onnxBytes: number
+  /** What config.json says that the outputs are. */
+  problemType?: ProblemType
   /** By output index; absent when there is no config.json or it has no id2label. */
   labels?: string[]
   /** Absent when there is no preprocessor_config.json. */
@@ -28,6 +31,10 @@ export interface ModelSource {
   /** Absolute paths of everything that was read, the ONNX file first. */
   files: string[]
 }
+
+/** `problem_type` of config.json, as transformers has it. */
+const problemTypes = ['regression', 'single_label_classification', 'multi_label_classification'] as const
+export type ProblemType = (typeof problemTypes)[number]
 
 /** Of a JSON or label file. ImageNet-21k's config.json has 2 MB. */
 const textBytesMax = 32 * 1024 * 1024
@@ -57,6 +64,8 @@ export async function readModelFolder(path: string): Promise<ModelSource> {
   const config = join(full, 'config.json')
   const labels = await readIfThere(config, text => labelsOf(parseJson(config, text), config))
   if (labels) source.labels = labels
+  const problemType = await readIfThere(config, text => problemTypeOf(parseJson(config, text), config))
+  if (problemType) source.problemType = problemType
   const preprocessor = join(full, 'preprocessor_config.json')
   const preprocess = await readIfThere(preprocessor, text =>
     readPreprocess(parseJson(preprocessor, text), preprocessor),
@@ -142,9 +151,17 @@ async function onnxBytes(file: string): Promise<number> {
 
 async function readText(file: string): Promise<string> {
   try {
-    const handle = await open(file)
+    // Not blocking: else a named pipe without a writer would hold a thread for ever.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
-      const { size } = await handle.stat()
+      const stats = await handle.stat()
+      const { size } = stats
+      if (!stats.isFile())
+        throw new PeerError({
+          code: 'FILE_KIND',
+          kind: 'input',
+          message: `${file} is neither a file nor a link to one: check the path`,
+        })
       if (size > textBytesMax)
         throw new PeerError({
           code: 'TEXT_TOO_LARGE',
@@ -205,6 +222,14 @@ function resized(height: number, width: number): StatedPreprocess {
 }
 
 const configSchema = z.object({ id2label: z.record(z.string(), z.string()).nullish() })
+
+const problemSchema = z.object({ problem_type: z.enum(problemTypes).nullish() })
+
+function problemTypeOf(config: unknown, file: string): ProblemType | undefined {
+  const parsed = problemSchema.safeParse(config)
+  if (parsed.success) return parsed.data.problem_type ?? undefined
+  throw modelError('MODEL_CONFIG', `${file}: problem_type must be one of ${problemTypes.join(', ')}`, parsed.error)
+}
 
 /** The labels of a config.json, whose keys must be 0, 1, 2 … */
 function labelsOf(config: unknown, file: string): string[] | undefined {

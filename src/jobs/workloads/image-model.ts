@@ -21,17 +21,23 @@ export function imageInput(source: ModelSource, model: Model, notes: string[]): 
   const [port, ...others] = model.inputs
   const dims = port?.dims
   const isImage = others.length === 0 && port?.dtype === 'float32' && dims?.length === 4
-  const nchw = isImage && (dims[1] === 3 || dims[1] === 1)
-  const nhwc = isImage && !nchw && (dims[3] === 3 || dims[3] === 1)
-  if (!isImage || (!nchw && !nhwc)) {
+  const layout = isImage ? layoutOf(dims) : undefined
+  if (!isImage || !layout) {
     const got = model.inputs.map(portText).join(', ') || 'none'
     throw wrong(
       'MODEL_NOT_IMAGE',
       `${source.onnxPath} does not take an image: its inputs are ${got}; expected one float32 [N, 3, H, W] or [N, H, W, 3]`,
     )
   }
-  const channels = (nchw ? dims[1] : dims[3]) as 1 | 3
+  const nchw = layout === 'nchw'
+  const c = nchw ? dims[1] : dims[3]
   const [h, w] = nchw ? [dims[2], dims[3]] : [dims[1], dims[2]]
+  // Hugging Face's exporters name every dimension, the channels too.
+  const channels = c === 1 ? 1 : 3
+  if (typeof c === 'string')
+    notes.push(
+      `${source.name} does not say how many channels it takes (${port.name} [${dims.join(', ')}]): 3 are taken`,
+    )
   const preprocess = stated(source, h, w, channels, notes)
   const size = sizeOf(preprocess)
   const height = typeof h === 'number' ? h : size?.height
@@ -49,7 +55,16 @@ export function imageInput(source: ModelSource, model: Model, notes: string[]): 
     )
   }
   named(source, () => scaleAndBias(preprocess))
-  return { input: { name: port.name, height, width, layout: nchw ? 'nchw' : 'nhwc' }, preprocess }
+  return { input: { name: port.name, height, width, layout }, preprocess }
+}
+
+/** Where the channels are: 3 or 1 of them; else, where nothing but names is stated, where PyTorch has them. */
+function layoutOf(dims: readonly (number | string)[]): 'nchw' | 'nhwc' | undefined {
+  const isChannels = (dim: number | string) => dim === 3 || dim === 1
+  if (isChannels(dims[1])) return 'nchw'
+  if (isChannels(dims[3])) return 'nhwc'
+  if (typeof dims[3] === 'string' && /chan/i.test(dims[3])) return 'nhwc'
+  return typeof dims[1] === 'string' ? 'nchw' : undefined
 }
 
 function stated(

@@ -13,8 +13,9 @@ export interface ImageNetwork {
 
 /** How a network is planned for the images of its spec; what can be wrong shows when it is planned. */
 export function imagePlan(model: Model, { input, preprocess }: ImageInput): Omit<PlanOptions, 'batch'> {
-  const size =
-    input.layout === 'nchw' ? [undefined, undefined, input.height, input.width] : [undefined, input.height, input.width]
+  const { height, width } = input
+  const { channels } = preprocess
+  const size = input.layout === 'nchw' ? [undefined, channels, height, width] : [undefined, height, width, channels]
   const dims: Record<string, number> = {}
   model.inputs[0].dims?.forEach((dim, axis) => {
     const length = size[axis]

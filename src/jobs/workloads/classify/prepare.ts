@@ -55,7 +55,7 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
     const { program } = named(source, () =>
       planModel(model, { ...imagePlan(model, image), batch: model.fixedBatch ?? 1 }),
     )
-    const output = classifierOutput(source, program)
+    const output = classifierOutput(source, program, (source.labels ?? extra)?.length)
     const own = source.labels ?? extra ?? numbered(source, output.classes, notes)
     checkLabels(source, own, output.classes, source.labels ? 'config.json' : init.labels)
     labels ??= own
@@ -64,7 +64,7 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
       file: await writeBlocks(store, bytes),
       ...image,
       output: output.name,
-      score: init.scores ?? scoreOf(source, bytes, output.name),
+      score: init.scores ?? scoreOf(source, bytes, output.name, output.classes),
       weight: init.weights?.[m] ?? 1,
       classes: align(source, own, labels, models[0]?.name),
     })
@@ -75,9 +75,11 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
 }
 
 /** Whether the output that is taken, which need not be the first, is a probability already. */
-function scoreOf(source: ModelSource, bytes: Uint8Array, output: string): ScoreKind {
+function scoreOf(source: ModelSource, bytes: Uint8Array, output: string, classes: number): ScoreKind {
   const { endsInProbability } = named(source, () => loadModel(bytes, { outputs: [output] }))
-  return endsInProbability ? 'none' : 'softmax'
+  if (endsInProbability) return 'none'
+  // transformers' pipelines do the same: several labels at once, or one, are judged each by itself.
+  return source.problemType === 'multi_label_classification' || classes === 1 ? 'sigmoid' : 'softmax'
 }
 
 function unique(name: string, models: readonly ClassifyModel[]): string {
@@ -85,12 +87,15 @@ function unique(name: string, models: readonly ClassifyModel[]): string {
   for (let n = 2, candidate = name; ; candidate = `${name}-${n++}`) if (!taken.has(candidate)) return candidate
 }
 
-/** The one output with a value a class: [N, classes], with or without trailing ones. */
-function classifierOutput(source: ModelSource, program: Program): { name: string; classes: number } {
-  for (const { name, dims } of program.outputs) {
-    const rest = dims.slice(1).filter((dim, axis) => axis === 0 || dim !== 1)
-    if (dims.length >= 2 && rest.length === 1) return { name, classes: rest[0] }
-  }
+/** The output with a value a class, [N, classes] with or without further ones: the one that fits the labels, else the first. */
+function classifierOutput(source: ModelSource, program: Program, labels?: number): { name: string; classes: number } {
+  const candidates = program.outputs.flatMap(({ name, dims }) => {
+    const rest = dims.slice(1).filter(dim => dim !== 1)
+    return dims.length >= 2 && rest.length <= 1 ? [{ name, classes: rest[0] ?? 1 }] : []
+  })
+  // Features, or the number of the class, may stand before the scores.
+  const found = candidates.find(one => one.classes === labels) ?? candidates[0]
+  if (found) return found
   const got = program.outputs.map(port => `${port.name} [${port.dims.join(', ')}]`).join(', ')
   throw wrong(
     'MODEL_NOT_CLASSIFIER',
