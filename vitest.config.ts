@@ -13,8 +13,8 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/counts-reporter.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // Tests start some hundred processes of the same modules: Node keeps what it compiled of them.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
     projects: [

@@ -70,7 +70,7 @@ const evils: [string, (scene: Scene) => Promise<unknown>][] = [
   ],
 ]
 
-test.each(evils)('%s: dropped and refused, and the others go on', { timeout: 30_000 }, async (_name, evil) => {
+test.each(evils)('%s: dropped and refused, and the others go on', { timeout: 120_000 }, async (_name, evil) => {
   const all = await scene()
   const { victim, friend, enemy, warnings } = all
   await untilDropped(victim.self, enemy, () => evil(all))
@@ -86,7 +86,7 @@ test.each(evils)('%s: dropped and refused, and the others go on', { timeout: 30_
   expect(recordOf(victim, friend.self)).toMatchObject({ connected: true, offences: 0, refusedMs: 0 })
 })
 
-test('after the time it may come back, and is known again', { timeout: 30_000 }, async () => {
+test('after the time it may come back, and is known again', { timeout: 120_000 }, async () => {
   const all = await scene({ refuseMs: 1_500 })
   const { victim, enemy, gossip } = all
   await untilDropped(victim.self, enemy, () => enemy.write(victim.self, header(77, 10)))
