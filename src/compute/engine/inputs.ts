@@ -80,6 +80,9 @@ export function inputsByBatch(model: OnnxModel, options: PlanOptions): InputMake
   }
 }
 
+/** What networks take pixels as. */
+const imageTypes: ReadonlySet<ElementType> = new Set<ElementType>(['float32', 'float16', 'uint8'])
+
 function pixelInput(
   builder: GraphBuilder,
   model: OnnxModel,
@@ -88,10 +91,11 @@ function pixelInput(
   options: PlanOptions,
 ): Tensor {
   const [batch, channels, height, width] = dims
-  if (model.inputs.length !== 1 || dims.length !== 4 || channels < 1 || channels > 4 || port.dtype !== 'float32') {
+  const type = portType(port)
+  if (model.inputs.length !== 1 || dims.length !== 4 || channels < 1 || channels > 4 || !imageTypes.has(type)) {
     throw modelError(
       'MODEL_INPUT',
-      `the model's input "${port.name}" is ${port.dtype} of shape ${shapeText(dims)}, which is not an image of float32; use a network for images`,
+      `the model's input "${port.name}" is ${port.dtype} of shape ${shapeText(dims)}, which is not an image of floats or bytes; use a network for images`,
     )
   }
   const { scale, bias } = options.imageToTensor ?? {
@@ -107,7 +111,7 @@ function pixelInput(
   const pixels = builder.input(port.name, [batch, height, width, channels], 'uint8', 'pixels')
   const constants = [scale, bias].map(list => builder.constant(floatConstant([channels], Float32Array.from(list))))
   const params = { batch, channels, area: height * width }
-  return builder.emit('image-to-tensor', port.name, params, [pixels, ...constants], dims, 'float32')
+  return builder.emit('image-to-tensor', port.name, params, [pixels, ...constants], dims, type)
 }
 
 function dimsByBatch(model: OnnxModel, port: ModelInput, options: PlanOptions): Shape {

@@ -20,13 +20,13 @@ export interface ImageInput {
 export function imageInput(source: ModelSource, model: Model, notes: string[]): ImageInput {
   const [port, ...others] = model.inputs
   const dims = port?.dims
-  const isImage = others.length === 0 && port?.dtype === 'float32' && dims?.length === 4
+  const isImage = others.length === 0 && imageTypes.includes(port?.dtype) && dims?.length === 4
   const layout = isImage ? layoutOf(dims) : undefined
   if (!isImage || !layout) {
     const got = model.inputs.map(portText).join(', ') || 'none'
     throw wrong(
       'MODEL_NOT_IMAGE',
-      `${source.onnxPath} does not take an image: its inputs are ${got}; expected one float32 [N, 3, H, W] or [N, H, W, 3]`,
+      `${source.onnxPath} does not take an image: its inputs are ${got}; expected one [N, 3, H, W] or [N, H, W, 3] of float32, float16 or uint8`,
     )
   }
   const nchw = layout === 'nchw'
@@ -38,7 +38,8 @@ export function imageInput(source: ModelSource, model: Model, notes: string[]): 
     notes.push(
       `${source.name} does not say how many channels it takes (${port.name} [${dims.join(', ')}]): 3 are taken`,
     )
-  const preprocess = stated(source, h, w, channels, notes)
+  const bytes = port.dtype === 'uint8'
+  const preprocess = stated(source, [h, w], channels, bytes, notes)
   const size = sizeOf(preprocess)
   const height = typeof h === 'number' ? h : size?.height
   const width = typeof w === 'number' ? w : size?.width
@@ -67,19 +68,30 @@ function layoutOf(dims: readonly (number | string)[]): 'nchw' | 'nhwc' | undefin
   return typeof dims[1] === 'string' ? 'nchw' : undefined
 }
 
+/** Types of an image's input. */
+const imageTypes: readonly (string | undefined)[] = ['float32', 'float16', 'uint8']
+
+/** @param bytes the network takes bytes, and scales them itself */
 function stated(
   source: ModelSource,
-  h: number | string,
-  w: number | string,
+  [h, w]: readonly (number | string)[],
   channels: 1 | 3,
+  bytes: boolean,
   notes: string[],
 ): ImagePreprocess {
   const fit = typeof h === 'number' && typeof w === 'number' ? { height: h, width: w, filter: 2 as const } : undefined
   if (!source.preprocess) {
+    const scaled = bytes ? 'go in as bytes, for it takes uint8' : 'scaled to 0..1, not normalised'
     notes.push(
-      `${source.name} has no preprocessor_config.json: images are resized${fit ? ` to ${h} x ${w}` : ''} (bilinear) and scaled to 0..1, not normalised`,
+      `${source.name} has no preprocessor_config.json: images are resized${fit ? ` to ${h} x ${w}` : ''} (bilinear) and ${scaled}`,
     )
-    return { resize: fit, rescaleFactor: 1 / 255, channels }
+    return { resize: fit, rescaleFactor: bytes ? 1 : 1 / 255, channels }
+  }
+  if (bytes && (source.preprocess.rescaleFactor !== 1 || source.preprocess.normalize)) {
+    throw wrong(
+      'MODEL_PREPROCESS',
+      `${source.name}: preprocessor_config.json scales or normalises images, but the network takes bytes (uint8): set do_rescale and do_normalize to false`,
+    )
   }
   // A config that leaves the size open, or keeps the aspect ratio without a crop, is made to fit the network.
   const resize = source.preprocess.resize

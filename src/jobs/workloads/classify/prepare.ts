@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { loadModel, planModel } from '../../../compute/engine/model.ts'
+import { loadModel, type Model, planModel } from '../../../compute/engine/model.ts'
 import type { Program } from '../../../compute/engine/program.ts'
 import { externalFolder } from '../../../compute/onnx/external-data.ts'
 import { inlineExternal } from '../../../compute/onnx/inline-external.ts'
@@ -55,9 +55,14 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
     const { program } = named(source, () =>
       planModel(model, { ...imagePlan(model, image), batch: model.fixedBatch ?? 1 }),
     )
-    const output = classifierOutput(source, program, (source.labels ?? extra)?.length)
-    const own = source.labels ?? extra ?? numbered(source, output.classes, notes)
-    checkLabels(source, own, output.classes, source.labels ? 'config.json' : init.labels)
+    const known = source.labels ?? extra
+    const output = classifierOutput(source, model, program, known?.length)
+    // One value an image is the second of two classes, unless it is said to be the only one.
+    const binary = output.classes === 1 && known?.length !== 1
+    const own = known ?? numbered(source, binary ? 2 : output.classes, notes)
+    checkLabels(source, own, binary ? 2 : output.classes, source.labels ? 'config.json' : init.labels)
+    if (binary)
+      notes.push(`${source.name} gives one value an image: it counts for "${own[1]}", the rest for "${own[0]}"`)
     labels ??= own
     models.push({
       name: unique(source.name, models),
@@ -66,6 +71,7 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
       output: output.name,
       score: init.scores ?? scoreOf(source, bytes, output.name, output.classes),
       weight: init.weights?.[m] ?? 1,
+      ...(binary && { binary: true as const }),
       classes: align(source, own, labels, models[0]?.name),
     })
   }
@@ -88,12 +94,19 @@ function unique(name: string, models: readonly ClassifyModel[]): string {
 }
 
 /** The output with a value a class, [N, classes] with or without further ones: the one that fits the labels, else the first. */
-function classifierOutput(source: ModelSource, program: Program, labels?: number): { name: string; classes: number } {
+function classifierOutput(
+  source: ModelSource,
+  model: Model,
+  program: Program,
+  labels?: number,
+): { name: string; classes: number } {
+  const numbers = new Set(model.outputs.filter(port => /^b?float|^double/.test(port.dtype)).map(port => port.name))
   const candidates = program.outputs.flatMap(({ name, dims }) => {
+    if (numbers.size > 0 && !numbers.has(name)) return [] // the number of the class, not a score
     const rest = dims.slice(1).filter(dim => dim !== 1)
     return dims.length >= 2 && rest.length <= 1 ? [{ name, classes: rest[0] ?? 1 }] : []
   })
-  // Features, or the number of the class, may stand before the scores.
+  // Features may stand before the scores.
   const found = candidates.find(one => one.classes === labels) ?? candidates[0]
   if (found) return found
   const got = program.outputs.map(port => `${port.name} [${port.dims.join(', ')}]`).join(', ')

@@ -21,7 +21,9 @@ export function toScores(raw: Float32Array, kind: ScoreKind, classes: readonly n
     for (const value of raw) sum += Math.exp(value - max)
     for (let i = 0; i < raw.length; i++) out[classes[i]] = Math.exp(raw[i] - max) / sum
   } else {
-    for (let i = 0; i < raw.length; i++) out[classes[i]] = kind === 'sigmoid' ? 1 / (1 + Math.exp(-raw[i])) : raw[i]
+    const scores = kind === 'sigmoid' ? raw.map(value => 1 / (1 + Math.exp(-value))) : raw
+    const all = scores.length === 1 && classes.length === 2 ? [1 - scores[0], scores[0]] : scores
+    for (let i = 0; i < classes.length; i++) out[classes[i]] = all[i]
   }
 }
 
@@ -55,7 +57,8 @@ export async function openClassifier(
   ): Promise<void> {
     for (const [m, network] of networks.entries()) {
       const output = await network.run(images.map(pixels => pixels[m]))
-      if (output.length !== images.length * labels) {
+      const width = spec.models[m].binary ? 1 : labels
+      if (output.length !== images.length * width) {
         throw new PeerError({
           code: 'MODEL_OUTPUT',
           kind: 'model',
@@ -63,7 +66,7 @@ export async function openClassifier(
         })
       }
       rows.forEach((row, i) => {
-        const raw = output.subarray(i * labels, (i + 1) * labels)
+        const raw = output.subarray(i * width, (i + 1) * width)
         toScores(
           raw,
           spec.models[m].score,

@@ -38,6 +38,8 @@ const model = z.object({
   preprocess: imagePreprocessSchema,
   score: z.enum(scoreKinds),
   weight: finite.refine(weight => weight > 0, 'a weight is positive'),
+  /** The network gives one value an image, of the second label; the first label gets the rest. */
+  binary: z.literal(true).optional(),
   /** `classes[i]`: the place in the job's labels of the network's i-th output. */
   classes: z.array(z.number().int().min(0)).min(1).max(limits.labelsMax),
 })
