@@ -12,12 +12,13 @@ import { wholeNumber } from './arguments.ts'
 import { copiesUsual, nobodyElse, otherCopies, placed, untilSafe } from './detach.ts'
 import { follow, interruptible, requireFinal } from './follow.ts'
 import { count, itemWords, plural, rate } from './format.ts'
+import type { ListArguments } from './input-list.ts'
 import { shareLines } from './live.ts'
 import { checkOut, type OutKind, type Saved, saveResult } from './save-result.ts'
 import { type CommonOptions, common, isNoPeer, runningPeer, temporaryPeer } from './session.ts'
 
 /** The options that every submission has. */
-export interface SubmitOptions extends CommonOptions {
+export interface SubmitOptions extends CommonOptions, ListArguments {
   out?: string
   detach?: boolean
   copies: number

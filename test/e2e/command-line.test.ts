@@ -27,7 +27,8 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 const refusals: [words: string, line: string][] = [
   ['submit classify --modle x photos', 'unknown option --modle; did you mean --model?'],
   ['submit classify photos', '--model <path>, an .onnx file or a folder with one, is missing'],
-  ['submit classify --model x', 'missing argument <input>'],
+  ['submit classify --model x', 'missing argument <input>: name files, folders or globs'],
+  ['submit classify --model x --files-from none.txt', '--files-from none.txt cannot be read (ENOENT)'],
   ['submit clasify photos', "unknown command 'clasify'; did you mean classify?"],
   ['submit classify photos --model x --merge meen', '--merge meen: one of mean, vote, max, weighted is expected.'],
   ['submit classify photos --model x --top 0', '--top 0: a whole number from 1 to 1000 is expected.'],
@@ -60,6 +61,26 @@ describe('what comes out', () => {
     expect(stdout.split('\n')[0]).toBe('path,label,score,shapes-plain_label,shapes-plain_score')
     expect(stdout.trim().split('\n')).toHaveLength(11)
     expect((await classify('photos', '--out', '-')).stdout).toBe(stdout)
+  })
+
+  test('lists of inputs, by lines in a file and by zero bytes on standard input', async () => {
+    const list = execFileSync('find', ['photos', 'odd', '-name', '*.jpg', '!', '-path', '*bad*'], {
+      cwd: scratch,
+      encoding: 'utf8',
+    })
+    writeFileSync(join(scratch, 'list.txt'), list)
+    const count = list.trim().split('\n').length
+    const { stdout } = await classify('--files-from', 'list.txt')
+    expect(stdout.trim().split('\n')).toHaveLength(count + 1)
+    const main = join(packageRoot, 'src/cli/main.ts')
+    const words = `"${process.execPath}" "${main}" submit classify - --model "${model}" --out piped.csv`
+    execFileSync('sh', ['-c', `find photos odd -name '*.jpg' ! -path '*bad*' -print0 | ${words}`], {
+      cwd: scratch,
+      env: { ...process.env, ...env },
+      stdio: 'pipe',
+    })
+    expect(readFileSync(join(scratch, 'piped.csv'), 'utf8').trim().split('\n')).toHaveLength(count + 1)
+    expect((await classify('--files-from', '/dev/null')).stderr).toContain('is neither a file nor a pipe')
   })
 
   test('--json alone gives a line of JSON a row', async () => {

@@ -6,6 +6,7 @@ import type { Control } from '../../peer/control.ts'
 import { each, type ShardArguments, shardOption, weights, wholeNumberFrom } from '../arguments.ts'
 import { fitWeights } from '../fit-weights.ts'
 import { count } from '../format.ts'
+import { allInputs, inputArguments } from '../input-list.ts'
 import {
   type BareRequest,
   modelsText,
@@ -30,7 +31,6 @@ export function addClassify(submit: Command): void {
   const command = submit
     .command('classify')
     .description('classify images with one network or an ensemble')
-    .argument('<input...>', 'folders (recursive), files or globs')
     .option(
       '--model <path>',
       'an .onnx file, or a folder as Hugging Face exports are; give it once for each network of an ensemble',
@@ -58,6 +58,7 @@ export function addClassify(submit: Command): void {
         "what makes a network's output a probability (default: softmax, or none where it ends in one)",
       ).choices(scoreKinds),
     )
+  inputArguments(command, 'folders (recursive), files or globs')
   required(command, 'model', '--model <path>, an .onnx file or a folder with one,')
   submitOptions(shardOption(command), 'a .csv or .jsonl file (default: CSV on standard output)')
     .addHelpText(
@@ -70,9 +71,10 @@ Examples:
 The columns are path, label, score, then <model>_label and <model>_score for each model. Images that cannot be
 read are listed with the reason in predictions.errors.csv.`,
     )
-    .action((inputs: string[], options: ClassifyOptions) => {
-      const { model: models, merge, weights, top, labels, scores, imagesPerShard: itemsPerShard } = options
+    .action(async (named: string[], options: ClassifyOptions) => {
       checkWeighted(options)
+      const inputs = await allInputs(named, options)
+      const { model: models, merge, weights, top, labels, scores, imagesPerShard: itemsPerShard } = options
       const given = { inputs, models, top, labels, scores, itemsPerShard }
       const words: SubmitWords = {
         kind: 'predictions',

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { type ShardArguments, shardOption } from '../arguments.ts'
 import { type FeatureArguments, featureKinds, featureOptions, featuresOf } from '../feature-options.ts'
 import { count } from '../format.ts'
+import { allInputs, inputArguments } from '../input-list.ts'
 import { type SubmitOptions, type SubmitWords, submitJob, submitOptions } from '../submit-job.ts'
 import { required } from '../usage.ts'
 
@@ -22,9 +23,9 @@ function addNetwork(submit: Command): void {
   const command = submit
     .command('embed')
     .description('what a network makes of each image: an output, or any value inside it')
-    .argument('<input...>', 'folders (recursive), files or globs')
     .option('--model <path>', 'an .onnx file, or a folder as Hugging Face exports are')
     .option('--output <name>', "an output's or a node's value, by its name in the graph (default: the first output)")
+  inputArguments(command, 'folders (recursive), files or globs')
   required(command, 'model', '--model <path>, an .onnx file or a folder with one,')
   submitOptions(shardOption(command), out)
     .addHelpText(
@@ -34,7 +35,8 @@ Example:
   peer submit embed photos --model resnet50.onnx --output /avgpool/GlobalAveragePool_output_0 --out photos.npy
 .npy holds the numbers alone; the paths are beside it, in photos.paths.txt, a line a row.`,
     )
-    .action((inputs: string[], options: SubmitOptions & ShardArguments & { model: string; output?: string }) => {
+    .action(async (named: string[], options: SubmitOptions & ShardArguments & { model: string; output?: string }) => {
+      const inputs = await allInputs(named, options)
       const { model, output, imagesPerShard: itemsPerShard } = options
       return submitJob({ workload: 'embed', inputs, model, output, itemsPerShard }, options, words)
     })
@@ -48,13 +50,13 @@ function addFeatures(submit: Command): void {
   const command = submit
     .command('features')
     .description('features of images: oriented gradients, colours, local patterns')
-    .argument('<input...>', 'folders (recursive), files or globs')
     .addOption(
       new Option(
         '--kind <kind>',
         'hog: oriented gradients as scikit-image; color-histogram; lbp: local binary patterns',
       ).choices(featureKinds),
     )
+  inputArguments(command, 'folders (recursive), files or globs')
   required(command, 'kind', '--kind <kind>, one of hog, color-histogram and lbp,')
   submitOptions(shardOption(featureOptions(command)), out)
     .addHelpText(
@@ -63,11 +65,11 @@ function addFeatures(submit: Command): void {
 Example:
   peer submit features photos --kind hog --size 64x128 --out hog.parquet`,
     )
-    .action((inputs: string[], options: FeatureOptions) =>
+    .action(async (named: string[], options: FeatureOptions) =>
       submitJob(
         {
           workload: 'features',
-          inputs,
+          inputs: await allInputs(named, options),
           features: featuresOf(options.kind, options),
           itemsPerShard: options.imagesPerShard,
         },

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import { type ScoreMerge, scoreMerges } from '../../jobs/workloads/score/spec.ts'
 import { each, weights } from '../arguments.ts'
+import { allInputs, inputArguments } from '../input-list.ts'
 import { modelsText, type SubmitOptions, submitJob, submitOptions } from '../submit-job.ts'
 import { type TableArguments, tableOf, tableOptions } from '../table-options.ts'
 import { required } from '../usage.ts'
@@ -16,7 +17,6 @@ export function addScore(submit: Command): void {
   const command = submit
     .command('score')
     .description('score the rows of a table with one model or several')
-    .argument('<input...>', 'CSV (gzip too), Parquet or NPY files, folders of them, or globs')
     .option('--model <path>', 'an .onnx file; give it once for each of several models', each)
     .addOption(
       new Option(
@@ -25,6 +25,7 @@ export function addScore(submit: Command): void {
       ).choices(scoreMerges),
     )
     .option('--weights <list>', 'a weight a model, such as 2,1', weights)
+  inputArguments(command, 'CSV (gzip too), Parquet or NPY files, folders of them, or globs')
   required(command, 'model', '--model <path>, an .onnx file,')
   tableOptions(command, 'mean: it goes to the model as NaN, which trees take for missing')
   submitOptions(command, 'a .csv, .jsonl or .parquet file (default: CSV on standard output)')
@@ -38,7 +39,8 @@ Examples:
   peer submit score rows.parquet --model forest.onnx --out predictions.parquet
   peer submit score 'data/*.csv.gz' --label species --model trees.onnx --model softmax.onnx --merge vote --out scores.csv`,
     )
-    .action((inputs: string[], options: ScoreOptions) => {
+    .action(async (named: string[], options: ScoreOptions) => {
+      const inputs = await allInputs(named, options)
       const { model: models, merge, weights } = options
       return submitJob({ workload: 'score', inputs, models, merge, weights, table: tableOf(options) }, options, {
         kind: 'rows',

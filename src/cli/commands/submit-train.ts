@@ -9,6 +9,7 @@ import type { Control } from '../../peer/control.ts'
 import { anyNumber, wholeNumber } from '../arguments.ts'
 import { type FeatureArguments, featureKinds, featureOptions, featuresOf } from '../feature-options.ts'
 import { count, plural } from '../format.ts'
+import { allInputs, inputArguments } from '../input-list.ts'
 import { type BareRequest, type SubmitOptions, submitJob, submitOptions } from '../submit-job.ts'
 import { type TableArguments, tableOf, tableOptions } from '../table-options.ts'
 import { type FeatureChoice, featureTable } from '../train-images.ts'
@@ -46,7 +47,6 @@ export function addTrain(submit: Command): void {
     .command('train')
     .description('train a model on the rows of a table, in rounds over shards that stay where they are')
     .addArgument(submit.createArgument('<method>', 'what to train').choices(methodNames))
-    .argument('<input...>', 'CSV (gzip too), Parquet or NPY files, folders of them, or globs')
     .addOption(
       new Option(
         '--images <features>',
@@ -77,7 +77,7 @@ export function addTrain(submit: Command): void {
     .option('--momentum <x>', 'sgd (default: 0.9)', anyNumber)
     .option('--batch-rows <n>', 'sgd, adam: rows of a round (default: 4096)', anyNumber)
     .option('--epochs <n>', 'sgd, adam: passes over the data (default: 20)', wholeNumber)
-    .option('--tolerance <x>', 'when to end: see the README', anyNumber)
+    .option('--tolerance <x>', 'end once a round changes the objective by less than this (docs/guide.md)', anyNumber)
     .option('--rounds <n>', 'end after so many rounds in any case', anyNumber)
     .option('--divide <x>', 'divide all features by this first, such as 255', anyNumber)
     .option('--standardise', 'bring every feature to mean 0 and deviation 1 first')
@@ -86,6 +86,7 @@ export function addTrain(submit: Command): void {
       '--checkpoint <file>',
       'keep the state after each round in this file; where it is there already, go on from it, to the same model',
     )
+  inputArguments(command, 'CSV (gzip too), Parquet or NPY files, folders of them, or globs')
   featureOptions(command)
   tableOptions(command, "mean: a missing value is its column's mean, in the model too")
   submitOptions(command, 'an .onnx file; its card (.card.json) and report (.html) are written beside it')
@@ -103,11 +104,12 @@ Examples:
   peer submit train softmax photos --images network --model resnet50 --output pooled --out mine.onnx
   peer submit classify more --model shapes.onnx --model vit --out predictions.csv`,
     )
-    .action((method: string, inputs: string[], options: TrainArguments) => {
+    .action(async (method: string, named: string[], options: TrainArguments) => {
       const training = trainOptions(method, options)
       const table = tableOf(options)
       const { checkpoint } = options
       const features = imagesOf(options)
+      const inputs = await allInputs(named, options)
       return submitJob(
         features === undefined
           ? { workload: 'train', inputs, options: training, table, checkpoint }
