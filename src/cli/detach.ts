@@ -32,6 +32,8 @@ export async function untilSafe(
   let last: JobSummary | undefined
   for await (const summary of control.watch(job, signal)) {
     last = summary
+    // A peer that stays, with nobody beside it, has all that there is to have.
+    if (!temporary && !(await othersThere(control))) break
     if (isSafe(summary, temporary ? peer : undefined) || summary.outcome) break
     if (performance.now() - toldMs < quietMs) continue
     toldMs = performance.now()
@@ -40,6 +42,8 @@ export async function untilSafe(
   if (!last || signal.aborted) throw interrupted(job, temporary)
   return last
 }
+
+const othersThere = async (control: Control) => (await control.peers()).some(one => !one.self && one.connected)
 
 /** Without copies asked for, or without others to hold them, the running peer holds everything itself. */
 function isSafe(summary: JobSummary, leaving: string | undefined): boolean {

@@ -166,8 +166,9 @@ async function detach(
   try {
     const job = await untilSafe(session.control, submitted.job, session.temporary, signal)
     if (job.outcome) requireFinal(job)
-    if (job.copies)
+    if (job.copies?.placed)
       say(`${placed(job)} ${job.copies.placed === 1 ? 'holds' : 'hold'} the inputs: this machine may leave`)
+    else say('no other peer holds the inputs: this machine must stay until the job is done')
   } catch (thrown) {
     if (session.temporary) await session.control.cancel(submitted.job)
     throw thrown
