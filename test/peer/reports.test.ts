@@ -12,9 +12,6 @@ const expectedSchema = z.record(
   z.string(),
   z.object({ probabilities: z.record(z.string(), z.array(z.number())).optional() }),
 )
-/** What this version still refuses, by name. */
-const refused = ['file-local-function']
-
 test.skipIf(missing('networks of public bug reports', 1))(
   'each network says what its makers mean',
   { timeout: 120_000 },
@@ -34,10 +31,6 @@ test.skipIf(missing('networks of public bug reports', 1))(
         models: [model],
         merge: 'mean' as const,
         top: 9,
-      }
-      if (refused.includes(name)) {
-        await expect(peer.submit(request), name).rejects.toThrow('operators that this version does not compute')
-        continue
       }
       const { job } = await peer.submit(request)
       expect((await end(peer, job)).phase, name).toBe('final')

@@ -6,6 +6,7 @@ import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import type { Constant } from '../tensor/constant.ts'
 import { type AttributeValue, makeAttributes } from './attributes.ts'
+import { inlineFunctions } from './local-functions.ts'
 import { type ModelPort, mlDomain, modelError, type OnnxModel, type OnnxOp, opText } from './model.ts'
 import {
   decodeRawModel,
@@ -60,7 +61,7 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Onn
     constants.set(tensor.name, decodeTensor(tensor, `the tensor "${tensor.name}"`, readExternal))
   }
   const inputs = graph.inputs.filter(info => !constants.has(info.name)).map(decodePort)
-  const ops = graph.nodes.map((node, i) => decodeOp(node, i, readExternal))
+  const ops = inlineFunctions(raw).map((node, i) => decodeOp(node, i, readExternal))
   const known = new Set(['', ...constants.keys(), ...inputs.map(port => port.name)])
   const outputs = options.outputs ? chosen(graph.outputs, ops, options.outputs) : graph.outputs
   return {

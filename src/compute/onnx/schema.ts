@@ -15,6 +15,19 @@ const root = protobuf.Root.fromJSON({
         producerName: single('string', 2),
         graph: single('Graph', 7),
         opsets: repeated('Opset', 8),
+        functions: repeated('Function', 25),
+      },
+    },
+    Function: {
+      fields: {
+        name: single('string', 1),
+        inputs: repeated('string', 4),
+        outputs: repeated('string', 5),
+        attributes: repeated('string', 6),
+        nodes: repeated('Node', 7),
+        opsets: repeated('Opset', 9),
+        domain: single('string', 10),
+        attributeDefaults: repeated('Attribute', 11),
       },
     },
     Opset: { fields: { domain: single('string', 1), version: single('int64', 2) } },
@@ -49,6 +62,7 @@ const root = protobuf.Root.fromJSON({
         floats: repeated('float', 7),
         ints: repeated('int64', 8),
         strings: repeated('bytes', 9),
+        refAttrName: single('string', 21),
       },
     },
     Tensor: {
@@ -105,6 +119,8 @@ export interface RawAttribute {
   floats: number[]
   ints: RawInt[]
   strings: (Uint8Array | readonly number[])[]
+  /** Inside a function: the attribute of the call that this one takes its value from. */
+  refAttrName: string
 }
 
 export interface RawNode {
@@ -121,6 +137,17 @@ export interface RawValueInfo {
   type: { tensorType: { elemType: number; shape: { dims: { value: RawInt; param: string }[] } | null } | null } | null
 }
 
+/** An operator that the model brings itself. */
+export interface RawFunction {
+  name: string
+  domain: string
+  inputs: string[]
+  outputs: string[]
+  nodes: RawNode[]
+  opsets: { domain: string; version: RawInt }[]
+  attributeDefaults: RawAttribute[]
+}
+
 export interface RawModel {
   irVersion: RawInt
   producerName: string
@@ -132,6 +159,7 @@ export interface RawModel {
     sparseInitializers: unknown[]
   } | null
   opsets: { domain: string; version: RawInt }[]
+  functions: RawFunction[]
 }
 
 const model = root.lookupType('Model')

@@ -9,6 +9,7 @@ export type AttributeInit =
   | { floats: readonly number[] }
   | { strings: readonly string[] }
   | { tensor: TensorInit }
+  | { ref: string; type: number }
 
 export interface OpInit {
   type: string
@@ -35,6 +36,18 @@ export interface ModelInit {
   outputs: string[]
   /** Float32Array: float32; the other arrays likewise; plain numbers: int64. */
   constants?: Record<string, TensorInit>
+  ops: OpInit[]
+  /** Operators of the model's own, in the domain `local`; `ref` of an attribute names the call's. */
+  functions?: FunctionInit[]
+}
+
+export interface FunctionInit {
+  name: string
+  inputs: string[]
+  outputs: string[]
+  attributes?: string[]
+  /** Values of attributes that a call leaves out. */
+  defaults?: Record<string, AttributeInit>
   ops: OpInit[]
 }
 
@@ -71,6 +84,9 @@ function attribute(writer: Writer, name: string, value: AttributeInit): void {
   } else if ('strings' in value) {
     for (const item of value.strings) text(writer, 9, item)
     int(writer, 20, stringsType)
+  } else if ('ref' in value) {
+    text(writer, 21, value.ref)
+    int(writer, 20, value.type)
   } else if ('tensor' in value) {
     message(writer, 5, one => tensor(one, name, value.tensor))
     int(writer, 20, tensorType)
@@ -114,21 +130,37 @@ function port(writer: Writer, name: string, type: number, dims?: readonly (numbe
   )
 }
 
+function operator(node: Writer, op: OpInit): void {
+  for (const input of op.inputs) text(node, 1, input)
+  for (const output of op.outputs) text(node, 2, output)
+  text(node, 3, op.name ?? op.outputs[0])
+  text(node, 4, op.type)
+  for (const [name, value] of Object.entries(op.attributes ?? {})) message(node, 5, one => attribute(one, name, value))
+  if (op.domain) text(node, 7, op.domain)
+}
+
+function localFunction(into: Writer, one: FunctionInit, version: number): void {
+  text(into, 1, one.name)
+  for (const name of one.inputs) text(into, 4, name)
+  for (const name of one.outputs) text(into, 5, name)
+  for (const name of one.attributes ?? []) text(into, 6, name)
+  for (const op of one.ops) message(into, 7, node => operator(node, op))
+  for (const domain of ['', 'local']) {
+    message(into, 9, opset => {
+      text(opset, 1, domain)
+      int(opset, 2, domain === '' ? version : 1)
+    })
+  }
+  text(into, 10, 'local')
+  for (const [name, value] of Object.entries(one.defaults ?? {}))
+    message(into, 11, each => attribute(each, name, value))
+}
+
 export function makeModel(init: ModelInit): Uint8Array {
   const writer = new protobuf.Writer()
   int(writer, 1, 7)
   message(writer, 7, graph => {
-    for (const op of init.ops) {
-      message(graph, 1, node => {
-        for (const input of op.inputs) text(node, 1, input)
-        for (const output of op.outputs) text(node, 2, output)
-        text(node, 3, op.name ?? op.outputs[0])
-        text(node, 4, op.type)
-        for (const [name, value] of Object.entries(op.attributes ?? {}))
-          message(node, 5, one => attribute(one, name, value))
-        if (op.domain) text(node, 7, op.domain)
-      })
-    }
+    for (const op of init.ops) message(graph, 1, node => operator(node, op))
     text(graph, 2, 'test')
     for (const [name, value] of Object.entries(init.constants ?? {})) message(graph, 5, one => tensor(one, name, value))
     for (const [name, dims] of Object.entries(init.inputs)) {
@@ -141,6 +173,13 @@ export function makeModel(init: ModelInit): Uint8Array {
     message(writer, 8, opset => {
       text(opset, 1, domain)
       int(opset, 2, version)
+    })
+  }
+  for (const one of init.functions ?? []) message(writer, 25, into => localFunction(into, one, init.opset))
+  if (init.functions) {
+    message(writer, 8, opset => {
+      text(opset, 1, 'local')
+      int(opset, 2, 1)
     })
   }
   return writer.finish()

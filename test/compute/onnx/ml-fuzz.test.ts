@@ -93,7 +93,7 @@ function changed(random: Prng, value: AttributeInit): AttributeInit {
   if ('floats' in value) return { floats: spoilt(random, value.floats, real) }
   if ('strings' in value)
     return { strings: spoilt(random, value.strings, () => random.pick(['LEAF', 'BRANCH_GT', ''])) }
-  return 'tensor' in value ? value : spoilt(random, value, whole)
+  return 'tensor' in value || 'ref' in value ? value : spoilt(random, value, whole)
 }
 
 function randomModel(random: Prng): Uint8Array {
