@@ -12,9 +12,10 @@ export interface Ran {
 export interface RunInit {
   cwd?: string
   env?: NodeJS.ProcessEnv
-  /** Sent after `signalMs`. */
+  /** Sent after `signalMs`, or once `signalAfter` is there. */
   signal?: NodeJS.Signals
   signalMs?: number
+  signalAfter?: Promise<unknown>
 }
 
 export function peer(args: string[], init: RunInit = {}): Promise<Ran> {
@@ -33,10 +34,11 @@ export function peer(args: string[], init: RunInit = {}): Promise<Ran> {
     stderr += chunk
   })
   const { signal } = init
-  const timer = signal && setTimeout(() => child.kill(signal), init.signalMs ?? 0)
+  const timer = signal && !init.signalAfter && setTimeout(() => child.kill(signal), init.signalMs ?? 0)
+  if (signal) void init.signalAfter?.then(() => child.kill(signal))
   return new Promise(resolve => {
     child.on('close', code => {
-      clearTimeout(timer)
+      if (timer) clearTimeout(timer)
       resolve({ code: code ?? -1, stdout, stderr })
     })
   })

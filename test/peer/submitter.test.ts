@@ -7,7 +7,7 @@ import { serveApi } from '../../src/api/server.ts'
 import { startPeerProcess } from '../../src/cli/demo/peer-process.ts'
 import { encodeModel } from '../../src/compute/onnx/encode.ts'
 import { createGraphWriter } from '../../src/learn/export/graph.ts'
-import type { JobRequest } from '../../src/peer/control.ts'
+import type { Control, JobRequest } from '../../src/peer/control.ts'
 import { type Peer, startPeer } from '../../src/peer/peer.ts'
 import { peer as command } from '../e2e/peer-command.ts'
 
@@ -121,10 +121,18 @@ test('it has a limit, and a peer that stops does not wait for it', async () => {
 })
 
 test('the command line: Ctrl-C ends the submission at the running peer too', { timeout: 60_000 }, async () => {
-  const api = await serveApi(peer, peer.home.socketPath)
+  const arrived = Promise.withResolvers<void>()
+  const control: Control = {
+    ...peer,
+    submit(request, signal) {
+      arrived.resolve()
+      return peer.submit(request, signal)
+    },
+  }
+  const api = await serveApi(control, peer.home.socketPath)
   const before = (await peer.jobs()).length
   const args = ['submit', 'score', 'rows.csv', '--model', 'endless.onnx', '--data', join(scratch, 'one')]
-  const ran = await command(args, { cwd: scratch, signal: 'SIGINT', signalMs: 4000 })
+  const ran = await command(args, { cwd: scratch, signal: 'SIGINT', signalAfter: arrived.promise })
   expect([ran.code, ran.stderr]).toEqual([expect.any(Number), expect.stringContaining('stopped')])
   expect(ran.code).not.toBe(0)
   expect(await peer.jobs()).toHaveLength(before)
@@ -145,7 +153,7 @@ test('SIGTERM ends a peer that looks at such a network', { timeout: 60_000 }, as
   const submission = command(['submit', 'score', 'rows.csv', '--model', 'endless.onnx', '--data', data], {
     cwd: scratch,
   })
-  await new Promise(resolve => setTimeout(resolve, 3000))
+  await new Promise(resolve => setTimeout(resolve, 8000))
   daemon.kill('SIGTERM')
   expect(await ended).toEqual([0, null])
   expect((await submission).code).not.toBe(0)
