@@ -1,4 +1,4 @@
-/** Holds the arrows between rooms: who may import whom. The README's picture of the house is this table. */
+/** Holds the arrows between rooms: who may import whom. The table of rooms in docs/how-it-works.md is this table. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { expect, test } from 'vitest'

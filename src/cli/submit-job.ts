@@ -232,8 +232,8 @@ function summarise(job: JobSummary, saved: Saved, out?: string): void {
   say(
     pc.dim(
       saved.numericClasses.length === 1
-        ? `reproducible to the bit (${saved.numericClasses[0]})`
-        : `computed in several numeric classes (${saved.numericClasses.join(', ')}): the last digits may differ from run to run`,
+        ? `the same bits on any peers of this numeric class (backend/arithmetic/precision/kernels): ${saved.numericClasses[0]}`
+        : `several numeric classes (backend/arithmetic/precision/kernels) computed it (${saved.numericClasses.join(', ')}): the last digits may differ from run to run`,
     ),
   )
   if (out) say(`${saved.what} in ${pc.bold([out, ...saved.beside].join(', '))}`)

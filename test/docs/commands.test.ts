@@ -20,18 +20,19 @@ const env = {
 
 /** What is not run here, and why. */
 const elsewhere: [line: RegExp, why: string][] = [
-  [/^npm (install|test|run demo)/, 'the newcomer’s check in .ci runs it'],
-  [/TOKEN/, 'the token of another machine; test/e2e/running.test.ts joins by one'],
+  [/^npm install && npm (test|run demo)/, '.ci/newcomer installs a clone, tests it, and runs the demo of the package'],
+  [/TOKEN$/, 'the token of another machine; test/e2e/running.test.ts joins by one'],
   [/^peer start( |$)(?!.*--background)/, 'runs until Ctrl-C; test/e2e/running.test.ts'],
   [/^peer start --background --name kiwi$/, 'listens on the usual port of every network; test/e2e/running.test.ts'],
   [/^peer (stop --timeout|(start|status|stop) .*\.\/second)/, 'ends or starts other peers; test/e2e/running.test.ts'],
-  [/^peer (status|token|stop|peers)$/, 'asks the peer of the line before; test/e2e/running.test.ts'],
-  [/^peer (drop|cancel) \w+$/, 'names a job of somebody’s; test/peer'],
+  [/^peer stop$/, 'would end the peer that the other lines ask; test/e2e/running.test.ts'],
+  [/^peer (drop|cancel) \w+$/, 'names a job of somebody’s; test/e2e/detached.test.ts'],
   [/^peer (watch|results) 7f3a/, 'names a job of somebody’s; the same with --last is run'],
   [/^peer completion/, 'writes into the home folder; test/cli/completion.test.ts'],
   [/^peer bench($| --kernel gemm --kernel|.*--compare)/, 'takes minutes, or is test/cli/bench.test.ts'],
-  [/^peer doctor/, 'looks at this machine’s networks; test/cli'],
-  [/^peer demo/, 'the newcomer’s check in .ci runs it'],
+  [/^peer doctor/, 'looks at this machine’s networks; test/cli/doctor-reach.test.ts'],
+  [/^peer demo$/, '.ci/newcomer runs it'],
+  [/^peer demo --images/, 'starts three peers for a minute'],
 ]
 
 const runsElsewhere = (line: string) => elsewhere.find(([pattern]) => pattern.test(line))

@@ -56,7 +56,11 @@ async function wasm(): Promise<Finding> {
   const { createWasmBackend } = await import('../../compute/backends/wasm/backend.ts')
   const backend = await createWasmBackend()
   await backend.dispose()
-  return { topic: 'cpu', ok: true, says: `${backend.device}; numeric class ${backend.numericClass}` }
+  return {
+    topic: 'cpu',
+    ok: true,
+    says: `${backend.device}; peers of the same numeric class, ${backend.numericClass}, give the same bits`,
+  }
 }
 
 async function webgpu(): Promise<Finding> {
