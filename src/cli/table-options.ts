@@ -1,13 +1,15 @@
 /** The options of commands that read tables, and what they come to. */
 import { type Command, Option } from 'commander'
 import type { TableInit } from '../data/tables/options.ts'
-import { anyNumber, names } from './arguments.ts'
+import { anyNumber, names, wholeNumberFrom } from './arguments.ts'
 
 export interface TableArguments {
   features?: string[]
   label?: string
   header?: 'auto' | 'yes' | 'no'
   delimiter?: string
+  encoding?: string
+  skipLines?: number
   strict?: boolean
   skipBadRows?: boolean
   missing?: 'error' | 'mean'
@@ -39,12 +41,14 @@ export function tableOptions(command: Command, missing: string): Command {
       'smaller shards spread a small table further (default: about 8 MiB of numbers)',
       anyNumber,
     )
+    .option('--encoding <name>', 'CSV: of a file that is not UTF-8, such as latin1, windows-1252 or shift_jis')
+    .option('--skip-lines <n>', 'CSV: lines before the table', wholeNumberFrom(0, 1_000_000))
     .option('--delimiter <character>', 'CSV: what separates cells (default: a comma, in .tsv a tab)')
 }
 
 /** What was not given stays absent: the job has defaults of its own. */
 export function tableOf(given: TableArguments): TableInit {
-  const { features, label, header, delimiter, strict, skipBadRows, missing, rowsPerShard } = given
+  const { features, label, header, delimiter, encoding, skipLines, strict, skipBadRows, missing, rowsPerShard } = given
   const badRows = skipBadRows ? 'skip' : strict ? 'error' : undefined
-  return { features, label, header, delimiter, missing, rowsPerShard, badRows }
+  return { features, label, header, delimiter, encoding, skipLines, missing, rowsPerShard, badRows }
 }

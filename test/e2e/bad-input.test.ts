@@ -66,7 +66,7 @@ describe('bad input', { timeout: 120_000 }, () => {
   test('no images, or none such', async () => {
     expectRefused(await submit('empty', '--model', model), /no images in empty/)
     expectRefused(await submit('nowhere', '--model', model), /nowhere does not exist/)
-    expectRefused(await submit('*.tif', '--model', model), /matches no image/)
+    expectRefused(await submit('*.tif', '--model', model), /matches no file/)
   })
 
   test('a model that is not there, or not ONNX', async () => {

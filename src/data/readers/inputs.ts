@@ -94,7 +94,7 @@ async function look(input: string, wanted: Wanted, cwd: string): Promise<Source[
     const kind = (await statOf(match, cwd))?.isDirectory() ? 'folder' : 'file'
     if (kind === 'folder' || explicit || wanted(match)) sources.push({ path: join(match), kind })
   }
-  if (sources.length === 0) throw inputError('INPUT_MISSING', input, 'matches no image: check the pattern')
+  if (sources.length === 0) throw inputError('INPUT_MISSING', input, 'matches no file: check the pattern')
   return sources.map(source => ({ ...source, path: source.path.replace(/(.)\/$/, '$1') }))
 }
 

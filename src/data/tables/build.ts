@@ -11,6 +11,8 @@ import type { LabelColumn, TableShard, TextColumn } from './types.ts'
 
 /** Float32 values of a shard whose rows nobody chose, 8 MiB: a round costs a peer about a millisecond a shard beside the sums. */
 const shardValues = 2 * 1024 * 1024
+/** Up to here float32 holds every whole number. */
+const exactMax = 2 ** 24
 const float32Max = 3.4028234663852886e38
 
 /** What spreadsheets, R and pandas write for nothing. */
@@ -152,6 +154,9 @@ function takeRow(
     } else if (!(Math.abs(value) <= float32Max)) {
       return `column "${columns[features[i]]}" holds ${shown(cell)}, which is beyond float32`
     }
+    if (Math.abs(value) > exactMax && Number.isInteger(value) && Math.fround(value) !== value) {
+      return `column "${columns[features[i]]}" holds ${shown(cell)}, a whole number beyond ${exactMax} that float32 does not hold: subtract the column's least value first, or leave it out (--features)`
+    }
     open.x[at + i] = value
   }
   for (let i = 0; i < texts.length; i++) {
@@ -165,7 +170,9 @@ function takeRow(
   }
   if (label === undefined) return undefined
   const cell = cells[label]
-  if (isMissing(cell)) return `its label "${columns[label]}" is empty`
+  if (options.labelKind === 'number' && isMissing(cell)) return `its label "${columns[label]}" is empty`
+  // A class may be called NA.
+  if (String(cell ?? '').trim() === '' || Number.isNaN(cell)) return `its label "${columns[label]}" is empty`
   if (options.labelKind === 'number') {
     const value = toNumber(cell)
     if (!Number.isFinite(value)) return `its label "${columns[label]}" holds "${shown(cell)}", which is no number`

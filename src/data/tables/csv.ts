@@ -11,6 +11,7 @@ import { CsvError, parse } from 'csv-parse'
 import { z } from 'zod'
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
+import { asUtf8 } from './csv-text.ts'
 import type { TableOptions } from './options.ts'
 import type { RawBatch, RawRow } from './raw.ts'
 
@@ -24,10 +25,13 @@ export async function* readCsv(file: string, name: string, options: TableOptions
   const delimiter = options.delimiter ?? (/\.tsv(\.gz)?$/i.test(name) ? '\t' : ',')
   const parser = parse({
     ...{ delimiter, bom: true, info: true, relax_column_count: true, skip_empty_lines: true },
+    // A file may mix line ends, and a quotation mark may stand for inches.
+    ...{ record_delimiter: ['\r\n', '\n', '\r'], relax_quotes: true },
     ...{ from_line: options.skipLines + 1, max_record_size: limits.cellCharsMax * 64 },
   })
   const source: Readable = createReadStream(file)
-  const flow = (await isGzip(file)) ? pipeline(source, createGunzip(), parser) : pipeline(source, parser)
+  const text = (chunks: AsyncIterable<Buffer>) => asUtf8(chunks, name, options.encoding)
+  const flow = (await isGzip(file)) ? pipeline(source, createGunzip(), text, parser) : pipeline(source, text, parser)
   // Its error comes out of the loop below too.
   flow.catch(() => {})
   let columns: readonly string[] | undefined
@@ -37,8 +41,9 @@ export async function* readCsv(file: string, name: string, options: TableOptions
       const { record, info } = checked(item)
       const row = { cells: record, line: info.lines }
       if (!columns) {
-        const header = options.header === 'yes' || (options.header === 'auto' && record.every(isName))
-        columns = header ? uniqueNames(record, name) : record.map((_, i) => `column${i}`)
+        if (options.delimiter === undefined) checkDelimiter(record, name)
+        const header = options.header === 'yes' || (options.header === 'auto' && isHeader(record, name))
+        columns = header ? uniqueNames(record, name, options) : record.map((_, i) => `column${i}`)
         if (header) continue
       }
       rows.push(row)
@@ -66,12 +71,47 @@ function isRecord(item: unknown): item is { record: string[]; info: { lines: num
   return Array.isArray(record) && typeof info === 'object' && info !== null && 'lines' in info
 }
 
+/** One cell that holds what other tables are separated by. @throws PeerError TABLE_DELIMITER */
+function checkDelimiter([only, ...others]: readonly string[], file: string): void {
+  const found = others.length > 0 ? undefined : [';', '\t', '|'].find(one => only?.includes(one))
+  if (found === undefined) return
+  const shown = found === '\t' ? "$'\\t'" : `'${found}'`
+  throw new PeerError({
+    code: 'TABLE_DELIMITER',
+    kind: 'input',
+    message: `the first row of ${file} is one cell: say what separates cells, such as --delimiter ${shown} (or --delimiter , if it is one column)`,
+  })
+}
+
+/** Names alone; the first may be empty, as pandas writes its index. @throws PeerError TABLE_HEADER where it may be either */
+function isHeader(record: readonly string[], file: string): boolean {
+  const [first, ...others] = record
+  if (others.length > 0 && first.trim() === '' && others.every(isName)) return true
+  if (record.every(isName)) return true
+  // Tables made of arrays have the columns' numbers for names.
+  const numbers = record.filter(cell => !isName(cell))
+  if (numbers.length < 2 || !record.every((cell, i) => isName(cell) || cell.trim() === String(i))) return false
+  throw new PeerError({
+    code: 'TABLE_HEADER',
+    kind: 'input',
+    message: `the first row of ${file} (${record.slice(0, 6).join(',')}) may be names or values: say which with --header yes or --header no`,
+  })
+}
+
 function isName(cell: string): boolean {
   const text = cell.trim()
   return text !== '' && Number.isNaN(Number(text)) && text.toLowerCase() !== 'nan'
 }
 
-function uniqueNames(record: readonly string[], file: string): string[] {
+function uniqueNames(record: readonly string[], file: string, options: TableOptions): string[] {
+  const empty = record.findIndex(cell => cell.trim() === '')
+  if (empty === 0 && options.features === undefined) {
+    throw new PeerError({
+      code: 'TABLE_COLUMNS',
+      kind: 'input',
+      message: `the first column of ${file} has no name, as pandas writes its index: name the columns to take with --features, or leave the index out of the file`,
+    })
+  }
   const names = record.map((cell, i) => cell.trim() || `column${i}`)
   if (new Set(names).size === names.length) return names
   const twice = names.find((cell, i) => names.indexOf(cell) !== i)

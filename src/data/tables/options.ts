@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { limits } from '../../base/limits.ts'
 import { withoutDefaults } from '../../base/without-defaults.ts'
+import { isEncoding } from './csv-text.ts'
 
 const column = z.string().min(1).max(limits.cellCharsMax)
 
@@ -18,6 +19,8 @@ export const tableOptionsSchema = z.strictObject({
   header: z.enum(['auto', 'yes', 'no']).default('auto'),
   /** CSV: lines before the table. */
   skipLines: z.int().min(0).max(1_000_000).default(0),
+  /** CSV: of a file without a byte order mark, by the names of the WHATWG, such as `latin1`. Default: UTF-8. */
+  encoding: z.string().refine(isEncoding, 'no encoding of this name is known, such as latin1 or utf-16le').optional(),
   /** CSV: default a comma, in `.tsv` files a tab. */
   delimiter: z.string().length(1).optional(),
   /** `error` names the first place where a feature is missing; `mean` fills it with the mean of the column's others. */

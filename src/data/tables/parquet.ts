@@ -64,10 +64,21 @@ function cellsOf(
   const cells = new Array<Cell>(columns.length).fill(null)
   for (const name of wanted) {
     const value = row[name]
-    if (!isCell(value)) return { cells, bad: `column "${name}" holds something else than a number or a text` }
+    if (!isCell(value))
+      return {
+        cells,
+        bad: `column "${name}" holds ${kindOf(value)}, which is no number and no text: convert it, or leave it out (--features)`,
+      }
     cells[columns.indexOf(name)] = value
   }
   return { cells }
+}
+
+/** Of a value that is none of a table's. */
+function kindOf(value: unknown): string {
+  if (value instanceof Date) return 'a date or time'
+  if (Array.isArray(value)) return 'a list'
+  return value instanceof Uint8Array ? 'bytes' : 'a structure'
 }
 
 function isCell(value: unknown): value is Cell {

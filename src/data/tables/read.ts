@@ -67,15 +67,23 @@ export async function firstRow(
   init: TableInit = {},
 ): Promise<{ columns: readonly string[]; cells: readonly string[] }> {
   const options = parseTableOptions(init)
+  let problem: string | undefined
   for await (const { path, file } of files) {
     await checkFile(file, path)
-    for await (const { columns, rows } of open(file, path, options).batches) {
+    const { batches, word } = open(file, path, options)
+    for await (const { columns, rows } of batches) {
       const { features, names, width } = chooseColumns(columns, options, path)
       const row = rows.find(({ bad, cells }) => bad === undefined && cells.length === width)
+      const bad = rows.find(one => one.bad !== undefined)
+      if (bad) problem ??= `${path}, ${word} ${bad.line}: ${bad.bad}`
       if (row) return { columns: names, cells: features.map(place => String(row.cells[place] ?? '')) }
     }
   }
-  throw new PeerError({ code: 'TABLE_EMPTY', kind: 'input', message: 'the table holds no row; check the input' })
+  throw new PeerError({
+    code: 'TABLE_EMPTY',
+    kind: 'input',
+    message: problem ?? 'the table holds no row; check the input',
+  })
 }
 
 function open(

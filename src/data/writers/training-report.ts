@@ -83,7 +83,7 @@ function matrix({ names, counts }: NonNullable<TrainingReport['confusion']>): st
     if (i % (size + 1) === 0) right += counts[i]
   }
   const told = `<h2>Confusion matrix</h2>
-<p>${right} of ${all} rows are taken for what they are (${((100 * right) / Math.max(1, all)).toFixed(2)}%).</p>`
+<p>${right} of ${all} training rows are classified right (accuracy ${((100 * right) / Math.max(1, all)).toFixed(2)}%).</p>`
   if (size > namesMax) return `${told}\n<p>${size} classes are too many to show.</p>`
   const head = names.map(name => `<th>${escaped(name)}</th>`).join('')
   const rows = names.map((name, row) => {

@@ -117,7 +117,7 @@ test('nothing to do is said in one line, before anything is listed', async () =>
   for (const [inputs, code, words] of [
     [['missing'], 'INPUT_MISSING', 'missing does not exist'],
     [['photos', 'photos/a.PNG/x'], 'INPUT_MISSING', 'does not exist'],
-    [['photos', '*.tiff'], 'INPUT_MISSING', 'matches no image'],
+    [['photos', '*.tiff'], 'INPUT_MISSING', 'matches no file'],
     [['empty'], 'INPUT_NONE', 'no images in empty'],
     [[], 'INPUT_NONE', 'no images'],
     [['photos', '/dev/null'], 'INPUT_KIND', 'neither a file nor a folder'],
