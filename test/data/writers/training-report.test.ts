@@ -44,7 +44,9 @@ test('the curve falls from its first value to its last', () => {
 })
 
 test('the matrix counts what is right, and too large a one is left out', () => {
-  expect(report({ confusion: { names: ['a', 'b'], counts: [8, 2, 1, 9] } })).toContain('17 of 20 rows')
+  expect(report({ confusion: { names: ['a', 'b'], counts: [8, 2, 1, 9] } })).toContain(
+    '17 of 20 training rows are classified right (accuracy 85.00%)',
+  )
   const names = Array.from({ length: 100 }, (_, i) => String(i))
   expect(report({ confusion: { names, counts: new Float64Array(10_000) } })).toContain('100 classes are too many')
 })
