@@ -10,9 +10,9 @@ import { becomeLeader } from './leader.ts'
 import { endOf, finish, tell } from './outcome.ts'
 import { rankPeers } from './ranking.ts'
 import { ensureJob } from './registry.ts'
-import { allRead, type Job, send, type Turn } from './state.ts'
+import { allRead, type Job, type State, send, type Turn } from './state.ts'
 import { obey, refuse, tellLeader } from './succession.ts'
-import type { StreamMessage } from './types.ts'
+import type { Digest, StreamMessage } from './types.ts'
 
 export function submit(turn: Turn, id: JobId, priority: number): void {
   const { self } = turn.config
@@ -192,6 +192,16 @@ export function tickOwner(turn: Turn, job: Job): void {
   if (job.owner === turn.config.self && !known && turn.nowMs - job.knownMs >= turn.config.ownerGraceMs) {
     endByOwner(turn, job, 'failed', 'its owner restarted before all inputs were read: submit it again')
   }
+}
+
+/**
+ * What an owner that stands still (its disk is full) can say all the same, since it promises nothing new: a leader that took
+ * over from it does not know yet that the inputs were read to the end, and nobody else could tell it.
+ */
+export function standstillWord(state: State, self: PeerKey, heard: Digest): StreamMessage | undefined {
+  const job = state.jobs.get(heard.job)
+  if (!job || job.owner !== self || job.outcome || heard.complete || heard.outcome || !allRead(job)) return undefined
+  return { type: 'manifest', job: job.id, manifest: job.known, complete: true }
 }
 
 /** The candidate that was asked is gone. */

@@ -5,6 +5,7 @@
 import { PeerError } from '../../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../../base/ids.ts'
 import { defaultConfig } from '../../jobs/core/config.ts'
+import { standstillWord } from '../../jobs/core/owner.ts'
 import { initialState, reduce, view, views } from '../../jobs/core/reduce.ts'
 import type { Effect, Event, JobOutcome, JobView, StreamMessage } from '../../jobs/core/types.ts'
 import { decodeDigest, encodeDigest } from '../../jobs/wire/digest.ts'
@@ -163,6 +164,10 @@ export function createDriver(deps: DriverDeps): Driver {
     if (stopped) return
     if (paused && !endsJob(event)) {
       if (isOwn(event)) missed.push(event)
+      else if (event.type === 'message' && event.message.type === 'digest') {
+        const word = standstillWord(state, mesh.self, event.message)
+        if (word) outbox.send(event.message.ballot.peer, word)
+      }
       return
     }
     inbox.push(event)

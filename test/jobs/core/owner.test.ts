@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { standstillWord } from '../../../src/jobs/core/owner.ts'
 import { corePeer, digest, head, job, only, sent } from './harness.ts'
 
 function submitted(others: string[]) {
@@ -168,4 +169,15 @@ describe('ending by the owner', () => {
     const [told] = sent(peer.feed({ type: 'abort', job, reason: 'the folder is gone' }), 'outcome')
     expect(told).toMatchObject({ to: 'a', message: { outcome: { phase: 'failed', reason: 'the folder is gone' } } })
   })
+})
+
+test('an owner that stands still tells a leader that took over that the inputs are all read', () => {
+  const { peer } = submitted(['a'])
+  peer.manifest(0, 3)
+  const heard = digest({ counter: 2, peer: 'a' }, 'own', { complete: false })
+  expect(standstillWord(peer.state, 'own', heard)).toBeUndefined()
+  peer.feed({ type: 'inputs-end', job })
+  expect(standstillWord(peer.state, 'own', heard)).toEqual({ type: 'manifest', job, manifest: head(1), complete: true })
+  expect(standstillWord(peer.state, 'own', { ...heard, complete: true })).toBeUndefined()
+  expect(standstillWord(peer.state, 'another', heard)).toBeUndefined()
 })
