@@ -11,9 +11,15 @@ interface Batch {
   written: Promise<void>
 }
 
+const words = {
+  what: 'small blocks',
+  partLost: 'a small result may be missing here; those that other peers have are fetched from them',
+  allLost: 'small results are missing here; those that other peers have are fetched from them',
+}
+
 /** Throws as `openRecordStore` does. */
 export async function openBlockRecords(folder: string, warn: (line: string) => void): Promise<BlockPlace> {
-  const records = await openRecordStore(folder, warn)
+  const records = await openRecordStore(folder, warn, words)
   let last: Promise<void> = Promise.resolve()
   let open: Batch | undefined
 

@@ -5,11 +5,8 @@
  * LevelDB (https://github.com/google/leveldb, through classic-level, which libp2p's datastore-level uses as well): used
  * directly, because batches that reach the disk and errors with codes are needed.
  */
-import { rename } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { ClassicLevel } from 'classic-level'
-import { PeerError } from '../../base/errors.ts'
-import { storeError, systemCode } from './errors.ts'
+import { closedError, type LevelWords, openLevel } from './level.ts'
 
 /** A record to be written, or without `value` one to be removed. Keys are ASCII and sort as such. */
 export interface RecordChange {
@@ -33,76 +30,60 @@ export interface RecordStore {
   close(): Promise<void>
 }
 
-type Database = ClassicLevel<string, Uint8Array>
-
 /** Where records go that cannot be used; they are kept for whoever wants to look. */
 const asidePrefix = 'aside/'
 const sumBytes = 4
 
-function sealed(value: Uint8Array): Uint8Array {
+/** The sum is over the key as well: a damaged key would else give its value to another. */
+function sealed(key: string, value: Uint8Array): Uint8Array {
   const record = new Uint8Array(sumBytes + value.length)
-  new DataView(record.buffer).setUint32(0, crc32(value))
+  new DataView(record.buffer).setUint32(0, crc32(value, crc32(key)))
   record.set(value, sumBytes)
   return record
 }
 
-/** The value, or undefined when it is not the one that was written. */
-function unsealed(record: Uint8Array): Uint8Array | undefined {
+/** The value, or undefined when it is not the one that was written. Older releases summed the value alone. */
+function unsealed(key: string, record: Uint8Array): Uint8Array | undefined {
   if (record.length < sumBytes) return undefined
   const value = record.slice(sumBytes)
-  return new DataView(record.buffer, record.byteOffset).getUint32(0) === crc32(value) ? value : undefined
+  const sum = new DataView(record.buffer, record.byteOffset).getUint32(0)
+  return sum === crc32(value, crc32(key)) || sum === crc32(value) ? value : undefined
 }
 
-/** LevelDB's own error is the cause of the one that is thrown. */
-function levelCode(thrown: unknown): string | undefined {
-  return systemCode(thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown)
-}
-
-/** LevelDB says only in words why the system refused. */
-function recordError(folder: string, thrown: unknown): PeerError {
-  if (thrown instanceof PeerError) return thrown
-  const texts = [thrown, thrown instanceof Error ? thrown.cause : undefined].map(one =>
-    one instanceof Error ? one.message : '',
-  )
-  const words: Record<string, RegExp> = {
-    ENOSPC: /no space left/i,
-    EDQUOT: /quota exceeded/i,
-    EROFS: /read-only file/i,
-  }
-  const code = Object.keys(words).find(name => texts.some(text => words[name].test(text)))
-  return storeError(folder, code === undefined ? thrown : Object.assign(new Error(texts.join(': ')), { code }))
+const usualWords: LevelWords = {
+  what: 'records',
+  partLost: 'a job may be missing from peer jobs',
+  allLost: 'earlier jobs are forgotten',
 }
 
 /**
- * Opens, and makes where needed, the records in `folder`. A damaged store is repaired; one that cannot be is renamed
- * and a new one begun, with a line to `warn`. Throws PeerError PEER_RUNNING when another process has it open, and of
- * kind `resource` when the folder cannot be used.
+ * Opens, and makes where needed, the records in `folder`. A damaged store is repaired, whenever the damage is met; one that
+ * cannot be is renamed and a new one begun, with a line to `warn`. Throws PeerError PEER_RUNNING when another process has it
+ * open, and of kind `resource` when the folder cannot be used.
  */
-export async function openRecordStore(folder: string, warn: (line: string) => void): Promise<RecordStore> {
-  const db: Database = new ClassicLevel<string, Uint8Array>(folder, { keyEncoding: 'utf8', valueEncoding: 'view' })
-  await openOrRepair(db, folder, warn)
-  /** After a failed write LevelDB's log may end in half a record: it is opened anew before it is written to again. */
+export async function openRecordStore(
+  folder: string,
+  warn: (line: string) => void,
+  words: LevelWords = usualWords,
+): Promise<RecordStore> {
+  const level = await openLevel(folder, words, warn)
+  /** A write failed: see `Level.reopen`. */
   let broken = false
   let dirty = false
   /** What comes later is refused: it would open the folder again, which another may have by then. */
   let closed = false
   let last: Promise<unknown> = Promise.resolve()
 
-  async function reopen(): Promise<void> {
-    if (db.status === 'open') await db.close()
-    await db.open()
-    broken = false
-  }
-
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (closed) return Promise.reject(closedError())
     const next = last.then(async () => {
       try {
-        if (broken) await reopen()
+        if (broken) await level.reopen()
+        broken = false
         return await work()
       } catch (thrown) {
         broken = true
-        throw recordError(folder, thrown)
+        throw thrown
       }
     })
     last = next.catch(() => {}) // it is the caller's; the next one still has its turn
@@ -110,20 +91,40 @@ export async function openRecordStore(folder: string, warn: (line: string) => vo
   }
 
   const batch = (changes: readonly RecordChange[], sync: boolean) =>
-    db.batch(
-      changes.map(({ key, value }) =>
-        value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value: sealed(value) },
+    level.run(db =>
+      db.batch(
+        changes.map(({ key, value }) =>
+          value === undefined
+            ? { type: 'del' as const, key }
+            : { type: 'put' as const, key, value: sealed(key, value) },
+        ),
+        { sync },
       ),
-      { sync },
     )
 
   async function moveAside(key: string, record: Uint8Array): Promise<void> {
     warn(`the record ${key} in ${folder} is damaged: it is set aside, and what it said is forgotten`)
-    await db.batch([
-      { type: 'put', key: `${asidePrefix}${key}`, value: record },
-      { type: 'del', key },
-    ])
+    await level.run(db =>
+      db.batch([
+        { type: 'put', key: `${asidePrefix}${key}`, value: record },
+        { type: 'del', key },
+      ]),
+    )
   }
+
+  /** Some records from `after` on; a repair may come between two calls. */
+  const some = (after: string, inclusive: boolean, prefix: string) =>
+    level.run(async db => {
+      const range = { [inclusive ? 'gte' : 'gt']: after, lt: `${prefix}\x7f` }
+      const found: [string, Uint8Array][] = []
+      let bytes = 0
+      for await (const [key, record] of db.iterator(range)) {
+        found.push([key, record])
+        bytes += record.length
+        if (found.length >= pageRecords || bytes >= pageBytes) return { found, more: true }
+      }
+      return { found, more: false }
+    })
 
   return {
     async write(changes) {
@@ -132,25 +133,30 @@ export async function openRecordStore(folder: string, warn: (line: string) => vo
       dirty = true
     },
     async get(key) {
-      const record = await db.get(key)
+      const record = await level.run(db => db.get(key))
       if (!record) return undefined
-      const value = unsealed(record)
+      const value = unsealed(key, record)
       if (!value) await inTurn(() => moveAside(key, record))
       return value
     },
     async *entries(prefix) {
-      for await (const [key, record] of db.iterator({ gte: prefix, lt: `${prefix}\x7f` })) {
-        const value = unsealed(record)
-        if (value) yield [key, value]
-        else await inTurn(() => moveAside(key, record))
+      for (let after = prefix, first = true; ; first = false) {
+        const { found, more } = await some(after, first, prefix)
+        for (const [key, record] of found) {
+          const value = unsealed(key, record)
+          if (value) yield [key, value]
+          else await inTurn(() => moveAside(key, record))
+        }
+        if (!more) return
+        after = found[found.length - 1][0]
       }
     },
     setAside: key =>
       inTurn(async () => {
-        const record = await db.get(key)
+        const record = await level.run(db => db.get(key))
         if (record) await moveAside(key, record)
       }),
-    clear: prefix => inTurn(() => db.clear({ gte: prefix, lt: `${prefix}\x7f` })),
+    clear: prefix => inTurn(() => level.run(db => db.clear({ gte: prefix, lt: `${prefix}\x7f` }))),
     async flush() {
       if (!dirty) return
       dirty = false
@@ -160,55 +166,11 @@ export async function openRecordStore(folder: string, warn: (line: string) => vo
     async close() {
       closed = true
       await last
-      await db.close()
+      await level.close()
     },
   }
 }
 
-async function openOrRepair(db: Database, folder: string, warn: (line: string) => void): Promise<void> {
-  try {
-    await db.open()
-    return
-  } catch (thrown) {
-    const code = levelCode(thrown)
-    if (code === 'LEVEL_LOCKED') throw inUse(thrown)
-    if (code !== 'LEVEL_CORRUPTION' && !mentionsDamage(thrown)) throw recordError(folder, thrown)
-  }
-  try {
-    await ClassicLevel.repair(folder)
-    await db.open()
-    warn(`the records in ${folder} were damaged and have been repaired: a job may be missing from peer jobs`)
-    return
-  } catch (thrown) {
-    if (levelCode(thrown) === 'LEVEL_LOCKED') throw inUse(thrown)
-  }
-  const aside = `${folder}-damaged-${Date.now()}`
-  try {
-    await rename(folder, aside)
-    await db.open()
-  } catch (thrown) {
-    throw recordError(folder, thrown)
-  }
-  warn(`the records in ${folder} cannot be read: they are set aside as ${aside}, and earlier jobs are forgotten`)
-}
-
-/** LevelDB reports a missing or wrong file of its own as an invalid argument or an I/O error. */
-function mentionsDamage(thrown: unknown): boolean {
-  const texts = [thrown, thrown instanceof Error ? thrown.cause : undefined].map(one =>
-    one instanceof Error ? one.message : '',
-  )
-  return texts.some(text => /corrupt|does not exist|missing files|CURRENT|MANIFEST/i.test(text))
-}
-
-function closedError(): PeerError {
-  return new PeerError({ code: 'STORE_CLOSED', kind: 'aborted', message: 'the peer stops: nothing more is kept' })
-}
-
-function inUse(cause: unknown): PeerError {
-  return new PeerError({
-    code: 'PEER_RUNNING',
-    kind: 'resource',
-    message: 'a peer already runs with this data folder; stop it, or give this one a folder of its own with --data',
-    cause,
-  })
-}
+/** Read at once from the store. */
+const pageRecords = 1024
+const pageBytes = 4 * 1024 * 1024
