@@ -2,19 +2,30 @@
 import { CODE_P2P, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
+import { isLoopback } from './interfaces.ts'
+import { scopedHost, throughZones } from './transport.ts'
+
+export interface AnnouncedInit {
+  self: PeerKey
+  /** What its user says that others reach it by. */
+  announce?: string[]
+  listening: () => Multiaddr[]
+}
 
 /**
- * Without the loopback ones, unless there are no others: on another machine they lead to that machine itself.
- * Peers of one machine reach each other by its outer address as well.
+ * What a peer tells others: what its user says, then where it listens, public addresses as well as private ones. Without the
+ * loopback ones, unless there are no others: on another machine they lead to that machine itself. Peers of one machine reach
+ * each other by its outer address as well.
  */
-export function publicAddresses(addresses: Multiaddr[]): Multiaddr[] {
-  const outer = addresses.filter(address => !isLoopback(address))
-  return outer.length > 0 ? outer : addresses
+export function announcedAddresses({ self, announce = [], listening }: AnnouncedInit): Multiaddr[] {
+  const all = [...announce.map(address => multiaddr(address)), ...listening()]
+  const outer = all.filter(address => !isLoopback(address.toString()))
+  const told = new Set((outer.length > 0 ? outer : all).map(place))
+  return [...told].map(address => multiaddr(`${address}/p2p/${self}`))
 }
 
-function isLoopback(address: Multiaddr): boolean {
-  return /^\/(ip4\/127\.|ip6\/::1\/)/.test(`${address.toString()}/`)
-}
+/** An address without the peer that it names. */
+export const place = (address: Multiaddr | string) => String(address).replace(/\/p2p\/[^/]+$/, '')
 
 /** Throws PeerError `BAD_ADDRESS`, kind `input`, with an example. */
 export function checkAddress(address: string): string {
@@ -29,7 +40,7 @@ export function checkAddress(address: string): string {
 /** TCP on a host, and nothing else: libp2p would also dial a Unix socket that another peer names. */
 function isTcp(address: string): boolean {
   const text = parse(address)?.toString() ?? ''
-  return /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(\/p2p\/[^/]+)?$/.test(text)
+  return /^(\/ip6zone\/[\w.-]{1,16}(?=\/ip6\/))?\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(\/p2p\/[^/]+)?$/.test(text)
 }
 
 /** The peer that an address names, if it names one. */
@@ -41,9 +52,11 @@ export function peerOf(address: string): PeerKey | undefined {
 
 /** Where an address leads, for a plain connection; undefined for what is not TCP on a host. */
 export function multiaddrParts(address: string): { host: string; port: number } | undefined {
-  if (!isTcp(address)) return undefined
-  const [host, port] = parse(address)?.getComponents() ?? []
-  return host?.value && port?.value ? { host: host.value, port: Number(port.value) } : undefined
+  const parsed = isTcp(address) ? parse(address) : undefined
+  const [first, ...rest] = parsed?.getComponents() ?? []
+  const [host, port] = first?.name === 'ip6zone' ? rest : [first, ...rest]
+  if (!parsed || !host?.value || !port?.value) return undefined
+  return { host: scopedHost(parsed) ?? host.value, port: Number(port.value) }
 }
 
 /** Those of `addresses` that can be dialled. */
@@ -51,9 +64,16 @@ export function asMultiaddrs(addresses: string[]): Multiaddr[] {
   return addresses.filter(isTcp).map(address => multiaddr(address))
 }
 
-/** `addresses` as ways to `peer` and to no other, whatever ids they carried; others left out. */
-export function waysTo(peer: PeerKey, addresses: string[]): Multiaddr[] {
-  return asMultiaddrs(addresses).map(address => address.decapsulateCode(CODE_P2P).encapsulate(`/p2p/${peer}`))
+/**
+ * `addresses` as ways to `peer` and to no other, whatever ids they carried; others left out, and with them those at which this
+ * peer listens itself, as with a bridge that every machine has: they lead to nobody else.
+ */
+export function waysTo(peer: PeerKey, addresses: string[], own: Multiaddr[] = []): Multiaddr[] {
+  const mine = new Set(own.map(place))
+  return asMultiaddrs(addresses)
+    .filter(address => !mine.has(place(address)))
+    .map(address => address.decapsulateCode(CODE_P2P).encapsulate(`/p2p/${peer}`))
+    .flatMap(throughZones)
 }
 
 function parse(address: string): Multiaddr | undefined {

@@ -5,18 +5,30 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
+import { place } from './addresses.ts'
 import { otherMeshMark } from './admission.ts'
 import type { Node } from './node.ts'
+import { quickestFirst } from './quickest.ts'
 
 /** Connects to the first of `addresses` that answers; the peer's key. Throws PeerError, see `dialError`. */
 export async function dial(node: Node, addresses: Multiaddr[], signal?: AbortSignal): Promise<PeerKey> {
+  if (addresses.length === 0) throw nowhere()
   try {
-    const connection = await node.dial(addresses, { signal })
+    const connection = await node.dial(await quickestFirst(addresses, signal), { signal })
     return connection.remotePeer.toString()
   } catch (thrown) {
-    throw dialError(thrown, addresses.map(String).join(', '))
+    throw dialError(thrown, [...new Set(addresses.map(place))].join(', '))
   }
 }
+
+/** Nothing is known of where it is, or only addresses of this peer itself. */
+const nowhere = () =>
+  new PeerError({
+    code: 'PEER_UNREACHABLE',
+    kind: 'transport',
+    message: 'no address of it leads to another machine: start it with --announce and an address that others can dial',
+    retry: 'later',
+  })
 
 /** `DIALLED_SELF`, `OTHER_MESH` (kind `input`), `OTHER_PEER`, or `PEER_UNREACHABLE` (kind `transport`). */
 export function dialError(thrown: unknown, address: string): PeerError {

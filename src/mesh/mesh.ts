@@ -74,6 +74,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     identity: init.identity,
     secret: init.secret,
     listen,
+    announce: init.announce?.map(checkAddress),
     mdns: init.mdns,
     refused: emitter.refuse,
     denies: peer => judge.isRefused(peer),
@@ -194,7 +195,7 @@ function wire({ node, requests, judge, members, join }: Parts): void {
     }),
   )
   requests.serve(probeProtocol, async from =>
-    encodeTrials(await tryAll(members.get(from)?.addresses ?? [], ownAddresses(node))),
+    encodeTrials(await tryAll(members.get(from)?.addresses ?? [], node.listening().map(String))),
   )
   requests.serve(aliveProtocol, async () => nothing)
   requests.serve(partProtocol, async from => {
@@ -245,6 +246,7 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
     self,
     joined: () => join.outcome,
     addresses: () => ownAddresses(node),
+    listening: () => node.listening().map(String),
     peers: () => members.records(),
     setStatus: status => heart.setStatus(checkStatus(status)),
     on: (event, handler) => emitter.on(event, handler),

@@ -7,19 +7,23 @@ import { createTopicScoreParams } from '@chainsafe/libp2p-gossipsub/score'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p, PeerInfo } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
-import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
-import { publicAddresses } from './addresses.ts'
+import { announcedAddresses } from './addresses.ts'
 import { admission, serviceTag } from './admission.ts'
 import { forgeriesKept } from './conduct/forgeries.ts'
-import { identityKey } from './identity.ts'
+import { identityKey, peerKeyOf } from './identity.ts'
 import { callTopic, heartbeatTopic, reportTopic } from './membership/messages.ts'
+import { tcpTransport } from './transport.ts'
 
-export type Node = Libp2p<{ identify: Identify; pubsub: GossipSub }>
+export type Node = Libp2p<{ identify: Identify; pubsub: GossipSub }> & {
+  /** Where it listens, loopback too, without its id; `getMultiaddrs` are the addresses that others are told. */
+  listening(): Multiaddr[]
+}
 
 /** On these gossipsub counts what is forged; a peer that forges on others alone does no harm. */
 const watchedTopics = [heartbeatTopic, reportTopic, callTopic]
@@ -39,6 +43,8 @@ export interface NodeInit {
   secret: Uint8Array
   /** Multiaddrs; none: the node only dials. */
   listen: string[]
+  /** Multiaddrs that others are told besides, first: a forwarded port, a name. */
+  announce?: string[]
   mdns: boolean
   /** Someone dialled and did not finish the handshake. */
   refused: (from: string) => void
@@ -49,12 +55,17 @@ export interface NodeInit {
 }
 
 /** A node that has not started: handlers are registered first. Throws PeerError `BAD_IDENTITY`. */
-export function createNode(init: NodeInit): Promise<Node> {
-  return createLibp2p({
+export async function createNode(init: NodeInit): Promise<Node> {
+  const { transport, listening } = tcpTransport()
+  const node = await createLibp2p({
     start: false,
     privateKey: identityKey(init.identity),
-    addresses: { listen: init.listen, announceFilter: publicAddresses },
-    transports: [tcp()],
+    // libp2p tells a public address only once somebody confirmed it; here who listens knows best.
+    addresses: {
+      listen: init.listen,
+      announceFilter: () => announcedAddresses({ self: peerKeyOf(init.identity), announce: init.announce, listening }),
+    },
+    transports: [transport],
     connectionEncrypters: [admission({ secret: init.secret, refused: init.refused })],
     streamMuxers: [
       // In flight a stream: 1 MiB at once, as yamux widens a window only when it knows the round trip, 30 s later;
@@ -88,6 +99,8 @@ export function createNode(init: NodeInit): Promise<Node> {
       inboundConnectionThreshold: 64,
       maxIncomingPendingConnections: 64,
       dialTimeout: 12_000,
+      // `dial` has them in the order in which they answered.
+      addressSorter: () => 0,
       // A machine that is busy takes seconds over a handshake.
       addressDialTimeout: 8_000,
       // Membership redials.
@@ -116,6 +129,7 @@ export function createNode(init: NodeInit): Promise<Node> {
       }),
     },
   })
+  return Object.assign(node, { listening })
 }
 
 /** Listens on `listen`. Throws PeerError `PORT_IN_USE`, `LISTEN_DENIED` or `LISTEN_FAILED`, naming the address. */

@@ -53,7 +53,7 @@ async function connect(deps: ReachDeps, peer: PeerKey, signal: AbortSignal): Pro
   let failure: unknown
   if (member.addresses.length > 0) {
     try {
-      await dial(node, waysTo(peer, member.addresses), signal)
+      await dial(node, waysTo(peer, member.addresses, node.listening()), signal)
     } catch (thrown) {
       failure = thrown
     }

@@ -53,6 +53,8 @@ export interface MeshInit {
   status: PeerStatus
   /** Multiaddrs to listen on; none: this peer only dials. */
   listen: string[]
+  /** Multiaddrs that others reach this peer by besides: a forwarded port, a name. Told first. */
+  announce?: string[]
   /** Multiaddrs from a join token. */
   dial: string[]
   /** Find peers of the same mesh on the local network. */
@@ -125,6 +127,8 @@ export interface Mesh {
   joined(): Promise<void>
   /** Multiaddrs, with this peer's id, at which others reach it. */
   addresses(): string[]
+  /** Multiaddrs at which this peer listens, those that lead to this machine alone too. */
+  listening(): string[]
   /** Every peer but this one that is up, or was within the last minute and did not say goodbye. */
   peers(): PeerRecord[]
   /** Replaces this peer's status; it goes out with the next heartbeat, at once if it changed much. */

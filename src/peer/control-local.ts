@@ -21,6 +21,7 @@ import type { Objectives } from './objectives.ts'
 import type { Progress } from './progress.ts'
 import { readResult } from './results.ts'
 import type { Submissions } from './submission.ts'
+import { tokenNote } from './token-note.ts'
 import { version } from './version.ts'
 
 export interface ControlDeps {
@@ -159,7 +160,9 @@ export function createControl(deps: ControlDeps): LocalControl {
         device: deps.status().device,
         lanes: deps.pool.lanes(),
         addresses: mesh.addresses(),
+        listening: mesh.listening(),
         token: home.token(mesh.addresses()),
+        tokenNote: tokenNote(mesh.addresses()),
         warnings: [...deps.warnings],
         pid: process.pid,
         startedMs,

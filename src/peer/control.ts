@@ -21,8 +21,13 @@ export interface PeerInfo {
   /** For people: what it computes with. */
   device: string
   lanes: { backend: 'wasm' | 'webgpu'; device: string; numericClass: string }[]
+  /** What others are told to reach it by. */
   addresses: string[]
+  /** Where it listens, also where that leads to this machine alone. */
+  listening: string[]
   token: string
+  /** Why machines elsewhere cannot join with the token, where it holds no address that leads to this one. */
+  tokenNote?: string
   /** What went wrong lately and what to do, newest last. */
   warnings: string[]
   /** The process that runs the peer, and since when: milliseconds since 1970. */

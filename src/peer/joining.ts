@@ -1,6 +1,8 @@
 /** How a peer gets into its mesh: where it listens, what a wrong token leads to, and whom it waits for. */
+import { createServer } from 'node:net'
 import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
+import { announcedAddress } from '../mesh/announce.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import type { Mesh, PeerRecord, PeerStatus } from '../mesh/types.ts'
 import type { EventBus } from './events.ts'
@@ -14,22 +16,60 @@ export interface JoinInit {
   /** Tried before the usual port. */
   likelyPort?: number
   mdns?: boolean
+  /** What others reach this peer by besides, as people write it. */
+  announce?: string[]
 }
 
 /** Starts listening where asked; only an explicit address may fail for its port. */
 export async function joinMesh(home: Home, init: JoinInit, status: PeerStatus): Promise<Mesh> {
-  const base = { identity: home.identity, secret: home.secret, status, dial: home.dial, mdns: init.mdns ?? true }
-  if (init.listen) return startMesh({ ...base, listen: init.listen })
-  const at = (port: number) => startMesh({ ...base, listen: [`/ip4/0.0.0.0/tcp/${port}`] })
+  const { identity, secret, dial } = home
+  const start = (listen: string[], port: number) => {
+    const announce = init.announce?.map(address => announcedAddress(address, port))
+    return startMesh({ identity, secret, status, dial, mdns: init.mdns ?? true, listen, announce })
+  }
+  if (init.listen) return start(init.listen, portIn(init.listen) ?? defaultPort)
+  const at = (port: number) => start([`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`], port)
   if (init.port !== undefined) return at(init.port)
   for (const port of new Set([init.likelyPort ?? defaultPort, defaultPort])) {
-    try {
-      return await at(port)
-    } catch (thrown) {
-      if (!(thrown instanceof PeerError) || thrown.code !== 'PORT_IN_USE') throw thrown
-    }
+    const mesh = (await isFree(port)) ? await at(port).catch(unlessTaken) : undefined
+    if (mesh) return mesh
+  }
+  // One port for both families: another program may take it meanwhile.
+  for (let tries = 0; tries < freePortTries; tries++) {
+    const mesh = await at(await freePort()).catch(unlessTaken)
+    if (mesh) return mesh
   }
   return at(0)
+}
+
+const freePortTries = 8
+
+const portIn = (listen: string[]) => Number(/\/tcp\/([1-9]\d*)/.exec(listen.join(' '))?.[1]) || undefined
+
+function unlessTaken(thrown: unknown): undefined {
+  if (!(thrown instanceof PeerError) || thrown.code !== 'PORT_IN_USE') throw thrown
+}
+
+/** In both families; a machine without IPv6 has IPv4 alone. */
+async function isFree(port: number): Promise<boolean> {
+  return (await bindable(port, '0.0.0.0')) !== 'EADDRINUSE' && (await bindable(port, '::')) !== 'EADDRINUSE'
+}
+
+async function freePort(): Promise<number> {
+  const port = await bindable(0, '0.0.0.0')
+  return typeof port === 'number' && (await isFree(port)) ? port : 0
+}
+
+/** The port, or the code of what is in the way. */
+function bindable(port: number, host: string): Promise<number | string> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    server.listen({ port, host, ipv6Only: host === '::' }, () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : port))
+    })
+  })
 }
 
 /** A token of another mesh is refused at once; peers that are merely off may come later. */

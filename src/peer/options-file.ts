@@ -14,6 +14,7 @@ const form = z.strictObject({
   /** The port that was found when 4601 was taken; another is found when this one is taken. */
   foundPort: z.int().min(1).max(65_535).optional(),
   listen: z.array(z.string().startsWith('/')).max(16).optional(),
+  announce: z.array(z.string().min(1).max(256)).max(16).optional(),
   backend: z.enum(['auto', 'webgpu', 'wasm']).optional(),
   workers: z.int().min(0).max(9999).optional(),
   precision: z.enum(['f32', 'f16']).optional(),

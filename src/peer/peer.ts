@@ -55,6 +55,11 @@ export interface PeerInit extends DeviceOptions {
   port?: number
   /** Without `listen` and `port`: tried before 4601, such as the one that was found last time. */
   likelyPort?: number
+  /**
+   * What others reach this peer by besides where it listens: a forwarded port, the address of a container's host, a name. Such as
+   * `203.0.113.5`, `peer.example.org:443` or a multiaddr; without a port, the one where it listens.
+   */
+  announce?: string[]
   /** Find peers on the local network; default true. */
   mdns?: boolean
   /** Without a mesh so far: a new one for this run only, that nobody can join later. */

@@ -1,6 +1,8 @@
 /** The options of `peer start`: those of the command line, else those that the data folder remembers. */
 import { type Command, Option } from 'commander'
 import { PeerError } from '../../base/errors.ts'
+import { announcedAddress } from '../../mesh/announce.ts'
+import { defaultPort } from '../../peer/home.ts'
 import { type PeerOptions, readOptions } from '../../peer/options-file.ts'
 import { peerName } from '../../peer/peer-name.ts'
 import { each, wholeNumberFrom } from '../arguments.ts'
@@ -15,6 +17,7 @@ export interface StartOptions extends CommonOptions {
   name?: string
   port?: number
   listen?: string[]
+  announce?: string[]
   backend: 'auto' | 'webgpu' | 'wasm'
   gpu: boolean
   workers?: number
@@ -40,6 +43,11 @@ export function addStartOptions(command: Command): Command {
     .option(
       '--listen <multiaddr>',
       'where to listen exactly, such as /ip4/192.168.1.5/tcp/4601; may be given several times',
+      each,
+    )
+    .option(
+      '--announce <address>',
+      'what others reach this peer by besides: a forwarded port, a name; such as 203.0.113.5:4601; may be given several times',
       each,
     )
     .addOption(
@@ -102,6 +110,8 @@ export async function chooseOptions(folder: string, given: StartOptions, command
   if (isGiven('name')) now.name = given.name?.trim()
   if (isGiven('port')) now.port = given.port
   if (isGiven('listen')) now.listen = given.listen
+  if (isGiven('announce')) now.announce = given.announce
+  for (const address of now.announce ?? []) announcedAddress(address, defaultPort)
   if (isGiven('backend')) now.backend = given.backend
   if (isGiven('gpu') && !given.gpu) now.backend = 'wasm'
   if (isGiven('workers')) now.workers = given.workers

@@ -33,6 +33,7 @@ export async function runPeer(init: RunInit): Promise<void> {
     join: init.join,
     name: options.name,
     listen: options.listen,
+    announce: options.announce,
     port,
     likelyPort: foundPort,
     backend: options.backend,
@@ -90,10 +91,15 @@ const unremembered = (thrown: unknown) => ({
 })
 
 /** The port that was found, where 4601 or the one of last time was taken. */
-function foundPortOf({ addresses }: PeerInfo, { port, listen }: PeerOptions): number | undefined {
+function foundPortOf({ listening }: PeerInfo, { port, listen }: PeerOptions): number | undefined {
   if (port !== undefined || listen !== undefined) return undefined
-  const actual = Number(/\/tcp\/(\d+)/.exec(addresses[0] ?? '')?.[1])
+  const actual = Number(/\/tcp\/(\d+)/.exec(listening[0] ?? '')?.[1])
   return actual > 0 && actual !== defaultPort ? actual : undefined
+}
+
+function addressLines({ addresses, listening }: PeerInfo): string[] {
+  const plain = addresses.map(address => address.replace(/\/p2p\/.*$/, ''))
+  return plain.map(address => `${listening.includes(address) ? 'listening on' : 'announced as'} ${address}`)
 }
 
 interface BannerInit {
@@ -112,7 +118,7 @@ function bannerOf({ peer, info, chosen, found, secret, background }: BannerInit)
   const lines = [
     `${pc.bold('peer')} ${shortPeer(info.peer)}  ·  ${pc.bold(info.name)}  ·  mesh ${pc.bold(info.mesh)}${peer.home.created ? ' (new)' : ''}`,
     `computes with ${info.device}`,
-    ...info.addresses.map(address => `listening on ${address.replace(/\/p2p\/.*$/, '')}`),
+    ...addressLines(info),
     ...(found === undefined ? [] : [`${taken}: port ${found} is kept for the next start`]),
     ...(chosen.remembered.length === 0
       ? []
@@ -122,6 +128,7 @@ function bannerOf({ peer, info, chosen, found, secret, background }: BannerInit)
         ]),
     'join from another machine:',
     `  peer start --join ${secret ? 'TOKEN   (peer token prints it)' : info.token}`,
+    ...(info.tokenNote === undefined ? [] : [pc.yellow(info.tokenNote)]),
     pc.dim(`log: ${logFileOf(info.data)}`),
     pc.dim(background ? 'in the background: peer status shows it, peer stop ends it' : 'Ctrl-C leaves the mesh'),
   ]

@@ -150,7 +150,7 @@ export function createMembers(deps: MembersDeps): Members {
   const connections = (peer: PeerKey) => node.getConnections(peerIdFromString(peer))
 
   function connect(peer: PeerKey, addresses: string[]): void {
-    dial(node, waysTo(peer, addresses)).then(
+    dial(node, waysTo(peer, addresses, node.listening())).then(
       // The connection's own event told the reducer; if it is gone again, the dial came to nothing.
       () => {
         if (connections(peer).length === 0) happened({ type: 'dial-failed', peer })

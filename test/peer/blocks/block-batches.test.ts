@@ -23,6 +23,7 @@ async function pair(spoil: (reply: Uint8Array) => Uint8Array = reply => reply) {
     self: 'me',
     joined: async () => {},
     addresses: () => [],
+    listening: () => [],
     peers: () => [],
     setStatus() {},
     on: () => () => {},

@@ -46,6 +46,7 @@ function world(holders: Record<PeerKey, Uint8Array[]>) {
     self: 'me',
     joined: async () => {},
     addresses: () => [],
+    listening: () => [],
     peers: () => Object.keys(holders).map(recordOf),
     setStatus() {},
     on(event, handler) {
