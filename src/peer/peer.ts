@@ -39,7 +39,7 @@ import { claimIdentity } from './one-identity.ts'
 import { peerName } from './peer-name.ts'
 import { createProgress } from './progress.ts'
 import { createSubmissions } from './submission.ts'
-import { createSubmitter } from './submitter/submitter.ts'
+import { createSubmitters } from './submitter/submitter.ts'
 import { version } from './version.ts'
 
 export interface PeerInit extends DeviceOptions {
@@ -178,15 +178,15 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   })
 
   const stallMs = init.submitStallMs ?? submitStallMs
-  const newSubmitter = () => createSubmitter({ local: block => exchange.local(block), stallMs })
-  const submitter = init.submits ? newSubmitter() : undefined
+  const submitters = createSubmitters({ local: block => exchange.local(block), stallMs })
+  if (init.submits) submitters.warm()
 
   let mesh: Mesh | undefined
   try {
     mesh = await joinMesh(home, init, status())
     await confirmMesh(home, mesh, init, warn)
   } catch (thrown) {
-    submitter?.close()
+    submitters.close()
     await mesh?.stop()
     await pool.stop()
     await closeFiles()
@@ -313,8 +313,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     checkpoints,
     patiently: room.patiently,
     dispatch: driver.dispatch,
-    newSubmitter,
-    ready: submitter,
+    submitters,
     warning: warn,
   })
   const garbage = createGarbage({ store, holds, drops, endedBefore: driver.endedBefore, retentionMs: keptMs })

@@ -20,7 +20,7 @@ import type { Spread } from './copies/spread.ts'
 import type { JobBook } from './driver/job-book.ts'
 import type { Journal, KeptJob } from './driver/journal.ts'
 import type { LocalEvent } from './driver/local-event.ts'
-import { type Submitter, submissionStopped } from './submitter/submitter.ts'
+import { type Submitter, type Submitters, submissionStopped } from './submitter/submitter.ts'
 
 export interface SubmissionDeps {
   identity: Uint8Array
@@ -35,9 +35,7 @@ export interface SubmissionDeps {
   /** Runs what needs room on the disk, again once there is some. */
   patiently: <T>(work: () => Promise<T>) => Promise<T>
   dispatch: (event: LocalEvent) => void
-  newSubmitter: () => Submitter
-  /** One that was started already, for the first submission. */
-  ready?: Submitter
+  submitters: Submitters
   warning: (message: string) => void
 }
 
@@ -64,7 +62,6 @@ const manifestShardsMax = 512
 export function createSubmissions(deps: SubmissionDeps): Submissions {
   const reading = new Map<JobId, AbortController>()
   const submitters = new Set<Submitter>()
-  let { ready } = deps
   let stopped = false
   const reports = new Map<JobId, TableReport>()
 
@@ -74,8 +71,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
 
   /** A thread for one submission; it ends with `close`. */
   function openSubmitter(): Submitter {
-    const submitter = ready ?? deps.newSubmitter()
-    ready = undefined
+    const submitter = deps.submitters.open()
     submitters.add(submitter)
     if (stopped) submitter.close()
     const close = () => {
@@ -203,7 +199,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
     forget: job => void reports.delete(job),
     stop() {
       stopped = true
-      ready?.close()
+      deps.submitters.close()
       for (const abort of reading.values()) abort.abort()
       for (const submitter of [...submitters]) submitter.close()
     },

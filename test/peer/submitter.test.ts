@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { serveApi } from '../../src/api/server.ts'
+import { blockId } from '../../src/base/ids.ts'
 import { startPeerProcess } from '../../src/cli/demo/peer-process.ts'
 import { encodeModel } from '../../src/compute/onnx/encode.ts'
+import { newReport } from '../../src/data/tables/options.ts'
 import { createGraphWriter } from '../../src/learn/export/graph.ts'
 import type { Control, JobRequest } from '../../src/peer/control.ts'
 import { type Peer, startPeer } from '../../src/peer/peer.ts'
+import { createSubmitters } from '../../src/peer/submitter/submitter.ts'
 import { peer as command } from '../e2e/peer-command.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-submitter-'))
@@ -157,4 +160,37 @@ test('SIGTERM ends a peer that looks at such a network', { timeout: 60_000 }, as
   daemon.kill('SIGTERM')
   expect(await ended).toEqual([0, null])
   expect((await submission).code).not.toBe(0)
+})
+
+test('a thread that read one submission reads the next, of which the first one can end nothing', async () => {
+  writeFileSync(join(scratch, 'bad.csv'), 'a,b\n1,2\noops,3\n4,5\n')
+  const submitters = createSubmitters({ local: async () => undefined, stallMs: 60_000 })
+  const store = { put: async (bytes: Uint8Array) => blockId(bytes) }
+  const train = (file: string): JobRequest => ({
+    workload: 'train',
+    inputs: [file],
+    cwd: scratch,
+    options: { method: 'kmeans', k: 2 },
+    table: { badRows: 'skip' },
+  })
+  async function read(file: string, meanwhile = () => {}) {
+    const submitter = submitters.open()
+    const report = newReport()
+    const { source } = await submitter.prepare(train(file), store)
+    meanwhile()
+    const shards = (await submitter.open({ source, names: [file], cwd: scratch }))(store, report)
+    let items = 0
+    for await (const shard of shards) items += shard.items
+    submitter.close()
+    return { submitter, items, skipped: report.skipped }
+  }
+  const first = await read('bad.csv')
+  expect(first).toMatchObject({ items: 2, skipped: 1 })
+  const second = await read('rows.csv', () => first.submitter.close())
+  expect(second).toMatchObject({ items: 2, skipped: 0 })
+  const given = submitters.open()
+  given.close()
+  await expect(given.prepare(train('rows.csv'), store)).rejects.toMatchObject({ code: 'SUBMIT_STOPPED' })
+  expect(await read('bad.csv')).toMatchObject({ items: 2, skipped: 1 })
+  submitters.close()
 })

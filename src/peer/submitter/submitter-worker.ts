@@ -1,4 +1,4 @@
-/** The thread of `submitter.ts`: one submission from its request to its last shard. */
+/** The thread of `submitter.ts`: one submission after another, each from its request to its last shard. */
 import { parentPort } from 'node:worker_threads'
 import { PeerError } from '../../base/errors.ts'
 import type { BlockId } from '../../base/ids.ts'
@@ -8,7 +8,7 @@ import { openInputs, restOfInputs } from '../../jobs/workloads/inputs.ts'
 import { prepareJob } from '../../jobs/workloads/prepare.ts'
 import type { Answer, Calls, FromThread, ToThread, Wants } from './messages.ts'
 
-const report = newReport()
+let report = newReport()
 let shards: AsyncIterator<CutShard> | undefined
 
 const waiting = new Map<number, (answer: Answer) => void>()
@@ -30,6 +30,7 @@ const local = (block: BlockId) => want('local', block)
 const handlers: { [K in keyof Calls]: (ask: Calls[K]['ask']) => Promise<Calls[K]['answer']> } = {
   prepare: request => prepareJob(request, store),
   async open({ inputs, known }) {
+    report = newReport()
     const read = known ? restOfInputs(inputs, known, local, store, report) : (await openInputs(inputs))(store, report)
     shards = read[Symbol.asyncIterator]()
     return undefined

@@ -1,7 +1,8 @@
 /**
  * Reads a submission on a thread of its own: its models are decoded, planned and tried there, and its inputs cut into shards, so
  * that the peer goes on to answer the others however large a network is. Blocks come here to be stored. What does nothing for
- * too long, or is not wanted any more, is ended with its thread.
+ * too long, or is not wanted any more, is ended with its thread. A thread that has read its submission to the end waits a moment
+ * for the next one, because starting it costs more than a small submission.
  */
 import { Worker } from 'node:worker_threads'
 import { PeerError } from '../../base/errors.ts'
@@ -31,10 +32,67 @@ export interface SubmitterInit {
   stallMs: number
 }
 
+export interface Submitters {
+  /** For one submission. */
+  open(): Submitter
+  /** Starts a thread now, for the first submission. */
+  warm(): void
+  /** Ends the thread that waits. */
+  close(): void
+}
+
 /** A heap that grows beyond it ends the thread, and not the peer. */
 const heapMaxMb = 2048
+/** Enough for commands in a row; what the thread still has in memory is freed after it. */
+const waitsMs = 5000
 
-export function createSubmitter({ local, stallMs }: SubmitterInit): Submitter {
+export function createSubmitters(init: SubmitterInit): Submitters {
+  /** The thread that waits. */
+  let spare: Worker | undefined
+  let closed = false
+  let timer: NodeJS.Timeout | undefined
+  const end = (worker: Worker) => {
+    if (spare === worker) spare = undefined
+    void worker.terminate()
+  }
+  function keep(worker: Worker): void {
+    if (closed || spare) return void worker.terminate()
+    spare = worker
+    worker.on('error', () => end(worker))
+    worker.on('exit', () => end(worker))
+  }
+  function keepAWhile(worker: Worker): void {
+    keep(worker)
+    if (spare === worker) timer = setTimeout(() => end(worker), waitsMs).unref()
+  }
+  function take(): Worker {
+    clearTimeout(timer)
+    const worker = spare ?? startThread()
+    spare = undefined
+    worker.removeAllListeners()
+    return worker
+  }
+  return {
+    open: () => createSubmitter(init, take(), keepAWhile),
+    warm: () => keep(startThread()),
+    close() {
+      closed = true
+      clearTimeout(timer)
+      if (spare) end(spare)
+    },
+  }
+}
+
+function startThread(): Worker {
+  const worker = new Worker(sibling(import.meta.url, './submitter-worker'), {
+    resourceLimits: { maxOldGenerationSizeMb: heapMaxMb },
+  })
+  worker.unref()
+  return worker
+}
+
+/** @param keep is given the thread where it has read a submission to its end */
+function createSubmitter({ local, stallMs }: SubmitterInit, worker: Worker, keep: (worker: Worker) => void): Submitter {
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: PeerError) => void }>()
   let calls = 0
   let store: Store | undefined
@@ -42,11 +100,8 @@ export function createSubmitter({ local, stallMs }: SubmitterInit): Submitter {
   let stalled: NodeJS.Timeout | undefined
   let owed = 0
   let over: PeerError | undefined
+  let read = false
 
-  const worker = new Worker(sibling(import.meta.url, './submitter-worker'), {
-    resourceLimits: { maxOldGenerationSizeMb: heapMaxMb },
-  })
-  worker.unref()
   worker.on('message', (message: FromThread) => {
     stalled?.refresh()
     if (message.type === 'answer') settle(message)
@@ -119,12 +174,21 @@ export function createSubmitter({ local, stallMs }: SubmitterInit): Submitter {
         for (;;) {
           const { shard, report: now } = await call('next', undefined)
           Object.assign(report, now)
-          if (!shard) return
+          if (!shard) {
+            read = true
+            return
+          }
           yield shard
         }
       }
     },
-    close: () => end(submissionStopped()),
+    close() {
+      if (over) return // the thread may be another submission's by now
+      if (!read || waiting.size > 0 || owed > 0) return end(submissionStopped())
+      over = submissionStopped()
+      worker.removeAllListeners()
+      keep(worker)
+    },
   }
 }
 
