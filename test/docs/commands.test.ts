@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cliReference, commandsOf, helpOf } from '../../scripts/cli-reference.ts'
 import { packageRoot } from '../../src/base/package-root.ts'
 import { program } from '../../src/cli/program.ts'
+import { command } from '../e2e/peer-command.ts'
 import { makeExampleFiles } from './example-files.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-docs-'))
@@ -53,7 +54,20 @@ function examplesOf(help: string): string[] {
   return [...help.matchAll(/^ {2}((?:peer|shardmesh) .+)$/gm)].map(([, line]) => line.replace(/\s{2,}.*$/, '').trim())
 }
 
-function run(line: string): Promise<{ code: number | null; output: string }> {
+interface Ran {
+  code: number | null
+  output: string
+}
+
+/** The line as the shell would run it; one that is only words needs no shell, and no process of its own. */
+async function run(line: string): Promise<Ran> {
+  const words = /^(?:peer|shardmesh) ([\w ./,:=-]+)$/.exec(line)
+  if (!words) return shell(line)
+  const { code, stdout, stderr } = await command(words[1].split(/ +/), { cwd: scratch, env })
+  return { code, output: stdout + stderr }
+}
+
+function shell(line: string): Promise<Ran> {
   const child = spawn('sh', ['-c', line], { cwd: scratch, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr])

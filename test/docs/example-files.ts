@@ -8,7 +8,7 @@ import { drawSamples } from '../../src/cli/demo/draw.ts'
 import { writeNpy } from '../../src/data/writers/npy.ts'
 import { openRowsWriter } from '../../src/data/writers/rows.ts'
 import { makeModel } from '../compute/onnx/make-model.ts'
-import { peer } from '../e2e/peer-command.ts'
+import { command } from '../e2e/peer-command.ts'
 
 const demo = join(packageRoot, 'demo/models')
 
@@ -81,7 +81,7 @@ export async function makeExampleFiles(folder: string, env: NodeJS.ProcessEnv): 
   writeFileSync(at('data', 'flowers.csv.gz'), gzipSync(table))
   writeFileSync(at('flowers.csv'), table)
   const run = async (...args: string[]) => {
-    const ran = await peer(args, { cwd: folder, env })
+    const ran = await command(args, { cwd: folder, env })
     if (ran.code !== 0) throw new Error(`peer ${args.join(' ')}: ${ran.stderr}`)
   }
   const learn = (model: string) =>

@@ -11,7 +11,7 @@ import { blockProtocol } from '../../src/peer/blocks/block-exchange.ts'
 import { jobProtocol } from '../../src/peer/driver/outbox.ts'
 import { socketPathOf } from '../../src/peer/home.ts'
 import { type ProcessMesh, startMeshOfProcesses } from './mesh-of-processes.ts'
-import { peer } from './peer-command.ts'
+import { command } from './peer-command.ts'
 
 describe('a closed mesh', () => {
   let mesh: ProcessMesh
@@ -29,7 +29,7 @@ describe('a closed mesh', () => {
     const { addresses } = decodeToken(mesh.peers[0].token)
     const token = encodeToken({ secret: createSecret(), addresses })
     const data = join(scratch, 'stranger')
-    const ran = await peer([
+    const ran = await command([
       'start',
       '--data',
       data,
@@ -104,7 +104,7 @@ describe('a closed mesh', () => {
   })
 
   test('peer token prints the token alone', async () => {
-    const ran = await peer(['token', '--data', mesh.peers[0].data])
+    const ran = await command(['token', '--data', mesh.peers[0].data])
     expect(ran).toMatchObject({ code: 0, stderr: '' })
     expect(decodeToken(ran.stdout.trim()).secret).toEqual(decodeToken(mesh.peers[0].token).secret)
   })

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { packageRoot } from '../../src/base/package-root.ts'
 import { missing, shared } from '../fixtures/shared.ts'
 import { type ProcessMesh, startMeshOfProcesses } from './mesh-of-processes.ts'
-import { peer } from './peer-command.ts'
+import { command } from './peer-command.ts'
 
 const demoModel = join(packageRoot, 'demo/models')
 
@@ -55,7 +55,7 @@ describe('bad input', { timeout: 120_000 }, () => {
   })
 
   const submit = (...args: string[]) =>
-    peer(['submit', 'classify', ...args, '--data', mesh.peers[0].data], { cwd: scratch })
+    command(['submit', 'classify', ...args, '--data', mesh.peers[0].data], { cwd: scratch })
 
   function expectRefused(ran: { code: number; stderr: string }, says: RegExp): void {
     expect(ran.stderr).toMatch(says)
@@ -91,16 +91,16 @@ describe('bad input', { timeout: 120_000 }, () => {
   })
 
   test('words that the command does not have', async () => {
-    const ran = await peer(['sumbit'])
+    const ran = await command(['sumbit'])
     expect(ran.code).toBe(2)
     expect(ran.stderr).toMatch(/unknown command 'sumbit'[\s\S]*submit/)
-    expect((await peer(['submit', 'classify', 'images'])).code).toBe(2)
-    expect((await peer(['start', '--workers', 'many'])).code).toBe(2)
-    expect((await peer(['--help'])).code).toBe(0)
+    expect((await command(['submit', 'classify', 'images'])).code).toBe(2)
+    expect((await command(['start', '--workers', 'many'])).code).toBe(2)
+    expect((await command(['--help'])).code).toBe(0)
   })
 
   test('a token, a port, a folder and a job that are wrong', async () => {
-    const start = (...args: string[]) => peer(['start', '--no-mdns', '--no-gpu', ...args])
+    const start = (...args: string[]) => command(['start', '--no-mdns', '--no-gpu', ...args])
     expectRefused(await start('--data', join(scratch, 'a'), '--join', 'amber-otter.garbage'), /token/)
     const server = createServer()
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -117,8 +117,8 @@ describe('bad input', { timeout: 120_000 }, () => {
       await start('--data', mesh.peers[0].data, '--listen', '/ip4/127.0.0.1/tcp/0'),
       /already runs with this data folder/,
     )
-    expectRefused(await peer(['peers', '--data', join(scratch, 'nobody')]), /no peer runs with this data folder/)
-    expectRefused(await peer(['watch', 'abcdef', '--data', mesh.peers[0].data]), /no job begins with abcdef/)
+    expectRefused(await command(['peers', '--data', join(scratch, 'nobody')]), /no peer runs with this data folder/)
+    expectRefused(await command(['watch', 'abcdef', '--data', mesh.peers[0].data]), /no job begins with abcdef/)
   })
 
   test('images that cannot be read are rows with a reason, and stop nothing', async () => {
@@ -166,12 +166,12 @@ describe('bad input', { timeout: 120_000 }, () => {
 
   test('without a running peer the machine computes alone, and --detach says what it needs', async () => {
     const data = join(scratch, 'alone')
-    const ran = await peer(['submit', 'classify', 'images', '--model', model, '--data', data], { cwd: scratch })
+    const ran = await command(['submit', 'classify', 'images', '--model', model, '--data', data], { cwd: scratch })
     expect(ran.code, ran.stderr).toBe(0)
     expect(ran.stdout.split('\n')[0]).toMatch(/^path,label,score,/)
     expect(ran.stdout.split('\n')[1]).toMatch(/^images\/good\.jpg,/)
     expectRefused(
-      await peer(['submit', 'classify', 'images', '--model', model, '--detach', '--data', data], { cwd: scratch }),
+      await command(['submit', 'classify', 'images', '--model', model, '--detach', '--data', data], { cwd: scratch }),
       /--detach needs another peer/,
     )
   })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ProcessMesh, startMeshOfProcesses } from './mesh-of-processes.ts'
-import { peer } from './peer-command.ts'
+import { command } from './peer-command.ts'
 
 describe('rows that cannot be read', { timeout: 60_000 }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-rows-'))
@@ -23,7 +23,7 @@ describe('rows that cannot be read', { timeout: 60_000 }, () => {
 
   const train = (...args: string[]) => {
     const all = ['train', 'kmeans', 'table.csv', '--k', '2', '--rows-per-shard', '10', '--out', 'two.onnx', ...args]
-    return peer(['submit', ...all, '--data', mesh.peers[0].data], { cwd: scratch })
+    return command(['submit', ...all, '--data', mesh.peers[0].data], { cwd: scratch })
   }
 
   test.each([[[]], [['--strict']]])('the first one ends the job: %j', async args => {
@@ -55,7 +55,7 @@ describe('rows that cannot be read', { timeout: 60_000 }, () => {
         'latin.onnx',
         ...args,
       ]
-      return peer(['submit', ...all, '--data', mesh.peers[0].data], { cwd: scratch })
+      return command(['submit', ...all, '--data', mesh.peers[0].data], { cwd: scratch })
     }
     const refused = await learn()
     expect([refused.code, refused.stderr]).toEqual([

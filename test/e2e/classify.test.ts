@@ -10,7 +10,7 @@ import type { JobSummary } from '../../src/peer/control.ts'
 import { haveWebGpu } from '../compute/webgpu.ts'
 import { cifar10, missing } from '../fixtures/shared.ts'
 import { type ProcessMesh, startMeshOfProcesses } from './mesh-of-processes.ts'
-import { peer } from './peer-command.ts'
+import { command } from './peer-command.ts'
 
 /** Right answers by column: each path's folder is its label. */
 async function score(csv: string) {
@@ -70,7 +70,7 @@ describe.skipIf(missing('the main job on CIFAR-10', 4))('the main job on CIFAR-1
       '--data',
       mesh.peers[from].data,
     ]
-    const ran = await peer(args, { cwd: scratch })
+    const ran = await command(args, { cwd: scratch })
     expect(ran.code, ran.stderr).toBe(0)
     return JSON.parse(ran.stdout) as JobSummary & { numericClasses: string[] }
   }
@@ -86,14 +86,14 @@ describe.skipIf(missing('the main job on CIFAR-10', 4))('the main job on CIFAR-1
 
       // The same result from another peer, to the byte.
       const other = join(scratch, 'fetched.csv')
-      const fetched = await peer(['results', job.job.slice(0, 10), '--out', other, '--data', mesh.peers[0].data], {
+      const fetched = await command(['results', job.job.slice(0, 10), '--out', other, '--data', mesh.peers[0].data], {
         cwd: scratch,
       })
       expect(fetched.code, fetched.stderr).toBe(0)
       expect(await readFile(other, 'utf8')).toBe(await readFile(undisturbed, 'utf8'))
 
       // Only the submitter's peer may cancel.
-      const refused = await peer(['cancel', job.job, '--data', mesh.peers[0].data], { cwd: scratch })
+      const refused = await command(['cancel', job.job, '--data', mesh.peers[0].data], { cwd: scratch })
       expect(refused.code).toBe(2)
       expect(refused.stderr).toContain('only the peer that submitted a job cancels it')
     } finally {

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { packageRoot } from '../../src/base/package-root.ts'
 import { drawSamples } from '../../src/cli/demo/draw.ts'
-import { peer } from './peer-command.ts'
+import { command } from './peer-command.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-line-'))
 const env = { SHARDMESH_DATA: join(scratch, 'data') }
 const model = join(packageRoot, 'demo/models/shapes-plain')
-const run = (...args: string[]) => peer(args, { cwd: scratch, env })
+const run = (...args: string[]) => command(args, { cwd: scratch, env })
 
 beforeAll(async () => {
   await drawSamples(join(scratch, 'photos'), { count: 10, seed: 1 })
@@ -106,7 +106,7 @@ describe('what comes out', () => {
     expect(paths('odd.csv')).toContain('odd/=1+1.jpg')
     expect(stderr).not.toContain('apostrophe')
     const inside = (...rest: string[]) =>
-      peer(['submit', 'classify', './=1+1.jpg', './-5.jpg', '--model', model, ...rest], {
+      command(['submit', 'classify', './=1+1.jpg', './-5.jpg', '--model', model, ...rest], {
         cwd: join(scratch, 'odd'),
         env,
       })

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { packageRoot } from '../../src/base/package-root.ts'
 import { drawSamples } from '../../src/cli/demo/draw.ts'
 import { type ProcessMesh, startMeshOfProcesses, until } from './mesh-of-processes.ts'
-import { peer } from './peer-command.ts'
+import { command } from './peer-command.ts'
 
 // Enough that the job does not end before both others hold its inputs.
 const count = 4000
@@ -31,7 +31,7 @@ describe('peer submit --detach', { timeout: 180_000 }, () => {
     until(async () => (await mesh.clients[0].job(job)).phase === 'final', 'the job ends', 90_000)
   const fetch = async (job: string, from: number) => {
     const out = `from${from}-${job}.csv`
-    const ran = await peer(['results', job, '--out', out, '--data', mesh.peers[from].data], { cwd: scratch })
+    const ran = await command(['results', job, '--out', out, '--data', mesh.peers[from].data], { cwd: scratch })
     expect(ran.code, ran.stderr).toBe(0)
     return readFile(join(scratch, out), 'utf8')
   }
@@ -44,7 +44,7 @@ describe('peer submit --detach', { timeout: 180_000 }, () => {
     await member.waitForPeers(10_000)
     await member.stop()
 
-    const ran = await peer([...work, '--detach', '--out', 'later.csv', '--data', data], { cwd: scratch })
+    const ran = await command([...work, '--detach', '--out', 'later.csv', '--data', data], { cwd: scratch })
     expect(ran.code, ran.stderr).toBe(0)
     expect(ran.stdout).toMatch(/^[0-9a-f]{8}\n$/)
     expect(ran.stderr).toMatch(/2 other peers hold the inputs: this machine may leave/)
@@ -54,30 +54,30 @@ describe('peer submit --detach', { timeout: 180_000 }, () => {
     const [here, there] = [await fetch(job, 0), await fetch(job, 1)]
     expect(here.trim().split('\n')).toHaveLength(count + 1)
     expect(there).toBe(here)
-    const kept = await peer(['jobs', '--data', mesh.peers[1].data])
+    const kept = await command(['jobs', '--data', mesh.peers[1].data])
     expect(kept.stdout).toMatch(new RegExp(`${job}.*done.*\n.*keeps [\\d.]+ kB`))
   })
 
   test('with a peer that stays, it counts as one copy; the job can then be dropped everywhere', async () => {
-    const ran = await peer([...work, '--detach', '--json', '--data', mesh.peers[0].data], { cwd: scratch })
+    const ran = await command([...work, '--detach', '--json', '--data', mesh.peers[0].data], { cwd: scratch })
     expect(ran.code, ran.stderr).toBe(0)
     const { job } = JSON.parse(ran.stdout)
     expect((await mesh.clients[0].job(job)).copies ?? { placed: 1 }).toMatchObject({ placed: 1 })
     await ended(job)
-    expect((await peer(['drop', job, '--data', mesh.peers[1].data])).stderr).toMatch(/only the peer that submitted/)
-    const dropped = await peer(['drop', job, '--data', mesh.peers[0].data])
+    expect((await command(['drop', job, '--data', mesh.peers[1].data])).stderr).toMatch(/only the peer that submitted/)
+    const dropped = await command(['drop', job, '--data', mesh.peers[0].data])
     expect(dropped.stdout).toMatch(/^job [0-9a-f]{8} dropped: [\d.]+ kB freed here/)
     for (const client of mesh.clients)
       await until(async () => (await client.jobs()).every(one => one.job !== job), 'nobody keeps it')
-    const gc = await peer(['gc', '--dry-run', '--older-than', '0s', '--data', mesh.peers[1].data])
+    const gc = await command(['gc', '--dry-run', '--older-than', '0s', '--data', mesh.peers[1].data])
     expect(gc.stdout).toMatch(/^would free [\d.]+ kB of job [0-9a-f]{8}\nwould free 0 B in 0 orphaned blocks\n/)
   })
 
   test('alone in the world it is refused', async () => {
-    const ran = await peer([...work, '--detach', '--data', join(scratch, 'nobody')], { cwd: scratch })
+    const ran = await command([...work, '--detach', '--data', join(scratch, 'nobody')], { cwd: scratch })
     expect(ran.code).toBe(2)
     expect(ran.stderr).toMatch(/--detach needs another peer to hand the job to/)
-    expect((await peer([...work, '--detach', '--copies', '0'], { cwd: scratch })).code).toBe(2)
-    expect((await peer(['start', '--retention', 'soon'])).stderr).toMatch(/an age is expected, such as/)
+    expect((await command([...work, '--detach', '--copies', '0'], { cwd: scratch })).code).toBe(2)
+    expect((await command(['start', '--retention', 'soon'])).stderr).toMatch(/an age is expected, such as/)
   })
 })

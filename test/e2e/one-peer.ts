@@ -9,7 +9,7 @@ import { openSession } from '../../src/compute/engine/session.ts'
 import { toHost } from '../../src/compute/tensor/element-type.ts'
 import type { JobRequest, ResultItem } from '../../src/peer/control.ts'
 import { type Peer, startPeer } from '../../src/peer/peer.ts'
-import { peer as command, type Ran } from './peer-command.ts'
+import { command, type Ran } from './peer-command.ts'
 
 export interface OnePeer {
   scratch: string

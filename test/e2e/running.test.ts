@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { until } from './mesh-of-processes.ts'
-import { peer as command } from './peer-command.ts'
+import { command } from './peer-command.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'shardmesh-running-'))
 const quick = ['--no-mdns', '--no-gpu', '--workers', '1', '--listen', '/ip4/127.0.0.1/tcp/0']
