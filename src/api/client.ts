@@ -59,6 +59,21 @@ async function* pieces(response: Response): AsyncGenerator<string> {
   for await (const chunk of response.body) yield decoder.decode(chunk as Uint8Array, { stream: true })
 }
 
+/** The pieces; throws PeerError where the peer ends in their midst. */
+async function* whole(stream: AsyncGenerator<string>): AsyncGenerator<string> {
+  try {
+    yield* stream
+  } catch (cause) {
+    throw new PeerError({
+      code: 'PEER_ENDED',
+      kind: 'transport',
+      message: 'the peer ended while it sent the result: start it again, then peer results fetches it',
+      retry: 'later',
+      cause,
+    })
+  }
+}
+
 /** Throws NO_PEER when nothing answers at `socketPath`. */
 export async function connectClient(socketPath: string): Promise<Client> {
   const agent = new Agent({ connect: { socketPath }, bodyTimeout: 0, headersTimeout: 0 })
@@ -98,7 +113,7 @@ export async function connectClient(socketPath: string): Promise<Client> {
   async function* results(id: string): AsyncGenerator<ResultItem> {
     let rest = ''
     const read = createResultReader()
-    for await (const piece of pieces(await call(jobPath(id, '/result')))) {
+    for await (const piece of whole(pieces(await call(jobPath(id, '/result'))))) {
       const lines = (rest + piece).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) yield read(line)

@@ -9,11 +9,17 @@ export function resultToWire(item: ResultItem): unknown {
   return item
 }
 
-/** Reads the lines in their order: rows are as the columns before them say. Throws PeerError where they are not. */
+/** Why the rest of a result does not come. */
+export function faultToWire(thrown: unknown): unknown {
+  return { type: 'fault', error: PeerError.from(thrown, { code: 'RESULT_FAILED', kind: 'resource' }).toJSON() }
+}
+
+/** Reads the lines in their order: rows are as the columns before them say. Throws PeerError where they are not, and the peer's own. */
 export function createResultReader(): (line: string) => ResultItem {
   let columns: Column[] | undefined
   return line => {
     const item = JSON.parse(line)
+    if (item.type === 'fault') throw new PeerError(item.error)
     if (item.type === 'columns') columns = item.columns
     if (item.type === 'bytes') return { type: 'bytes', bytes: new Uint8Array(Buffer.from(item.bytes, 'base64')) }
     if (item.type !== 'rows') return item

@@ -14,7 +14,7 @@ import { PeerError } from '../base/errors.ts'
 import { makeFolder } from '../base/make-folder.ts'
 import { jobRequestSchema } from '../jobs/workloads/requests.ts'
 import type { Control } from '../peer/control.ts'
-import { resultToWire } from './result-wire.ts'
+import { faultToWire, resultToWire } from './result-wire.ts'
 
 export const gcRequest = z.object({ dryRun: z.boolean(), olderThanMs: z.number().min(0).optional() })
 
@@ -83,8 +83,12 @@ export function createApi(control: Control, init: ApiInit = {}): Hono {
     return streamSSE(context, async sse => {
       const abort = new AbortController()
       sse.onAbort(() => abort.abort())
-      for await (const summary of control.watch(job, abort.signal)) {
-        await sse.writeSSE({ event: 'job', data: JSON.stringify(summary) })
+      try {
+        for await (const summary of control.watch(job, abort.signal)) {
+          await sse.writeSSE({ event: 'job', data: JSON.stringify(summary) })
+        }
+      } catch {
+        // It ends; who watches asks for the job, and is told then.
       }
     })
   })
@@ -96,12 +100,17 @@ export function createApi(control: Control, init: ApiInit = {}): Hono {
     context.header('content-type', 'application/x-ndjson')
     return stream(context, async out => {
       let buffer = ''
-      for (; !next.done && !out.aborted; next = await items.next()) {
-        buffer += `${JSON.stringify(resultToWire(next.value))}\n`
-        if (buffer.length > 64 * 1024) {
-          await out.write(buffer)
-          buffer = ''
+      try {
+        for (; !next.done && !out.aborted; next = await items.next()) {
+          buffer += `${JSON.stringify(resultToWire(next.value))}\n`
+          if (buffer.length > 64 * 1024) {
+            await out.write(buffer)
+            buffer = ''
+          }
         }
+      } catch (thrown) {
+        // The status is sent: a line says why the rest does not come.
+        buffer += `${JSON.stringify(faultToWire(thrown))}\n`
       }
       await out.write(buffer)
     })

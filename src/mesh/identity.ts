@@ -21,6 +21,8 @@ import type { PeerKey } from '../base/ids.ts'
 export const signatureBytes = 64
 
 const seedBytes = 32
+/** RFC 8410: what stands before the seed in an Ed25519 private key. */
+const pkcs8Ed25519 = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /** A fresh Ed25519 private key in libp2p's protobuf form. Secret: store it with mode 0600. */
 export function createIdentity(): Uint8Array {
@@ -38,16 +40,26 @@ export function identityKey(identity: Uint8Array): Ed25519PrivateKey {
   let cause: unknown
   try {
     const key = privateKeyFromProtobuf(identity)
-    if (key.type === 'Ed25519') return key
+    if (key.type === 'Ed25519' && isWhole(key.raw)) return key
   } catch (thrown) {
     cause = thrown
   }
   throw new PeerError({
     code: 'BAD_IDENTITY',
     kind: 'input',
-    message: "this peer's identity is damaged: restore it from a backup, or delete it to become a new peer",
+    message:
+      "this peer's identity is damaged: restore it from a backup, or delete it: this peer is a new one then, which does not own the jobs of the old one",
     cause,
   })
+}
+
+/** libp2p takes the public half as it stands: damage would make signatures that nobody takes. */
+function isWhole(raw: Uint8Array): boolean {
+  const pkcs8 = Buffer.concat([pkcs8Ed25519, raw.subarray(0, seedBytes)])
+  const { x } = createPublicKey(createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })).export({
+    format: 'jwk',
+  })
+  return x === base64url(raw.subarray(seedBytes))
 }
 
 /** The public name that goes with `identity`. Throws PeerError `BAD_IDENTITY`. */

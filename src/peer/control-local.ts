@@ -26,6 +26,8 @@ import { version } from './version.ts'
 
 export interface ControlDeps {
   home: Home
+  /** This peer, or who it was before its identity was lost. */
+  isSelf: (peer: string) => boolean
   mesh: Mesh
   driver: Driver
   exchange: BlockExchange
@@ -249,7 +251,7 @@ export function createControl(deps: ControlDeps): LocalControl {
         exchange: { ...deps.exchange, get },
         job: view.job,
         result: outcome.result,
-        holders: [outcome.ballot.peer, view.owner],
+        holders: [outcome.ballot.peer, view.owner].filter(peer => !deps.isSelf(peer)),
       })
     },
 

@@ -1,4 +1,5 @@
 /** Whether a data folder can be used, before anything waits for it: what is in the way is found and said. */
+import { existsSync } from 'node:fs'
 import { access, chmod, constants, lstat, mkdtemp, readdir, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
@@ -6,13 +7,32 @@ import { makeFolder } from '../base/make-folder.ts'
 
 export function unusable(folder: string, cause: unknown): PeerError {
   const reason = cause instanceof Error ? cause.message : String(cause)
+  // Another folder is another peer: said where there is something to lose.
+  const another = existsSync(join(folder, 'identity'))
+    ? 'with another one (--data) this machine is a new peer, without the identity, the mesh and the jobs in this one'
+    : 'choose another with --data'
   return new PeerError({
     code: 'DATA_FOLDER_UNUSABLE',
     kind: 'resource',
-    message: `the data folder ${folder} cannot be used (${reason}); choose another with --data`,
+    message: `the data folder ${folder} cannot be used (${reason}); ${another}`,
     details: { folder },
     cause,
   })
+}
+
+/**
+ * What a peer had here and is gone, while its identity is there: somebody removed it, or a disk is not mounted. Lines for the
+ * user.
+ */
+export async function goneFrom(folder: string): Promise<string[]> {
+  if (!existsSync(join(folder, 'identity'))) return []
+  const costs = {
+    records: 'jobs of earlier starts are forgotten, and their results with them',
+    blocks: 'results that were kept here are gone; those that other peers have are fetched from them',
+  }
+  return Object.entries(costs).flatMap(([name, cost]) =>
+    existsSync(join(folder, name)) ? [] : [`${join(folder, name)} was removed while no peer ran: ${cost}`],
+  )
 }
 
 const socketName = 'peer.sock'

@@ -2,13 +2,14 @@
  * A peer's data folder: who it is (`identity`), which mesh it belongs to (`mesh.json`), what it remembers of its jobs
  * (`records`), its blocks and its control socket. What is secret is readable by its owner alone (0600, in a folder of 0700).
  */
-import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, stat } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
-import { makeDataFolder, unusable } from './data-folder.ts'
+import { writeWhole } from '../base/whole-file.ts'
+import { goneFrom, makeDataFolder, unusable } from './data-folder.ts'
 import { makeSocketPath } from './socket-path.ts'
 
 export { socketPathOf } from './socket-path.ts'
@@ -27,6 +28,12 @@ export interface Home {
   readonly dial: string[]
   /** True when this call made the mesh. */
   readonly created: boolean
+  /** This call had a join token. */
+  readonly invited: boolean
+  /** The mesh is this folder's at the next start as well. */
+  readonly kept: boolean
+  /** What is not there any more, beside files that are: lines for the user. */
+  readonly gone: string[]
   /** Makes a joined mesh this folder's own; until then a wrong token leaves no trace. */
   confirm(): Promise<void>
   /** Remembers addresses that worked, for the next start. */
@@ -38,7 +45,13 @@ export interface Home {
 /** Where a peer listens unless told otherwise. */
 export const defaultPort = 4601
 
-const meshFile = z.object({ secret: z.string().min(1), dial: z.array(z.string()).max(64).default([]) })
+const meshFile = z.object({
+  secret: z.string().min(1),
+  /** Of the secret: a damaged one would be another mesh's. Older releases wrote none. */
+  sum: z.string().optional(),
+  dial: z.array(z.string()).max(64).default([]),
+})
+const sumOf = (secret: string) => createHash('sha256').update(secret).digest('hex').slice(0, 16)
 
 /**
  * `--data`, else `SHARDMESH_DATA`, else `~/.shardmesh`; an empty one is as good as none, for scripts and units have variables
@@ -76,18 +89,6 @@ async function readIfThere(file: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Whole or not at all: a crash in the middle leaves the old file. */
-async function writeSecret(file: string, bytes: Uint8Array | string): Promise<void> {
-  const draft = await open(`${file}.new`, 'w', 0o600)
-  try {
-    await draft.writeFile(bytes)
-    await draft.sync() // a power failure would else leave the new name on an empty file
-  } finally {
-    await draft.close()
-  }
-  await rename(`${file}.new`, file)
-}
-
 /** Whether a mesh was ever made or joined in this folder. */
 export async function hasMesh(folder: string): Promise<boolean> {
   return stat(join(folder, 'mesh.json')).then(
@@ -106,11 +107,12 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
   const { decodeToken, encodeToken, meshName } = await import('../mesh/token.ts')
   const invited = token === undefined ? undefined : decodeToken(token)
   try {
+    const gone = await goneFrom(folder)
     await makeDataFolder(folder)
     const identityFile = join(folder, 'identity')
     const kept = await readIfThere(identityFile)
     const identity: Uint8Array = kept ?? createIdentity()
-    if (kept === undefined) await writeSecret(identityFile, identity)
+    if (kept === undefined) await writeWhole(identityFile, identity)
     const self = keyOf(identityFile, () => peerKeyOf(identity))
     const file = join(folder, 'mesh.json')
     const text = await readIfThere(file)
@@ -123,8 +125,9 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
     // One after the other: two at once would write into one draft, and the folder could not be opened again.
     let saved: Promise<void> = Promise.resolve()
     const save = (addresses: string[]) => {
-      const text = JSON.stringify({ secret: Buffer.from(secret).toString('base64url'), dial: addresses })
-      const next = saved.then(() => writeSecret(file, text))
+      const told = Buffer.from(secret).toString('base64url')
+      const text = JSON.stringify({ secret: told, sum: sumOf(told), dial: addresses })
+      const next = saved.then(() => writeWhole(file, text))
       saved = next.catch(() => {}) // it is the caller's; the next one is tried all the same
       return next
     }
@@ -139,6 +142,9 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
       meshName: meshName(secret),
       dial,
       created: knownSecret === undefined && invited === undefined,
+      invited: invited !== undefined,
+      kept: keepNew || knownSecret !== undefined || invited !== undefined,
+      gone,
       confirm: () => save(dial),
       remember: addresses => save([...new Set(addresses)].slice(0, 64)),
       token: addresses => encodeToken({ secret, addresses }),
@@ -154,7 +160,8 @@ function otherMesh(folder: string, mesh: string): PeerError {
     kind: 'input',
     message:
       `${folder} already belongs to the mesh ${mesh}, and the token is another mesh's; ` +
-      'use another folder with --data, or delete mesh.json there to leave the old mesh',
+      'use another folder with --data, which is another peer without the jobs of this one; or remove mesh.json there to leave the ' +
+      'old mesh (its secret is in it: peer token, run before, prints what brings you back)',
   })
 }
 
@@ -163,6 +170,7 @@ function readMesh(file: string, text: string, replaceable: boolean): z.infer<typ
   try {
     const known = meshFile.parse(JSON.parse(text))
     if (Buffer.from(known.secret, 'base64url').byteLength !== 32) throw new Error('its secret is not whole')
+    if (known.sum !== undefined && known.sum !== sumOf(known.secret)) throw new Error('its secret is another one')
     return known
   } catch (cause) {
     if (replaceable) return undefined
@@ -185,7 +193,7 @@ function keyOf(file: string, key: () => string): string {
     throw new PeerError({
       code: 'IDENTITY_DAMAGED',
       kind: 'resource',
-      message: `${file} is damaged: restore it from a copy, or delete it; this peer is a new one then, and no longer owns the jobs that were submitted from it`,
+      message: `${file} is damaged: restore it from a copy, or delete it; this peer is a new one then: results that are kept here can still be fetched, but it does not own the jobs any more that were submitted from it`,
       details: { file },
       cause,
     })

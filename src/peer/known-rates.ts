@@ -2,10 +2,11 @@
  * How many items a second this machine's devices did before, kept in the data folder: what a peer tells the others from its
  * start until it has measured itself. By the devices' description, so that a change of them starts anew.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { makeFolder } from '../base/make-folder.ts'
+import { writeWhole } from '../base/whole-file.ts'
 
 const ratesFile = z.record(z.string(), z.number().positive().max(1e12))
 
@@ -24,8 +25,7 @@ export async function rememberRate(folder: string, device: string, itemsPerSecon
   const kept = Object.entries(others).slice(-(ratesMax - 1))
   await makeFolder(folder, 0o700)
   const file = join(folder, 'rates.json')
-  await writeFile(`${file}.new`, JSON.stringify({ ...Object.fromEntries(kept), [device]: itemsPerSecond }))
-  await rename(`${file}.new`, file)
+  await writeWhole(file, JSON.stringify({ ...Object.fromEntries(kept), [device]: itemsPerSecond }))
 }
 
 async function readRates(folder: string): Promise<Record<string, number>> {

@@ -2,10 +2,11 @@
  * What a peer was last started with: `config.json` in its data folder. A start without an option takes it from here; a start
  * with one remembers it. People may edit the file: a mistake is named with its field and the file.
  */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
+import { writeWhole } from '../base/whole-file.ts'
 
 const form = z.strictObject({
   name: z.string().trim().min(1).max(64).optional(),
@@ -58,15 +59,14 @@ export async function writeOptions(folder: string, options: PeerOptions): Promis
   const file = optionsFileOf(folder)
   const kept = Object.entries(options).filter(([, value]) => value !== undefined)
   if (kept.length === 0) return rm(file, { force: true })
-  await writeFile(`${file}.new`, `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`, { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeWhole(file, `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`)
 }
 
 function invalid(file: string, what: string, field?: string): PeerError {
   return new PeerError({
     code: 'CONFIG_INVALID',
     kind: 'input',
-    message: `${file}: ${what}; mend the file, or start with --forget-options`,
+    message: `${file}: ${what}; mend the file, or start with --forget-options, which forgets name, port and options of earlier starts`,
     details: { file, field },
   })
 }

@@ -38,6 +38,7 @@ import { createObjectives } from './objectives.ts'
 import { claimIdentity } from './one-identity.ts'
 import { peerName } from './peer-name.ts'
 import { createProgress } from './progress.ts'
+import { openSelfHistory } from './self-history.ts'
 import { createSubmissions } from './submission.ts'
 import { createSubmitters } from './submitter/submitter.ts'
 import { version } from './version.ts'
@@ -105,6 +106,12 @@ const submitStallMs = 120_000
 const warningsMax = 20
 const warned = new Set<PeerEvent['type']>(['warning', 'paused', 'resumed', 'stranger-refused', 'backend-lost'])
 
+function brokenResults(jobs: readonly string[]): string {
+  const [what, are] = jobs.length === 1 ? ['the result of job', 'is'] : [`the results of ${jobs.length} jobs:`, 'are']
+  const named = jobs.slice(0, 5).map(job => job.slice(0, 8))
+  return `${what} ${named.join(', ')}${jobs.length > 5 ? ' …' : ''} ${are} not whole here any more: peer results fetches what is missing from peers that have it`
+}
+
 export async function startPeer(init: PeerInit): Promise<Peer> {
   const warnings: string[] = []
   const name = peerName(init.name)
@@ -134,11 +141,14 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     await records.close()
     throw thrown
   })
-  const disk = await openDiskStore(home.blocksFolder, blocks).catch(async thrown => {
+  for (const line of home.gone) warn(line)
+  const closeRecords = async (thrown: unknown) => {
     await release()
     await records.close()
     throw thrown
-  })
+  }
+  const history = await openSelfHistory(records, home, warn).catch(closeRecords)
+  const disk = await openDiskStore(home.blocksFolder, blocks).catch(closeRecords)
   const room = await openDiskRoom({
     folder: home.folder,
     onChange: paused => {
@@ -174,7 +184,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     ...describeDevices(pool.lanes()),
     itemsPerSecond: driver?.executor.itemsPerSecond() ?? rateBefore,
     load: pool.load(),
-    ...(room.paused === undefined ? {} : { slots: 0, paused: 'its disk is full' }),
+    ...(room.paused === undefined ? {} : { slots: 0, paused: room.short }),
   })
 
   const stallMs = init.submitStallMs ?? submitStallMs
@@ -254,6 +264,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     copies,
     recopy,
     connected,
+    isSelf: history.isSelf,
+    has: block => store.bytesOf(block) !== undefined,
     view,
     changed,
     dropped: drops.has,
@@ -295,7 +307,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
       keeper.forget(job)
       holdings.forget(job)
       recopy.forget(job)
-      void holds.release(job)
+      void holds.release(job).catch(room.refused)
     },
     refused: room.refused,
     patiently: room.patiently,
@@ -319,6 +331,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   const garbage = createGarbage({ store, holds, drops, endedBefore: driver.endedBefore, retentionMs: keptMs })
   const control = createControl({
     home,
+    isSelf: history.isSelf,
     mesh,
     driver,
     exchange,
@@ -354,6 +367,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     await keeper.restore(job)
     holdings.restore(job.job, job.copies)
   }
+  if (keeper.broken.length > 0) warn(brokenResults(keeper.broken))
   driver.start(kept)
   driver.pause(room.paused !== undefined)
   // Now that every remembered job holds what it needs, the rest is nobody's.

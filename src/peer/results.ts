@@ -41,7 +41,29 @@ async function readRoot(
     throw new PeerError({
       code: 'RESULT_UNAVAILABLE',
       kind: 'transport',
-      message: 'no reachable peer holds the result; start the peer that led the job or the one that submitted it',
+      message:
+        holders.length > 0
+          ? 'no reachable peer holds the result; start the peer that led the job or the one that submitted it'
+          : 'the result is not here any more (its files are damaged or gone), and no connected peer has it: submit the job again',
+      retry: 'later',
+      cause,
+    })
+  }
+}
+
+async function readPart(exchange: BlockExchange, part: BlockId, holders: PeerKey[]): Promise<Uint8Array> {
+  try {
+    return await exchange.get(part, holders)
+  } catch (cause) {
+    if (!(cause instanceof PeerError) || cause.kind !== 'transport') throw cause
+    throw new PeerError({
+      code: 'RESULT_UNAVAILABLE',
+      kind: 'transport',
+      message: `a part of the result is not here any more, and ${
+        holders.length > 0
+          ? 'no reachable peer has it: start the peer that led the job or the one that submitted it'
+          : 'no connected peer has it: submit the job again'
+      }`,
       retry: 'later',
       cause,
     })
@@ -53,14 +75,16 @@ export interface ResultSource {
   exchange: BlockExchange
   job: JobId
   result: BlockId
+  /** Other peers. */
   holders: PeerKey[]
 }
 
 /** @throws PeerError RESULT_UNAVAILABLE and as the exchange's, once its holders were not to be reached for ten seconds */
 export async function* readResult({ exchange: hasty, job, result, holders }: ResultSource): AsyncGenerator<ResultItem> {
-  const exchange = patient(hasty)
+  // Where this peer alone had it, nobody is worth waiting for.
+  const exchange = holders.length > 0 ? patient(hasty) : hasty
   const bytes = await readRoot(exchange, result, holders)
-  const get = (id: BlockId) => exchange.get(id, holders)
+  const get = (id: BlockId) => readPart(exchange, id, holders)
   // The root says what it is: a peer that never saw the job's spec reads it too.
   const { form } = resultKind(bytes)
   if (form === 'predictions') yield* classified(job, decodeMergedRoot(bytes), get)

@@ -5,10 +5,11 @@
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { chmod, lstat, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
+import { writeWhole } from '../base/whole-file.ts'
 
 const pathBytesMax = 100
 /** In the data folder: the path of the socket that lies elsewhere. */
@@ -64,8 +65,7 @@ export async function makeSocketPath(folder: string): Promise<string> {
 
 async function writePointer(folder: string, path: string): Promise<void> {
   const pointer = join(folder, pointerName)
-  await rm(pointer, { force: true })
-  await writeFile(pointer, `${path}\n`, { mode: 0o600 })
+  await writeWhole(pointer, `${path}\n`)
 }
 
 /** Undefined where the folder is this user's alone; else why it is not used. */

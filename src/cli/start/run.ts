@@ -6,6 +6,7 @@ import { defaultPort } from '../../peer/home.ts'
 import { optionsFileOf, type PeerOptions, writeOptions } from '../../peer/options-file.ts'
 import type { Peer } from '../../peer/peer.ts'
 import { inJournal, logFileOf, openPeerLog, type PeerLog } from '../log/peer-log.ts'
+import { catchRefusals } from './last-resort.ts'
 import type { ChosenOptions, StartOptions } from './options.ts'
 import { listenForEnd } from './signals.ts'
 
@@ -25,6 +26,12 @@ export async function runPeer(init: RunInit): Promise<void> {
   // Nobody made the folder yet: lines of the start wait until it is known to be usable.
   let log: PeerLog | undefined
   const early: Parameters<PeerLog['event']>[0][] = []
+  const told = (message: string) => {
+    const event = { type: 'warning' as const, atMs: Date.now(), message }
+    if (log) log.event(event)
+    else early.push(event)
+  }
+  catchRefusals(told)
   const { startPeer } = await import('../../peer/peer.ts')
   const { serveApi } = await import('../../api/server.ts')
   const { port, foundPort, ...options } = chosen.options

@@ -114,11 +114,16 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
     }
   }
 
+  const forget = (id: BlockId): void => {
+    cache.delete(id)
+    smallOnes.delete(id)
+    record(id, undefined)
+  }
+
   const remove = async (id: BlockId): Promise<void> => {
     cache.delete(id)
     await placeOf(id).remove(id)
-    smallOnes.delete(id)
-    record(id, undefined)
+    forget(id)
   }
 
   /** Hashed and written on the other thread; undefined for another block's bytes. */
@@ -178,13 +183,12 @@ export async function openDiskStore(folder: string, init: DiskStoreInit = {}): P
       if (cached || !isBlockId(id) || !index.has(id)) return cached
       const bytes = await guarded(placeOf(id).read(id))
       if (!bytes) {
-        smallOnes.delete(id)
-        record(id, undefined)
+        forget(id)
         return undefined
       }
       if (blockId(bytes) !== id) {
         // Gone from here on, so that `has` tells the truth and the block can be put again.
-        await guarded(remove(id))
+        await remove(id).catch(() => forget(id)) // a disk that takes nothing does not give up anything either
         return undefined
       }
       cache.set(id, bytes)

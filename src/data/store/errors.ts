@@ -7,14 +7,17 @@ export function systemCode(thrown: unknown): string | undefined {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
 }
 
+/** Another folder is another peer, which has to be said with it. */
+const elsewhere = 'start with another data folder (--data), which is a new peer without the jobs of this one'
+
 const advice: Record<string, string> = {
-  ENOSPC: 'the disk is full: free some space or choose another data folder',
-  EDQUOT: 'your disk quota is used up: free some space or choose another data folder',
-  EROFS: 'the file system is read-only: choose another data folder',
-  EACCES: 'permission denied: make the folder writable or choose another data folder',
-  EPERM: 'permission denied: make the folder writable or choose another data folder',
-  ENOTDIR: 'a part of the path is not a folder: choose another data folder',
-  EEXIST: 'a part of the path is not a folder: choose another data folder',
+  ENOSPC: `the disk is full: free some space, or ${elsewhere}`,
+  EDQUOT: `your disk quota is used up: free some space, or ${elsewhere}`,
+  EROFS: `the file system is read-only: make it writable (a disk may have failed), or ${elsewhere}`,
+  EACCES: `permission denied: make the folder writable, or ${elsewhere}`,
+  EPERM: `permission denied: make the folder writable, or ${elsewhere}`,
+  ENOTDIR: `a part of the path is not a folder: move what is in the way, or ${elsewhere}`,
+  EEXIST: `a part of the path is not a folder: move what is in the way, or ${elsewhere}`,
   EMFILE: 'too many open files: raise the limit (ulimit -n)',
   ENFILE: 'too many open files on this machine: close some programs',
 }

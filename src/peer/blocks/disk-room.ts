@@ -1,5 +1,5 @@
 /**
- * What a peer does when its disk is full: it pauses, says so, and goes on by itself once there is room. Invariant: work
+ * What a peer does when its disk refuses (full, read-only, broken): it pauses, says so, and goes on by itself once it can write. Invariant: work
  * that the disk refused is neither lost nor counted as failed; it waits, or another peer takes it. A small file kept in
  * reserve is given up first, so that what frees space (a job that ended, a record of it) can still be written.
  */
@@ -19,6 +19,8 @@ export interface DiskRoomInit {
 export interface DiskRoom {
   /** Why this peer pauses; undefined while it does not. */
   readonly paused: string | undefined
+  /** The same in a few words, for other peers: `its disk is full`. */
+  readonly short: string | undefined
   /** Looks whether the disk refused, and pauses if so. */
   refused(thrown: unknown): void
   /** Runs `work`; when the disk refuses, again once there is room. Throws what else it throws, and PEER_STOPPED. */
@@ -35,11 +37,17 @@ const roomBytesMax = 20 * 1024 * 1024
 const roomPart = 1 / 4
 const codes = ['STORE_FULL', 'STORE_UNUSABLE']
 
+function shortOf({ code, details }: PeerError): string {
+  if (code === 'STORE_FULL') return 'its disk is full'
+  return details.system === 'EROFS' ? 'its disk is read-only' : 'its disk refuses'
+}
+
 const isRefusal = (thrown: unknown): thrown is PeerError => thrown instanceof PeerError && codes.includes(thrown.code)
 
 export async function openDiskRoom({ folder, onChange, probe }: DiskRoomInit): Promise<DiskRoom> {
   const reserve = join(folder, 'reserve')
   let paused: string | undefined
+  let short: string | undefined
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let waiting: { resolve: () => void; reject: (error: PeerError) => void }[] = []
@@ -55,9 +63,14 @@ export async function openDiskRoom({ folder, onChange, probe }: DiskRoomInit): P
     await writeFile(reserve, new Uint8Array(bytes), { mode: 0o600 })
   }
 
+  /** A disk that takes nothing does not give up anything either. */
+  async function giveUp(): Promise<void> {
+    await rm(reserve, { force: true }).catch(() => {})
+  }
+
   /** Not having a reserve is no reason to stop. */
   async function setAside(): Promise<void> {
-    await writeReserve().catch(() => rm(reserve, { force: true }))
+    await writeReserve().catch(giveUp)
   }
 
   async function hasRoom(): Promise<boolean> {
@@ -90,7 +103,8 @@ export async function openDiskRoom({ folder, onChange, probe }: DiskRoomInit): P
   function refused(thrown: unknown): void {
     if (!isRefusal(thrown) || paused !== undefined || stopped) return
     paused = thrown.message
-    working = working.then(() => rm(reserve, { force: true }))
+    short = shortOf(thrown)
+    working = working.then(giveUp)
     timer = setTimeout(lookAgain, probeMs)
     onChange(paused)
   }
@@ -98,6 +112,9 @@ export async function openDiskRoom({ folder, onChange, probe }: DiskRoomInit): P
   return {
     get paused() {
       return paused
+    },
+    get short() {
+      return paused === undefined ? undefined : short
     },
     refused,
     async patiently(work) {
@@ -140,6 +157,8 @@ export function withRoom(store: BlockStore, room: DiskRoom): BlockStore {
   const { take } = store
   return {
     ...store,
+    // What cannot be removed now stays for the next sweep.
+    delete: id => store.delete(id).catch(thrown => (isRefusal(thrown) ? room.refused(thrown) : Promise.reject(thrown))),
     put: (...block) => watched(store.put(...block)),
     take: take && ((...block) => watched(take(...block))),
   }

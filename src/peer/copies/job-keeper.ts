@@ -24,6 +24,10 @@ export interface KeeperDeps {
   copies: Copies
   recopy: Recopy
   connected: (peer: PeerKey) => boolean
+  /** This peer, or who it was before its identity was lost. */
+  isSelf: (peer: PeerKey) => boolean
+  /** Whether a block is here, by the store's own list. */
+  has: (block: BlockId) => boolean
   view: (job: JobId) => JobView | undefined
   changed: (job: JobId) => void
   /** The job was given up meanwhile: its result is not wanted. */
@@ -44,6 +48,8 @@ export interface JobKeeper {
   settledOf(job: JobId): boolean
   /** Holds again what a job needs that was kept over a restart. */
   restore(kept: KeptJob): Promise<void>
+  /** Jobs whose results were to be here and are not whole. */
+  readonly broken: readonly JobId[]
   /** Resolves once what ended jobs leave to do is done; what has to be waited for is given up. */
   settled(): Promise<void>
 }
@@ -57,6 +63,7 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
   const { self, exchange, holds, book, recopy } = deps
   const over = new Set<JobId>()
   const pending = new Set<Promise<void>>()
+  const broken: JobId[] = []
   const totals = new Map<JobId, JobTotals>()
   let stopped = false
   const stopping = new AbortController()
@@ -123,14 +130,19 @@ export function createJobKeeper(deps: KeeperDeps): JobKeeper {
   }
 
   async function restoreEnded({ job, kept }: KeptJob, outcome: JobOutcome): Promise<void> {
-    const mine = kept.owner === self || outcome.ballot.peer === self
-    if (!mine || !outcome.result) return
-    const blocks = await resultHere(exchange, outcome.result)
+    const led = deps.isSelf(outcome.ballot.peer)
+    const owned = kept.owner !== undefined && deps.isSelf(kept.owner)
+    if (!(led || owned) || !outcome.result) return
+    const blocks = await resultHere(exchange, outcome.result).catch((): BlockId[] => [])
     for (const block of blocks) await holds.hold(job, block)
-    if (blocks.length === 0 && kept.owner === self) void bringLater(job, outcome.result, outcome.ballot.peer)
+    if (blocks.length > 0 && blocks.every(deps.has)) return
+    // An owner may not have it yet: it was away at the end.
+    if (led || blocks.length > 0) broken.push(job)
+    if (owned && !led) void bringLater(job, outcome.result, outcome.ballot.peer)
   }
 
   return {
+    broken,
     totals: job => totals.get(job),
     forget(job) {
       totals.delete(job)

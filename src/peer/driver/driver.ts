@@ -334,7 +334,7 @@ function standstill(): PeerError {
   return new PeerError({
     code: 'STORE_FULL',
     kind: 'resource',
-    message: 'this peer cannot store what it would promise: its disk is full',
+    message: 'this peer cannot store what it would promise: its disk refuses',
     retry: 'elsewhere',
   })
 }

@@ -195,6 +195,7 @@ export function createJournal(
         if (!found) {
           // Its record was damaged or never written: the rest belongs to nothing.
           jobs.delete(job)
+          warn(`job ${job.slice(0, 8)}: what was remembered of it is damaged or gone, and the job is forgotten here`)
           await records.clear(keyOf(job, ''))
         } else if (kept.outcome) await records.clear(keyOf(job, 'results/'))
       }

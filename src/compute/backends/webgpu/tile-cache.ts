@@ -5,10 +5,11 @@
  * Invariant: the file is advice. One that cannot be read, or holds what nobody knows, is as none; it is written in whole, and
  * what cannot be written is measured again in the next process. A choice changes no bits, whoever made it.
  */
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { makeFolder } from '../../../base/make-folder.ts'
+import { writeWhole } from '../../../base/whole-file.ts'
 
 export interface TileCache {
   /** The name of the call that was the fastest for this key, if it is known. */
@@ -54,9 +55,7 @@ export async function openTileCache(adapter: string, file?: string): Promise<Til
         const kept = Object.entries(others).slice(-(adaptersMax - 1))
         const adapters = { ...Object.fromEntries(kept), [adapter]: Object.fromEntries(merged) }
         await makeFolder(dirname(file), 0o700)
-        const draft = `${file}.${process.pid}.new`
-        await writeFile(draft, JSON.stringify({ format: 1, adapters }))
-        await rename(draft, file)
+        await writeWhole(file, JSON.stringify({ format: 1, adapters }))
         fresh.clear()
       } catch {
         // Measured again, then.
