@@ -245,7 +245,7 @@ async function run(role: Role): Promise<void> {
   const mesh = await startMesh({ ...init, status: unknown, dial: role.mesh })
   await mesh.joined()
   mesh.serve(echoProtocol, async (_from, body) => body)
-  const bare = await createNode({ ...init, identity: createIdentity(), refused() {}, discovered() {} })
+  const bare = await createNode({ ...init, identity: createIdentity(), refused() {} })
   await bare.handle(bareProtocol, serveBare, { maxInboundStreams: 64 })
   await bare.start()
   const scratch = await mkdtemp(join(tmpdir(), 'shardmesh-bench-'))

@@ -23,7 +23,7 @@ const arrows: Record<string, string[]> = {
 
 /** Packages that only one room may know, so that they can be changed behind its interface. */
 const keepers: [RegExp, string][] = [
-  [/^(@libp2p\/|@chainsafe\/|libp2p$|@multiformats\/multiaddr)/, 'mesh'],
+  [/^(@libp2p\/|@chainsafe\/|libp2p$|@multiformats\/multiaddr|multicast-dns$)/, 'mesh'],
   [/^webgpu$/, 'compute'],
   [/^sharp$/, 'data'],
   [/^(commander|cli-progress|cli-table3|picocolors)$/, 'cli'],

@@ -9,6 +9,10 @@ export interface OwnAddress {
   name: string
   address: string
   family: 'IPv4' | 'IPv6'
+  netmask: string
+  mac: string
+  /** The interface's number, told of IPv6 addresses. */
+  scope?: number
 }
 
 /** Bridges and pairs of containers and virtual machines: every such machine has them, often with the same addresses. */
@@ -17,7 +21,9 @@ const bridges = /^(docker|br-|virbr|veth|cni|flannel|cali|lxc|lxdbr|podman|vmnet
 /** Those that are up, loopback last. */
 export function ownAddresses(): OwnAddress[] {
   const all = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
-    (list ?? []).map(({ address, family }) => ({ name, address: address.replace(/%.*$/, ''), family })),
+    (list ?? []).map(({ address, family, netmask, mac, scopeid: scope }) => {
+      return { name, address: address.replace(/%.*$/, ''), family, netmask, mac, scope }
+    }),
   )
   return all.sort((a, b) => rank(a) - rank(b))
 }
@@ -27,6 +33,15 @@ export function linkLocalZones(): string[] {
   const zones = ownAddresses().filter(({ address }) => isLinkLocal6(address))
   return [...new Set(zones.map(({ name }) => name))]
 }
+
+/** Whether `host`, an IPv4 address, is in the network of `own`. */
+export function inSubnet({ family, address, netmask }: OwnAddress, host: string): boolean {
+  if (family !== 'IPv4') return false
+  const mask = bits(netmask)
+  return (bits(address) & mask) === (bits(host) & mask)
+}
+
+const bits = (address: string) => address.split('.').reduce((sum, part) => (sum << 8) | Number(part), 0)
 
 export const isLoopbackHost = (host: string) => /^127\./.test(host) || host === '::1' || host === 'localhost'
 /** Whether a multiaddr leads every machine to itself. */

@@ -12,8 +12,10 @@ import type { PeerId } from '@libp2p/interface'
 import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
 import { asMultiaddrs, checkAddress, peerOf } from './addresses.ts'
+import { serviceTag } from './admission.ts'
 import { createJudge, type Judge } from './conduct/judge.ts'
 import { dial } from './dial.ts'
+import { createDiscovery, type Discovery } from './discovery/discovery.ts'
 import { createEmitter, type Emitter } from './events.ts'
 import { createGossip, type Gossip } from './gossip.ts'
 import { peerKeyOf } from './identity.ts'
@@ -75,11 +77,8 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     secret: init.secret,
     listen,
     announce: init.announce?.map(checkAddress),
-    mdns: init.mdns,
     refused: emitter.refuse,
     denies: peer => judge.isRefused(peer),
-    discovered: ({ id, multiaddrs }) =>
-      members?.happened({ type: 'found', peer: id.toString(), addresses: multiaddrs.map(String), seed: false }),
   })
   const gossip = createGossip({ node, judge, warn: emitter.warn })
   const way = { node, members: () => members, publish: gossip.publish, protocol: streamProtocol }
@@ -101,6 +100,18 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
   const join = createJoin([...seeds.named.keys(), ...seeds.blind])
   const { announce, beat } = heart
   const { publish } = gossip
+  const discovery = init.mdns
+    ? createDiscovery({
+        self,
+        service: serviceTag(init.secret),
+        addresses: () => ownAddresses(node),
+        listening: () => node.listening().map(String),
+        found: (peer, addresses) => members?.happened({ type: 'found', peer, addresses, seed: false }),
+        twin: addresses => emitter.warn(twinText(addresses)),
+        warn: emitter.warn,
+        lonely: () => init.dial.length > 0 && members?.neighbours().length === 0,
+      })
+    : undefined
   members = createMembers({
     self,
     node,
@@ -124,9 +135,11 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
       join,
       heart,
       gossip,
+      discovery,
     }
     wire(parts)
     await startNode(node, listen)
+    discovery?.start()
     return begin(parts, seeds)
   } catch (thrown) {
     members.stop()
@@ -144,6 +157,7 @@ interface Parts {
   join: Join
   heart: Heart
   gossip: Gossip
+  discovery?: Discovery
 }
 
 interface Seeds {
@@ -268,6 +282,7 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
         peers: () => members.records(),
         ask: peer => requests.request(peer, probeProtocol, nothing),
       }),
+    discovery: () => parts.discovery?.state(),
     stop() {
       stopping.abort()
       stopped ??= stop(parts)
@@ -276,7 +291,8 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
   }
 }
 
-async function stop({ node, requests, members, heart, gossip }: Parts): Promise<void> {
+async function stop({ node, requests, members, heart, gossip, discovery }: Parts): Promise<void> {
+  discovery?.stop()
   heart.stop()
   gossip.stop()
   const goodbyes = members.neighbours().map(peer => requests.request(peer, byeProtocol, nothing, { timeoutMs: byeMs }))
@@ -291,6 +307,10 @@ async function stop({ node, requests, members, heart, gossip }: Parts): Promise<
   await Promise.race([node.stop(), tooLong])
   clearTimeout(timer)
 }
+
+const twinText = (addresses: string[]) =>
+  `another peer runs with the identity of this one, at ${addresses.join(', ')}: a data folder was copied. Stop one of the two, ` +
+  'delete the file `identity` in its data folder and start it again: it is a peer of its own then'
 
 function ownAddresses(node: Node): string[] {
   return node.getMultiaddrs().map(String)

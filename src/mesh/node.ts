@@ -5,8 +5,7 @@
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
 import { createTopicScoreParams } from '@chainsafe/libp2p-gossipsub/score'
 import { type Identify, identify } from '@libp2p/identify'
-import type { Libp2p, PeerInfo } from '@libp2p/interface'
-import { mdns } from '@libp2p/mdns'
+import type { Libp2p } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
@@ -14,7 +13,7 @@ import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { announcedAddresses } from './addresses.ts'
-import { admission, serviceTag } from './admission.ts'
+import { admission } from './admission.ts'
 import { forgeriesKept } from './conduct/forgeries.ts'
 import { identityKey, peerKeyOf } from './identity.ts'
 import { callTopic, heartbeatTopic, reportTopic } from './membership/messages.ts'
@@ -45,13 +44,10 @@ export interface NodeInit {
   listen: string[]
   /** Multiaddrs that others are told besides, first: a forwarded port, a name. */
   announce?: string[]
-  mdns: boolean
   /** Someone dialled and did not finish the handshake. */
   refused: (from: string) => void
   /** With whom there is to be no connection now, in either direction; absent: with nobody. */
   denies?: (peer: PeerKey) => boolean
-  /** mDNS found a peer of this mesh. */
-  discovered: (peer: PeerInfo) => void
 }
 
 /** A node that has not started: handlers are registered first. Throws PeerError `BAD_IDENTITY`. */
@@ -78,16 +74,6 @@ export async function createNode(init: NodeInit): Promise<Node> {
         },
       }),
     ],
-    peerDiscovery: init.mdns
-      ? [
-          components => {
-            const discovery = mdns({ serviceTag: serviceTag(init.secret), interval: 5_000 })(components)
-            // Directly: libp2p's own `peer:discovery` is silent on a peer that returns under another port.
-            discovery.addEventListener('peer', event => init.discovered(event.detail))
-            return discovery
-          },
-        ]
-      : [],
     // Only when the handshake is over is it known who is there.
     connectionGater: {
       denyDialPeer: peer => init.denies?.(peer.toString()) ?? false,

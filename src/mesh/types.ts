@@ -97,6 +97,19 @@ export interface Reachability {
   inward: { peer: PeerKey; trials: AddressTrial[] }[]
 }
 
+/** How discovery on the local network goes. */
+export interface DiscoveryState {
+  /** One for each interface and family; `problem`: why it cannot be used, such as `EADDRINUSE`. */
+  links: { name: string; family: 'IPv4' | 'IPv6'; problem?: string }[]
+  /** Why it works nowhere, and what to do; absent while it works somewhere. */
+  problem?: string
+  sinceMs: number
+  /** Peers of this mesh that were heard by it so far. */
+  peers: number
+  /** Packets of other machines, of whatever kind: where there are none, something keeps multicast away. */
+  others: number
+}
+
 export type GossipHandler = (from: PeerKey, bytes: Uint8Array) => void
 
 /**
@@ -147,6 +160,8 @@ export interface Mesh {
   offended(peer: PeerKey, offence: Offence): void
   /** Tries the addresses of peers without a connection, and lets neighbours try this peer's; takes some seconds. */
   reachability(): Promise<Reachability>
+  /** How discovery on the local network goes; undefined where it is turned off. */
+  discovery(): DiscoveryState | undefined
   /** Leaves the mesh: tells neighbours, closes every connection and listener; within 2 s. */
   stop(): Promise<void>
 }

@@ -33,7 +33,7 @@ export interface Hostile {
 export async function hostile(secret: Uint8Array, addresses: string[]): Promise<Hostile> {
   const identity = createIdentity()
   const listen = ['/ip4/127.0.0.1/tcp/0']
-  const quiet = { mdns: false, refused() {}, discovered() {} }
+  const quiet = { refused() {} }
   const node = await createNode({ identity, secret, listen, ...quiet })
   nodes.push(node)
   const open = async (peer: string) => {

@@ -24,6 +24,7 @@ async function pair(spoil: (reply: Uint8Array) => Uint8Array = reply => reply) {
     joined: async () => {},
     addresses: () => [],
     listening: () => [],
+    discovery: () => undefined,
     peers: () => [],
     setStatus() {},
     on: () => () => {},

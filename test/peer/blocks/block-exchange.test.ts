@@ -47,6 +47,7 @@ function world(holders: Record<PeerKey, Uint8Array[]>) {
     joined: async () => {},
     addresses: () => [],
     listening: () => [],
+    discovery: () => undefined,
     peers: () => Object.keys(holders).map(recordOf),
     setStatus() {},
     on(event, handler) {
