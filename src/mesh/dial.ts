@@ -5,7 +5,7 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { PeerError } from '../base/errors.ts'
 import type { PeerKey } from '../base/ids.ts'
-import { place } from './addresses.ts'
+import { place, waysTo } from './addresses.ts'
 import { otherMeshMark } from './admission.ts'
 import type { Node } from './node.ts'
 import { quickestFirst } from './quickest.ts'
@@ -19,6 +19,24 @@ export async function dial(node: Node, addresses: Multiaddr[], signal?: AbortSig
   } catch (thrown) {
     throw dialError(thrown, [...new Set(addresses.map(place))].join(', '))
   }
+}
+
+const handshakeMs = 4_000
+
+/** Whether `peer` itself answers at `address`, by a connection of its own, which is closed where there is another one. */
+export async function answersAt(node: Node, peer: PeerKey, address: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(handshakeMs)
+  const isConnected = node.getConnections().some(({ remotePeer }) => remotePeer.toString() === peer)
+  for (const way of waysTo(peer, [address])) {
+    try {
+      const connection = await node.dial(way, { force: true, signal })
+      if (isConnected) connection.abort(new Error('it was only to be seen who is there'))
+      return true
+    } catch {
+      // Another peer, another mesh, another program, or nobody any more.
+    }
+  }
+  return false
 }
 
 /** Nothing is known of where it is, or only addresses of this peer itself. */

@@ -14,7 +14,7 @@ import type { PeerKey } from '../base/ids.ts'
 import { asMultiaddrs, checkAddress, peerOf } from './addresses.ts'
 import { serviceTag } from './admission.ts'
 import { createJudge, type Judge } from './conduct/judge.ts'
-import { dial } from './dial.ts'
+import { answersAt, dial } from './dial.ts'
 import { createDiscovery, type Discovery } from './discovery/discovery.ts'
 import { createEmitter, type Emitter } from './events.ts'
 import { createGossip, type Gossip } from './gossip.ts'
@@ -37,7 +37,7 @@ import {
   reportTopic,
 } from './membership/messages.ts'
 import { createNode, type Node, startNode } from './node.ts'
-import { encodeTrials, probeProtocol, probeReach, tryAll } from './probe.ts'
+import { encodeOldReply, encodeReply, oldProbeProtocol, probeProtocol, probeReach, tryAll } from './probe.ts'
 import { openPipe } from './reach.ts'
 import { createRequests, type Requests } from './requests/requests.ts'
 import { streamPipe } from './stream-pipe.ts'
@@ -208,9 +208,13 @@ function wire({ node, requests, judge, members, join }: Parts): void {
       return nothing
     }),
   )
-  requests.serve(probeProtocol, async from =>
-    encodeTrials(await tryAll(members.get(from)?.addresses ?? [], node.listening().map(String))),
-  )
+  const trialsOf = (from: PeerKey) =>
+    tryAll(members.get(from)?.addresses ?? [], {
+      own: node.listening().map(String),
+      isThere: address => answersAt(node, from, address),
+    })
+  requests.serve(probeProtocol, async from => encodeReply(await trialsOf(from), Date.now()))
+  requests.serve(oldProbeProtocol, async from => encodeOldReply(await trialsOf(from)))
   requests.serve(aliveProtocol, async () => nothing)
   requests.serve(partProtocol, async from => {
     members.happened({ type: 'parted', peer: from })
@@ -279,8 +283,10 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
     reachability: () =>
       probeReach({
         addresses: () => ownAddresses(node),
+        listening: () => node.listening().map(String),
         peers: () => members.records(),
-        ask: peer => requests.request(peer, probeProtocol, nothing),
+        ask: peer => askToProbe(requests, peer),
+        isThere: (peer, address) => answersAt(node, peer, address),
       }),
     discovery: () => parts.discovery?.state(),
     stop() {
@@ -306,6 +312,18 @@ async function stop({ node, requests, members, heart, gossip, discovery }: Parts
   // A neighbour that hangs must not keep this process; what is left then ends with it.
   await Promise.race([node.stop(), tooLong])
   clearTimeout(timer)
+}
+
+/** A handshake with each address takes its time. */
+const probeMs = 30_000
+
+async function askToProbe(requests: Requests, peer: PeerKey): Promise<Uint8Array> {
+  try {
+    return await requests.request(peer, probeProtocol, nothing, { timeoutMs: probeMs })
+  } catch (thrown) {
+    if (!(thrown instanceof PeerError) || thrown.code !== 'UNKNOWN_PROTOCOL') throw thrown
+    return requests.request(peer, oldProbeProtocol, nothing)
+  }
 }
 
 const twinText = (addresses: string[]) =>

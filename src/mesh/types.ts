@@ -78,9 +78,10 @@ export interface MeshEvents {
 
 /**
  * What a plain connection to an address met: a listener, a refusal, no answer at all, or no way there. `own`: the address is
- * the one at which the peer that tries listens itself, as with a bridge that every machine has: it leads to nobody else.
+ * the one at which the peer that tries listens itself, as with a bridge that every machine has: it leads to nobody else. `other`:
+ * something listens there, but it is not the peer that is meant.
  */
-export type TrialOutcome = 'open' | 'own' | 'refused' | 'silent' | 'no-route' | 'unknown-name'
+export type TrialOutcome = 'open' | 'other' | 'own' | 'refused' | 'silent' | 'no-route' | 'unknown-name'
 
 export interface AddressTrial {
   address: string
@@ -89,12 +90,12 @@ export interface AddressTrial {
 
 /** Who reaches whom, tried from both sides. */
 export interface Reachability {
-  /** Where this peer listens. */
+  /** What this peer tells others. */
   listening: string[]
-  /** This peer's trials of those that it has no connection to. */
-  outward: { peer: PeerKey; trials: AddressTrial[] }[]
-  /** Neighbours' trials of this peer. */
-  inward: { peer: PeerKey; trials: AddressTrial[] }[]
+  /** This peer's trials of the others; `neighbour`: it has a connection to it. */
+  outward: { peer: PeerKey; neighbour: boolean; trials: AddressTrial[] }[]
+  /** Neighbours' trials of this peer, and by how much their clocks are ahead of this one's, where they say so. */
+  inward: { peer: PeerKey; trials: AddressTrial[]; aheadMs?: number }[]
 }
 
 /** How discovery on the local network goes. */

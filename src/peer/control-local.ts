@@ -165,6 +165,7 @@ export function createControl(deps: ControlDeps): LocalControl {
         listening: mesh.listening(),
         token: home.token(mesh.addresses()),
         tokenNote: tokenNote(mesh.addresses()),
+        discovery: mesh.discovery(),
         warnings: [...deps.warnings],
         pid: process.pid,
         startedMs,

@@ -10,7 +10,7 @@ import type { MergedRoot } from '../jobs/workloads/classify/result.ts'
 import type { JobRequest } from '../jobs/workloads/requests.ts'
 import type { Rows, RowsRoot } from '../jobs/workloads/rows/result.ts'
 import type { ModelRoot } from '../jobs/workloads/train/result.ts'
-import type { Reachability } from '../mesh/types.ts'
+import type { DiscoveryState, Reachability } from '../mesh/types.ts'
 
 export interface PeerInfo {
   peer: PeerKey
@@ -28,6 +28,8 @@ export interface PeerInfo {
   token: string
   /** Why machines elsewhere cannot join with the token, where it holds no address that leads to this one. */
   tokenNote?: string
+  /** How discovery on the local network goes; absent where it is turned off. */
+  discovery?: DiscoveryState
   /** What went wrong lately and what to do, newest last. */
   warnings: string[]
   /** The process that runs the peer, and since when: milliseconds since 1970. */

@@ -2,10 +2,11 @@
 import { createSocket } from 'node:dgram'
 import { decode, encode } from 'dns-packet'
 import { expect, test } from 'vitest'
-import { createDiscovery, quietText } from '../../src/mesh/discovery/discovery.ts'
+import { createDiscovery } from '../../src/mesh/discovery/discovery.ts'
 import { answersOf, asks, heardIn, queryOf } from '../../src/mesh/discovery/records.ts'
 import { createIdentity, peerKeyOf } from '../../src/mesh/identity.ts'
 import { inSubnet } from '../../src/mesh/interfaces.ts'
+import { quietText } from '../../src/mesh/quiet-text.ts'
 
 const service = '_shardmesh-00112233._udp.local'
 const peer = peerKeyOf(createIdentity())

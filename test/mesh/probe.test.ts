@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { createSecret } from '../../src/mesh/admission.ts'
 import { addressesMax } from '../../src/mesh/membership/messages.ts'
-import { decodeTrials, encodeTrials, probeReach } from '../../src/mesh/probe.ts'
+import { decodeReply, encodeOldReply, encodeReply, probeReach } from '../../src/mesh/probe.ts'
 import type { AddressTrial } from '../../src/mesh/types.ts'
 import { mesh, namesUp, until } from './meshes.ts'
 
@@ -13,7 +13,14 @@ test('neighbours say whether they reach this peer', async () => {
   const shy = await mesh({ secret, name: 'shy', listen: [], dial: a.addresses() })
   await until(() => [a, b, shy].every(each => namesUp(each).length === 2))
   const seen = await a.reachability()
-  expect(seen).toMatchObject({ listening: a.addresses(), outward: [] })
+  expect(seen.listening).toEqual(a.addresses())
+  // Each address is tried for the peer that it is of.
+  const outward = [b, shy].map(({ self, addresses }) => ({
+    peer: self,
+    neighbour: true,
+    trials: addresses().map(address => ({ address, outcome: 'open' })),
+  }))
+  expect(new Set(seen.outward)).toEqual(new Set(outward))
   expect(seen.inward.map(({ peer }) => peer).sort()).toEqual([b.self, shy.self].sort())
   for (const { trials } of seen.inward) expect(trials).toEqual([{ address: a.addresses()[0], outcome: 'open' }])
   // One that listens nowhere has no address to try.
@@ -29,23 +36,44 @@ test('those that are apart are tried from here, a few at a time; who does not an
     neighbour: false,
     addresses: [trial.address],
   }))
-  const near = ['good', 'mute', 'liar'].map(peer => ({ peer, neighbour: true, addresses: [] }))
+  const near = ['good', 'old', 'mute'].map(peer => ({ peer, neighbour: true, addresses: [] }))
   const seen = await probeReach({
     addresses: () => ['/ip4/10.0.0.1/tcp/2'],
+    listening: () => [],
+    isThere: async () => true,
     peers: () => [...apart, ...near],
     async ask(peer) {
       if (peer === 'mute') throw new Error('no answer')
-      return peer === 'good' ? encodeTrials([trial]) : new Uint8Array([1, 2, 3])
+      if (peer === 'old') return encodeOldReply([{ ...trial, outcome: 'other' }])
+      return peer === 'good' ? encodeReply([trial], Date.now() + 60_000) : new Uint8Array([1, 2, 3])
     },
   })
-  expect(seen.inward).toEqual([{ peer: 'good', trials: [trial] }])
-  expect(seen.outward.length).toBe(16)
-  for (const { trials } of seen.outward) expect(trials).toEqual([trial])
+  expect(seen.inward).toEqual([
+    { peer: 'good', trials: [trial], aheadMs: expect.any(Number) },
+    { peer: 'old', trials: [trial] },
+  ])
+  expect(seen.inward[0].aheadMs).toBeGreaterThan(50_000)
+  expect(seen.outward.length).toBe(19)
+  for (const { neighbour, trials } of seen.outward) expect(trials).toEqual(neighbour ? [] : [trial])
+})
+
+test('what listens at an address and is another peer is told from the one that is meant', async () => {
+  const secret = createSecret()
+  const a = await mesh({ secret, name: 'a' })
+  const other = await mesh({ secret, name: 'other' })
+  const stranger = await mesh({ name: 'stranger' })
+  const wrong = [other, stranger].map(({ addresses }) => addresses()[0].replace(/\/p2p\/.*$/, ''))
+  const b = await mesh({ secret, name: 'b', announce: wrong, dial: a.addresses() })
+  await until(() => namesUp(a).includes('b') && namesUp(b).includes('a'))
+  const outcomes = (seen: Awaited<ReturnType<typeof a.reachability>>) =>
+    seen.inward.find(({ peer }) => peer === a.self)?.trials.map(({ outcome }) => outcome)
+  expect(outcomes(await b.reachability())).toEqual(['other', 'other', 'open'])
 })
 
 test('what is no list of trials is nothing', () => {
   const many = Array.from({ length: addressesMax + 1 }, () => ({ address: 'x', outcome: 'open' as const }))
-  expect(decodeTrials(encodeTrials(many))).toBeUndefined()
-  expect(decodeTrials(encodeTrials(many.slice(1)))).toHaveLength(addressesMax)
-  expect(decodeTrials(new Uint8Array(0))).toBeUndefined()
+  expect(decodeReply(encodeReply(many, 0))).toBeUndefined()
+  expect(decodeReply(encodeReply(many.slice(1), 0))?.trials).toHaveLength(addressesMax)
+  expect(decodeReply(encodeOldReply(many.slice(1)))?.trials).toHaveLength(addressesMax)
+  expect(decodeReply(new Uint8Array(0))).toBeUndefined()
 })

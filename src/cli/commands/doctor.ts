@@ -1,13 +1,11 @@
 /** `peer doctor`: what this machine can compute with and why not more, whom it reaches, and what to do. */
-import { createServer } from 'node:net'
-import { availableParallelism, cpus, networkInterfaces, totalmem } from 'node:os'
 import type { Command } from 'commander'
 import pc from 'picocolors'
-import bytes from 'pretty-bytes'
 import { shortPeer } from '../../base/ids.ts'
-import { checkDataFolder } from '../../peer/data-folder.ts'
-import { dataFolder, defaultPort, hasMesh } from '../../peer/home.ts'
+import { dataFolder, hasMesh } from '../../peer/home.ts'
 import { type CommonOptions, common, isNoPeer, withRunningPeer } from '../session.ts'
+import { machineFindings, processFindings } from './doctor-machine.ts'
+import { heldPort, mdnsFinding, networkFindings } from './doctor-network.ts'
 import { type Finding, reachFindings, tokenFinding } from './doctor-reach.ts'
 
 export function addDoctor(peer: Command): void {
@@ -25,12 +23,8 @@ Examples:
     .action(async (options: CommonOptions & { json?: boolean; join?: string }) => {
       const folder = dataFolder(options.data)
       const findings = [
-        node(),
-        await wasm(),
-        await webgpu(),
-        await data(folder),
-        await port(),
-        network(),
+        ...(await machineFindings(folder)),
+        ...(await networkFindings()),
         ...(await mesh(options, folder)),
         ...(options.join === undefined ? [] : await token(options.join)),
       ]
@@ -42,80 +36,6 @@ Examples:
 function lines({ topic, ok, says, advice }: Finding): string {
   const mark = ok ? pc.green('✓') : pc.yellow('!')
   return `  ${mark} ${topic.padEnd(9)} ${says}\n${advice ? `${' '.repeat(14)}${pc.dim(advice)}\n` : ''}`
-}
-
-function node(): Finding {
-  return {
-    topic: 'node',
-    ok: true,
-    says: `${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${bytes(totalmem(), { binary: true })}`,
-  }
-}
-
-async function wasm(): Promise<Finding> {
-  const { createWasmBackend } = await import('../../compute/backends/wasm/backend.ts')
-  const backend = await createWasmBackend()
-  await backend.dispose()
-  return {
-    topic: 'cpu',
-    ok: true,
-    says: `${backend.device}; peers of the same numeric class, ${backend.numericClass}, give the same bits`,
-  }
-}
-
-async function webgpu(): Promise<Finding> {
-  const { probeWebGpu } = await import('../../compute/backends/webgpu/probe.ts')
-  const probe = await probeWebGpu()
-  if (!probe.available) return { topic: 'gpu', ok: false, says: probe.reason ?? 'no adapter', advice: probe.hint }
-  if (probe.isFallback) {
-    return {
-      topic: 'gpu',
-      ok: false,
-      says: `${probe.adapter}, a software adapter: right, but slower than the CPU workers`,
-      advice: "install the graphics card's Vulkan driver; until then peer start computes with the CPU",
-    }
-  }
-  return { topic: 'gpu', ok: true, says: `${probe.adapter}` }
-}
-
-async function data(folder: string): Promise<Finding> {
-  try {
-    await checkDataFolder(folder)
-    return { topic: 'data', ok: true, says: folder }
-  } catch (thrown) {
-    const says = thrown instanceof Error ? thrown.message : String(thrown)
-    return { topic: 'data', ok: false, says, advice: 'choose another folder with --data' }
-  }
-}
-
-function port(): Promise<Finding> {
-  return new Promise(resolve => {
-    const server = createServer()
-    server.once('error', () =>
-      resolve({
-        topic: 'port',
-        ok: true,
-        says: `${defaultPort} is in use (by a running peer?); a new peer takes any free port`,
-      }),
-    )
-    server.listen(defaultPort, () =>
-      server.close(() => resolve({ topic: 'port', ok: true, says: `${defaultPort} is free` })),
-    )
-  })
-}
-
-function network(): Finding {
-  const addresses = Object.values(networkInterfaces()).flatMap(list =>
-    (list ?? []).filter(one => !one.internal && one.family === 'IPv4').map(one => one.address),
-  )
-  return addresses.length > 0
-    ? { topic: 'network', ok: true, says: addresses.join(', ') }
-    : {
-        topic: 'network',
-        ok: false,
-        says: 'no network but loopback',
-        advice: 'other machines cannot be reached; peers on this machine can',
-      }
 }
 
 async function mesh(options: CommonOptions, folder: string): Promise<Finding[]> {
@@ -138,12 +58,15 @@ async function mesh(options: CommonOptions, folder: string): Promise<Finding[]> 
         nameOf: peer => byKey.get(peer)?.name ?? shortPeer(peer),
         up: peer => byKey.get(peer)?.connected ?? false,
       })
-      return [reach, ...tried, ...info.warnings.slice(-5).map(says => ({ topic: 'warning', ok: false, says }))]
+      const here = [mdnsFinding(info.discovery, connected.length > 0), ...(await processFindings(info.pid))]
+      return [reach, ...here, ...tried, ...info.warnings.slice(-5).map(says => ({ topic: 'warning', ok: false, says }))]
     })
   } catch (thrown) {
     if (!isNoPeer(thrown)) throw thrown
     const joined = await hasMesh(folder)
     return [
+      await heldPort(),
+      ...(await processFindings(process.pid)),
       {
         topic: 'mesh',
         ok: false,
@@ -156,10 +79,12 @@ async function mesh(options: CommonOptions, folder: string): Promise<Finding[]> 
   }
 }
 
-/** The addresses of a token that this machine cannot join with. */
+/** The addresses of a token that this machine can join with, and those that it cannot. */
 async function token(text: string): Promise<Finding[]> {
-  const { decodeToken } = await import('../../mesh/token.ts')
-  const { tryAll } = await import('../../mesh/probe.ts')
-  const trials = await tryAll(decodeToken(text).addresses)
-  return trials.map(trial => tokenFinding(trial))
+  const { tryToken } = await import('../../mesh/try-token.ts')
+  const trials = await tryToken(text)
+  if (trials.length > 0) return trials.map(trial => tokenFinding(trial))
+  const advice =
+    'peers on the same local network find each other by mDNS; else make one with peer token --announce ADDRESS'
+  return [{ topic: 'token', ok: false, says: 'it holds no address', advice }]
 }

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { peerOf, place } from '../addresses.ts'
 import { isPeerKey } from '../identity.ts'
 import { isLoopback, isLoopbackHost, type OwnAddress, ownAddresses } from '../interfaces.ts'
+import { quietText } from '../quiet-text.ts'
 import type { DiscoveryState } from '../types.ts'
 import { type Link, openLink } from './link.ts'
 import { answersOf, asks, heardIn, queryOf } from './records.ts'
@@ -172,14 +173,3 @@ function linkable(all: OwnAddress[]): OwnAddress[] {
 
 /** An interface that went and came back is another one. */
 const keyOf = ({ name, family, address, mac, scope }: OwnAddress) => `${name} ${family} ${address} ${mac} ${scope}`
-
-/** What it means that no peer of the mesh was heard, for people. */
-export function quietText({ links, sinceMs, others }: DiscoveryState): string {
-  const names = [...new Set(links.filter(({ problem }) => problem === undefined).map(({ name }) => name))]
-  const since = sinceMs < 120_000 ? `${Math.round(sinceMs / 1000)} s` : `${Math.round(sinceMs / 60_000)} min`
-  const why =
-    others === 0
-      ? '; nothing of any other machine was heard there: a firewall, or a network that keeps machines apart, may drop UDP 5353'
-      : ''
-  return `no other peer of this mesh was heard by mDNS for ${since} on ${names.join(', ') || 'any interface'}${why}`
-}
