@@ -3,7 +3,7 @@
  * `build.js kernels` and `build.js src` build one of the two. What a compiler says is shown only where it fails.
  */
 import { execFile } from 'node:child_process'
-import { chmodSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -25,7 +25,20 @@ const kernels = () => ['simd', 'relaxed'].map(target => compile('assemblyscript'
 
 async function src() {
   await compile('typescript', 'bin/tsc', '-p', 'tsconfig.build.json')
-  if (!process.exitCode) chmodSync('dist/cli/launch.js', 0o755) // npm sets it for packages, not for a clone
+  if (process.exitCode) return
+  chmodSync('dist/cli/launch.js', 0o755) // npm sets it for packages, not for a clone
+  await noteCommit()
+}
+
+/** The commit that is built, for `peer --version`; a copy without git has none. `dirty`: with changes of its own. */
+async function noteCommit() {
+  const git = (...args) => run('git', args).then(({ stdout }) => stdout.trim())
+  // A package that was unpacked inside somebody's repository is not that repository's commit.
+  const here = await git('ls-files', '--error-unmatch', 'package.json').catch(() => '')
+  const commit = here && (await git('rev-parse', '--short=7', 'HEAD').catch(() => ''))
+  const dirty = commit && (await git('status', '--porcelain', '--untracked-files=no').catch(() => ''))
+  mkdirSync('dist', { recursive: true })
+  writeFileSync('dist/build.json', `${JSON.stringify(commit ? { commit: dirty ? `${commit}.dirty` : commit } : {})}\n`)
 }
 
 const [part] = process.argv.slice(2)

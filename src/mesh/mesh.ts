@@ -35,6 +35,7 @@ import {
   newsProtocol,
   partProtocol,
   reportTopic,
+  wire,
 } from './membership/messages.ts'
 import { createNode, type Node, startNode } from './node.ts'
 import { encodeOldReply, encodeReply, oldProbeProtocol, probeProtocol, probeReach, tryAll } from './probe.ts'
@@ -96,6 +97,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
   const heart = createHeart(status, {
     addresses: () => ownAddresses(node),
     reach: () => members?.reach() ?? { members: 0, neighbours: 0 },
+    wire: init.wire ?? wire,
   })
   const join = createJoin([...seeds.named.keys(), ...seeds.blind])
   const { announce, beat } = heart
@@ -137,7 +139,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
       gossip,
       discovery,
     }
-    wire(parts)
+    connectParts(parts)
     await startNode(node, listen)
     discovery?.start()
     return begin(parts, seeds)
@@ -191,7 +193,7 @@ async function weighing(judge: Judge, from: PeerKey, answer: () => Promise<Uint8
 }
 
 /** Connects the node's events and the mesh's own protocols to the members. */
-function wire({ node, requests, judge, members, join }: Parts): void {
+function connectParts({ node, requests, judge, members, join }: Parts): void {
   const peerOfEvent = (event: { detail: PeerId }) => event.detail.toString()
   node.addEventListener('peer:connect', event => {
     const accepted = node.getConnections(event.detail).every(connection => connection.direction === 'inbound')

@@ -61,6 +61,8 @@ export interface MeshInit {
   mdns: boolean
   /** Connections kept while idle, some two thirds of which are sought; the others are heard by gossip. Default 12. */
   degreeMax?: number
+  /** The oldest and the newest form of messages that this release reads; tests give others. */
+  wire?: [number, number]
   /** How long one that keeps breaking the rules is refused at first; default a minute. */
   refuseMs?: number
 }

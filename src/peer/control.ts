@@ -44,6 +44,8 @@ export interface PeerInfo {
 export interface PeerView {
   peer: PeerKey
   name: string
+  /** Of the program, such as `0.1.0+6e176da`. */
+  version: string
   device: string
   backend: string
   slots: number

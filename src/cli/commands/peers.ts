@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import pc from 'picocolors'
 import { shortPeer } from '../../base/ids.ts'
 import type { PeerView } from '../../peer/control.ts'
+import { oneLine } from '../../peer/event-text.ts'
 import { rate, table } from '../format.ts'
 import { type CommonOptions, common, withRunningPeer } from '../session.ts'
 
@@ -25,7 +26,7 @@ Examples:
     })
 }
 
-const head = ['NAME', 'PEER', 'DEVICE', 'ITEMS/S', 'LOAD', 'HEARD', 'ADDRESS']
+const head = ['NAME', 'PEER', 'DEVICE', 'ITEMS/S', 'LOAD', 'HEARD', 'VERSION', 'ADDRESS']
 
 /** When it was heard, or why it is not; and how often it broke the rules, where it did. */
 function heard({ self, connected, lastHeardMs, offences, refusedMs }: PeerView): string {
@@ -45,6 +46,7 @@ function row(peer: PeerView): string[] {
     peer.itemsPerSecond > 0 ? rate(peer.itemsPerSecond) : '-',
     String(peer.load),
     heard(peer),
+    oneLine(peer.version),
     peer.addresses[0]?.replace(/\/p2p\/.*$/, '') ?? '-',
   ]
 }

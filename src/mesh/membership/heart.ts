@@ -24,9 +24,11 @@ export interface HeartDeps {
   addresses: () => string[]
   /** Members that this peer hears, and how many of them over a connection of their own. */
   reach: () => { members: number; neighbours: number }
+  /** The forms of messages that this release reads; tests give others. */
+  wire: [number, number]
 }
 
-export function createHeart(first: PeerStatus, { addresses, reach }: HeartDeps): Heart {
+export function createHeart(first: PeerStatus, { addresses, reach, wire }: HeartDeps): Heart {
   const boot = Date.now()
   let status = first
   let seq = 0
@@ -42,6 +44,7 @@ export function createHeart(first: PeerStatus, { addresses, reach }: HeartDeps):
       degree: reach().neighbours,
       status,
       addresses: addresses().slice(0, addressesMax),
+      wire,
     }
   }
 

@@ -13,7 +13,7 @@ import type { Emitter } from '../events.ts'
 import type { Join } from '../join.ts'
 import type { Node } from '../node.ts'
 import type { Requests } from '../requests/requests.ts'
-import type { PeerRecord } from '../types.ts'
+import type { PeerRecord, PeerStatus } from '../types.ts'
 import { acquaintancesOf, knownFor, toldOf } from './acquaintances.ts'
 import { emptyMembership, reduceMembership } from './membership.ts'
 import { judgeNews } from './membership-announced.ts'
@@ -31,8 +31,11 @@ import {
   helloProtocol,
   partProtocol,
   type Report,
+  releaseIn,
   reportTopic,
   type Told,
+  understands,
+  wire,
 } from './messages.ts'
 import { createNews } from './news.ts'
 
@@ -85,6 +88,10 @@ const failuresWarned = 3
 const reportEveryMs = 2_000
 const reportsRemembered = 1024
 const partMs = 5_000
+/** Who runs a release that cannot work with this one is tried again after that: it may have been upgraded. */
+const otherReleaseMs = 300_000
+/** An answer has arrived by then. */
+const answerMs = 500
 /** Wall clock beyond this over the process's own clock: the machine slept. */
 const sleptMs = 3_000
 const nothing = new Uint8Array(0)
@@ -171,12 +178,15 @@ export function createMembers(deps: MembersDeps): Members {
         try {
           takeIn(peer, reply)
         } catch (thrown) {
+          if (isOtherRelease(thrown)) return
           deps.judge.offended(peer, 'malformed')
           emitter.warn(thrown instanceof Error ? thrown.message : String(thrown))
         }
       },
       // Greeted again with a later tick, or known by its heartbeat before that.
-      () => {},
+      thrown => {
+        if (isOtherRelease(thrown)) cannotWorkWith(peer, thrown)
+      },
     )
   }
 
@@ -210,14 +220,29 @@ export function createMembers(deps: MembersDeps): Members {
 
   function takeIn(from: PeerKey, bytes: Uint8Array): Hello {
     const said = decodeHello(bytes)
-    if (!said) throw badHello(from)
+    if (!said) throw badHello(from, releaseIn(bytes))
+    if (!understands(ours(), said.announcement.wire)) {
+      throw cannotWorkWith(from, otherRelease(deps.announce().status, said.announcement.status))
+    }
     happened({ type: 'announced', peer: from, announcement: said.announcement, direct: true })
     hear(from, said.known)
     return said
   }
 
+  const ours = () => deps.announce().wire ?? wire
+
+  /** It is said, here and there, and for a while not tried again. */
+  function cannotWorkWith(peer: PeerKey, error: PeerError): PeerError {
+    emitter.warn(error.message)
+    // The answer is to reach it first.
+    setTimeout(() => happened({ type: 'refused', peer, untilMs: nowMs() + otherReleaseMs }), answerMs).unref()
+    return error
+  }
+
   function hear(by: PeerKey, told: Told[]): void {
-    for (const one of told) if (one.peer !== self) happened({ type: 'told', by, ...one })
+    for (const one of told) {
+      if (one.peer !== self && understands(ours(), one.announcement.wire)) happened({ type: 'told', by, ...one })
+    }
   }
 
   /** Whom the other does not know is told of; where both know the same, that is all. */
@@ -279,7 +304,7 @@ export function createMembers(deps: MembersDeps): Members {
       const announcement = decodeAnnouncement(bytes)
       if (!announcement) deps.judge.offended(from, 'malformed')
       // Of another release it may be read by others.
-      if (!announcement) return true
+      if (!announcement || !understands(ours(), announcement.wire)) return true
       const verdict = judgeNews(state.members.get(from), announcement, nowMs())
       if (verdict === 'replayed') deps.judge.offended(through, 'replayed')
       if (verdict === 'contradictory') deps.judge.offended(from, 'contradictory')
@@ -303,10 +328,25 @@ export function nowMs(): number {
   return performance.now()
 }
 
-function badHello(from: PeerKey): PeerError {
+const isOtherRelease = (thrown: unknown): thrown is PeerError =>
+  thrown instanceof PeerError && thrown.code === 'OTHER_RELEASE'
+
+const whichRelease = ({ name, version }: { name?: string; version?: string }) => `${name} (release ${version})`
+
+function otherRelease(here: PeerStatus, there: PeerStatus): PeerError {
+  return new PeerError({
+    code: 'OTHER_RELEASE',
+    kind: 'protocol',
+    message: `${whichRelease(here)} and ${whichRelease(there)} cannot work together: install the same release on both; docs/operations.md says which releases can`,
+    details: { expected: here.version, got: there.version },
+  })
+}
+
+function badHello(from: PeerKey, said: { name?: string; version?: string } = {}): PeerError {
+  const who = said.version === undefined ? shortPeer(from) : whichRelease(said)
   return new PeerError({
     code: 'BAD_HELLO',
     kind: 'protocol',
-    message: `${shortPeer(from)} greets in a way that this peer does not understand: run the same release on every machine`,
+    message: `${who} greets in a way that this peer does not understand, and they cannot work together: install the same release on both`,
   })
 }

@@ -38,7 +38,19 @@ export interface Announcement {
   status: PeerStatus
   /** Multiaddrs with the peer's id; none: it only dials. */
   addresses: string[]
+  /** The oldest and the newest form of messages that it reads; absent in releases that have the first form alone. */
+  wire?: [number, number]
 }
+
+/**
+ * The forms of messages that this release reads, from the oldest to the newest. A change that an older release cannot read has a
+ * new number, and docs/operations.md a new line; what is added and may be missing has not.
+ */
+export const wire: [number, number] = [1, 1]
+
+/** Whether who reads these forms and who reads those can work together. */
+export const understands = ([oldest, newest]: [number, number], [first, last]: [number, number] = [1, 1]) =>
+  oldest <= last && first <= newest
 
 /** The life of `peer` that began at `boot` ended; `left`: on purpose. */
 export interface Report {
@@ -96,6 +108,7 @@ const announcementForm = z.object({
   degree: count.max(65_536),
   status: statusForm,
   addresses,
+  wire: z.tuple([count, count]).optional(),
 })
 
 const peerForm = z.string().refine(isPeerKey)
@@ -142,6 +155,12 @@ export function encodeHello(hello: Hello): Uint8Array {
 /** Undefined for whatever is not a hello. */
 export function decodeHello(bytes: Uint8Array): Hello | undefined {
   return bytes.byteLength > toldBytesMax ? undefined : parse(helloForm, bytes)
+}
+
+/** What a hello that is not understood says of its sender, for people. */
+export function releaseIn(bytes: Uint8Array): { name?: string; version?: string } {
+  const form = z.object({ announcement: z.object({ status: z.object({ name: text, version: text }) }) })
+  return (bytes.byteLength > toldBytesMax ? undefined : parse(form, bytes))?.announcement.status ?? {}
 }
 
 export function encodeNews(told: Told[]): Uint8Array {
