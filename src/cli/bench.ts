@@ -1,5 +1,4 @@
 /** The work of `peer bench`: kernels on typical shapes, or whole networks, beside what this machine does at best. */
-import { writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { arch, availableParallelism, cpus } from 'node:os'
 import { basename, join } from 'node:path'
@@ -12,6 +11,8 @@ import { type Model, planModel } from '../compute/engine/model.ts'
 import { measuredShapes } from '../compute/measure/kernel-shapes.ts'
 import { type KernelTiming, type Pace, timeKernel } from '../compute/measure/kernels.ts'
 import { type NetworkTiming, randomInputs, timeNetwork } from '../compute/measure/networks.ts'
+import { openDraft, streamDraft } from '../data/writers/draft.ts'
+import { closeSpecialFile, isSpecialFile, openSpecialFile } from '../data/writers/special-file.ts'
 import { describeDevices } from '../peer/devices.ts'
 import { dataFolder } from '../peer/home.ts'
 import { rememberRate } from '../peer/known-rates.ts'
@@ -82,8 +83,16 @@ export async function bench(options: BenchOptions, tell: (line: string) => void)
     report.networks.push({ model: path, loadMs, ...timing, ...(compared && { compared }) })
   }
   await remember(report, options)
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`)
+  if (options.json !== undefined) await writeReport(options.json, `${JSON.stringify(report, null, 2)}\n`)
   return report
+}
+
+async function writeReport(file: string, text: string): Promise<void> {
+  const stream = (await isSpecialFile(file)) ? await openSpecialFile(file) : undefined
+  const draft = stream ? streamDraft(stream) : await openDraft(file)
+  await draft.write(text)
+  await draft.close()
+  if (stream) await closeSpecialFile(stream)
 }
 
 function budgetOf({ seconds }: BenchOptions): number | undefined {

@@ -31,15 +31,3 @@ export function requireFinal(job: JobSummary): void {
   if (job.phase === 'cancelled')
     throw new PeerError({ code: 'JOB_CANCELLED', kind: 'aborted', message: `job ${shortId(job.job)} was cancelled` })
 }
-
-/** Aborts on Ctrl-C; a second one ends the program at once. */
-export function interruptible(): AbortController {
-  const abort = new AbortController()
-  const stop = () => {
-    if (abort.signal.aborted) process.exit(130)
-    abort.abort()
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  return abort
-}

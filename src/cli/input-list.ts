@@ -7,6 +7,7 @@ import { open } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import type { Command } from 'commander'
 import { PeerError } from '../base/errors.ts'
+import { sayIfLongTo } from './waiting.ts'
 
 export interface ListArguments {
   filesFrom?: string
@@ -58,7 +59,7 @@ async function opened(file: string): Promise<AsyncIterable<Buffer>> {
 async function listed(stream: AsyncIterable<Buffer>, what: string, zero = false): Promise<string[]> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of stream) {
+  for await (const chunk of sayIfLongTo(`the list of inputs from ${what}`, stream)) {
     bytes += chunk.length
     if (bytes > listBytesMax)
       throw wrong(`the list in ${what} has more than ${listBytesMax} bytes: name a folder instead`)

@@ -1,6 +1,7 @@
 /** The `peer` command line: one file a command in `commands/`, each adds itself to the program here. */
 import { CommanderError } from 'commander'
 import { exitWith, printError } from './errors.ts'
+import { heedNohup } from './interrupt.ts'
 import { program } from './program.ts'
 import { boundYoungGeneration } from './young-generation.ts'
 
@@ -8,6 +9,7 @@ import { boundYoungGeneration } from './young-generation.ts'
 const usageExit = 2
 
 boundYoungGeneration()
+heedNohup()
 
 // Started by an older Node's launcher: when that one is killed, this one must not stay behind.
 if (process.env.SHARDMESH_LAUNCHED && process.channel) {

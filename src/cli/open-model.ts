@@ -1,9 +1,8 @@
 /** A network's file and the backend that it runs on, as the commands that run one on this machine name them. */
-import { existsSync, statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { kindAt, readNamed } from '../base/named-file.ts'
 import type { Backend } from '../compute/backends/types.ts'
 import { loadModel, type Model } from '../compute/engine/model.ts'
 import { externalFolder } from '../compute/onnx/external-data.ts'
@@ -32,13 +31,11 @@ export async function openBackend(
 
 /** @param path an .onnx file, or a folder with model.onnx */
 export async function readModel(path: string): Promise<{ model: Model; bytes: Uint8Array }> {
-  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'model.onnx') : path
+  const file = (await kindAt(path)) === 'folder' ? join(path, 'model.onnx') : path
   const bytes = await readBounded(file, limits.modelBytesMax)
   return { bytes, model: loadModel(bytes, { readExternal: externalFolder(dirname(file)) }) }
 }
 
 export async function readBounded(file: string, bytesMax: number): Promise<Uint8Array> {
-  if (!existsSync(file) || !statSync(file).isFile()) throw usageError(`there is no file ${file}; check the path`)
-  if (statSync(file).size > bytesMax) throw usageError(`${file} has more than ${bytesMax} bytes; give a smaller one`)
-  return readFile(file)
+  return readNamed(file, { bytesMax })
 }

@@ -84,7 +84,7 @@ export async function saveResult(
   if (out === undefined || out === '-')
     return save(process.stdout.isTTY ? plainItems(items) : items, undefined, process.stdout, options)
   if (!(await isSpecialFile(out))) return save(items, out, process.stdout, options)
-  const stream = await openSpecialFile(out)
+  const stream = await openSpecialFile(out, () => process.stderr.write(`  waiting for somebody to read from ${out}\n`))
   const saved = await save(items, undefined, stream, options)
   await closeSpecialFile(stream)
   return saved

@@ -5,6 +5,7 @@ import { PeerError } from '../base/errors.ts'
 import { dataFolder, hasMesh, socketPathOf } from '../peer/home.ts'
 import type { Peer } from '../peer/peer.ts'
 import { plainControl } from './plain.ts'
+import { sayIfLong } from './waiting.ts'
 
 export interface CommonOptions {
   data?: string
@@ -20,7 +21,8 @@ export function common(command: Command): Command {
 
 /** The running peer of this data folder; throws NO_PEER when there is none. */
 export async function runningPeer(options: CommonOptions): Promise<Client> {
-  return plainControl(await connectClient(socketPathOf(dataFolder(options.data))))
+  const data = dataFolder(options.data)
+  return plainControl(await sayIfLong(`the peer of ${data} to answer`, connectClient(socketPathOf(data))))
 }
 
 /** Long enough for mDNS to answer on a local network, short enough not to annoy. */
@@ -41,18 +43,25 @@ export async function temporaryPeer(
   const joined = await hasMesh(data)
   // It dials and is not dialled: nobody should look for it later.
   const init = { data, mdns: joined, alone: !joined, listen: [], compute, submits: true }
-  const peer = await startPeer({ ...init, onWarning: note })
+  const peer = await sayIfLong(`a peer with ${data} to start`, startPeer({ ...init, onWarning: note }))
   if (!joined) note('no peer runs on this machine and it has joined no mesh: computing here alone')
   else if (!(await peer.waitForPeers(findPeersMs)))
     note(`no other peer of mesh ${peer.home.meshName} was found${compute ? ': computing here alone' : ''}`)
   return plainControl(peer)
 }
 
-/** `run` with the running peer, which is let go afterwards. */
-export async function withRunningPeer<T>(options: CommonOptions, run: (client: Client) => Promise<T>): Promise<T> {
+/**
+ * `run` with the running peer, which is let go afterwards.
+ * @param lasts `run` may take its time, and says itself what it waits for
+ */
+export async function withRunningPeer<T>(
+  options: CommonOptions,
+  run: (client: Client) => Promise<T>,
+  lasts = false,
+): Promise<T> {
   const client = await runningPeer(options)
   try {
-    return await run(client)
+    return await (lasts ? run(client) : sayIfLong('the peer to answer', run(client)))
   } finally {
     await client.close()
   }

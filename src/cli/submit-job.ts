@@ -10,12 +10,14 @@ import type { Control, JobRequest, JobSummary, Submitted } from '../peer/control
 import { dataFolder, hasMesh } from '../peer/home.ts'
 import { wholeNumber } from './arguments.ts'
 import { copiesUsual, nobodyElse, otherCopies, placed, untilSafe } from './detach.ts'
-import { follow, interruptible, requireFinal } from './follow.ts'
+import { follow, requireFinal } from './follow.ts'
 import { count, itemWords, plural, rate } from './format.ts'
 import type { ListArguments } from './input-list.ts'
+import { interruptible } from './interrupt.ts'
 import { shareLines } from './live.ts'
 import { checkOut, type OutKind, type Saved, saveResult } from './save-result.ts'
 import { type CommonOptions, common, isNoPeer, runningPeer, temporaryPeer } from './session.ts'
+import { sayIfLong, sayIfLongTo } from './waiting.ts'
 
 /** The options that every submission has. */
 export interface SubmitOptions extends CommonOptions, ListArguments {
@@ -121,7 +123,10 @@ export async function submitJob(
       name: options.name,
       copies: options.detach ? otherCopies(options.copies, session.temporary) : 0,
     }
-    const submitted = await session.control.submit(whole, abort.signal)
+    const submitted = await sayIfLong(
+      'the models and the first inputs, which are looked at',
+      session.control.submit(whole, abort.signal),
+    )
     for (const note of submitted.notes) say(`${pc.yellow('!')} ${note}`)
     if (options.detach) await detach(session, submitted, options, abort.signal)
     else await finish(session, submitted, options, words, abort.signal)
@@ -199,7 +204,7 @@ async function finish(
   }
   requireFinal(ended)
   const toFile = options.out !== undefined && options.out !== '-'
-  const saved = await saveResult(session.control.results(job), options.out, {
+  const saved = await saveResult(sayIfLongTo('the result', session.control.results(job)), options.out, {
     format: options.json && !toFile ? 'jsonl' : 'csv',
     raw: options.raw,
   })

@@ -75,7 +75,7 @@ export async function checkDataFolder(folder: string): Promise<void> {
     await access(nearest, constants.W_OK | constants.X_OK)
     await tryOut(nearest, nearest === folder)
     if (nearest !== folder) return
-    for (const part of ['', 'records']) await checkContents(join(folder, part))
+    for (const part of ['', 'records', 'blocks/small']) await checkContents(join(folder, part))
     const blocks = await stat(join(folder, 'blocks')).catch(() => undefined)
     if (blocks && !blocks.isDirectory()) throw new Error(`${join(folder, 'blocks')} is not a folder`)
   } catch (thrown) {

@@ -3,11 +3,12 @@
  * (`records`), its blocks and its control socket. What is secret is readable by its owner alone (0600, in a folder of 0700).
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
+import { kindAt, readNamed } from '../base/named-file.ts'
 import { writeWhole } from '../base/whole-file.ts'
 import { goneFrom, makeDataFolder, unusable } from './data-folder.ts'
 import { makeSocketPath } from './socket-path.ts'
@@ -80,13 +81,11 @@ function homeFolder(): string {
   })
 }
 
+/** Neither the identity nor the mesh's file comes near it. */
+const ownBytesMax = 1024 * 1024
+
 async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(file)
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw cause
-  }
+  return (await kindAt(file)) === undefined ? undefined : Buffer.from(await readNamed(file, { bytesMax: ownBytesMax }))
 }
 
 /** Whether a mesh was ever made or joined in this folder. */

@@ -2,10 +2,10 @@
  * How many items a second this machine's devices did before, kept in the data folder: what a peer tells the others from its
  * start until it has measured itself. By the devices' description, so that a change of them starts anew.
  */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { makeFolder } from '../base/make-folder.ts'
+import { readNamedText } from '../base/named-file.ts'
 import { writeWhole } from '../base/whole-file.ts'
 
 const ratesFile = z.record(z.string(), z.number().positive().max(1e12))
@@ -30,7 +30,7 @@ export async function rememberRate(folder: string, device: string, itemsPerSecon
 
 async function readRates(folder: string): Promise<Record<string, number>> {
   try {
-    return ratesFile.parse(JSON.parse(await readFile(join(folder, 'rates.json'), 'utf8')))
+    return ratesFile.parse(JSON.parse(await readNamedText(join(folder, 'rates.json'), { bytesMax: 1024 * 1024 })))
   } catch {
     return {}
   }

@@ -2,10 +2,11 @@
  * What a peer was last started with: `config.json` in its data folder. A start without an option takes it from here; a start
  * with one remembers it. People may edit the file: a mistake is named with its field and the file.
  */
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../base/errors.ts'
+import { kindAt, readNamedText } from '../base/named-file.ts'
 import { writeWhole } from '../base/whole-file.ts'
 
 const form = z.strictObject({
@@ -31,13 +32,12 @@ export const optionsFileOf = (folder: string) => join(folder, 'config.json')
 /** What is remembered in this folder; nothing where there is no file. @throws PeerError CONFIG_INVALID */
 export async function readOptions(folder: string): Promise<PeerOptions> {
   const file = optionsFileOf(folder)
+  if ((await kindAt(file).catch(() => 'file')) === undefined) return {}
   let text: string
   try {
-    text = await readFile(file, 'utf8')
+    text = await readNamedText(file, { bytesMax: 1024 * 1024 })
   } catch (thrown) {
-    const { code, message } = thrown as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return {}
-    throw invalid(file, message)
+    throw invalid(file, (thrown as Error).message.replace(`${file} `, 'it '))
   }
   let value: unknown
   try {

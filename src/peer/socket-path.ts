@@ -4,11 +4,12 @@
  * that folder is this user's, no link, and closed to others, or it is not used: who could put a socket there would be obeyed.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { chmod, lstat, mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
+import { openNamedSync } from '../base/named-file.ts'
 import { writeWhole } from '../base/whole-file.ts'
 
 const pathBytesMax = 100
@@ -35,12 +36,24 @@ export function socketPathOf(folder: string): string {
   const inside = join(folder, 'peer.sock')
   if (fits(inside)) return inside
   try {
-    const path = readFileSync(join(folder, pointerName), 'utf8').trim()
+    const path = pointerIn(folder)
     if (isAbsolute(path) && fits(path)) return path
   } catch {
     // No peer ran here yet.
   }
   return candidates(folder)[0]?.path ?? inside
+}
+
+function pointerIn(folder: string): string {
+  const file = openNamedSync(join(folder, pointerName))
+  try {
+    const bytes = new Uint8Array(4096)
+    return Buffer.from(bytes.subarray(0, readSync(file, bytes)))
+      .toString()
+      .trim()
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** Chooses the place, and makes and checks the folder. @throws PeerError SOCKET_FOLDER */

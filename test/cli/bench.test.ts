@@ -58,7 +58,7 @@ test("a network's stages are told, compared where asked, and its rate is remembe
 test.each([
   [['--kernel', 'gem'], 'there is no kernel "gem"; did you mean gemm?'],
   [['--kernel', 'zzzzzz'], 'the kernels are affine, binary'],
-  [['--model', 'nowhere.onnx'], 'there is no file nowhere.onnx; check the path'],
+  [['--model', 'nowhere.onnx'], 'nowhere.onnx does not exist: check the path'],
   [['--compare', 'tensorflow'], 'give --compare onnxruntime-web'],
   [['--compare', 'onnxruntime-web'], 'add --model FILE'],
   [['--backend', 'cuda'], 'give --backend wasm or webgpu'],

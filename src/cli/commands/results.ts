@@ -5,6 +5,7 @@ import { type JobArgument, jobArgument, jobId } from '../job-argument.ts'
 import { checkOut, saveResult } from '../save-result.ts'
 import { type CommonOptions, common, withRunningPeer } from '../session.ts'
 import { rawText } from '../submit-job.ts'
+import { sayIfLongTo } from '../waiting.ts'
 
 export function addResults(peer: Command): void {
   jobArgument(common(peer.command('results')))
@@ -28,16 +29,24 @@ Examples:
         options: CommonOptions & JobArgument & { out?: string; json?: boolean; raw?: boolean },
       ) => {
         if (options.out) await checkOut(options.out)
-        await withRunningPeer(options, async client => {
-          const saved = await saveResult(client.results(await jobId(client, id, options)), options.out, {
-            format: options.json ? 'jsonl' : 'csv',
-            raw: options.raw,
-          })
-          if (options.out)
-            process.stderr.write(
-              `  ${saved.what === 'the model is' ? 'the model is' : plural(saved.rows, 'row')} in ${[options.out, ...saved.beside].join(', ')}${saved.errorsFile ? ` · ${saved.errors} unreadable (listed in ${saved.errorsFile})` : ''}\n`,
+        await withRunningPeer(
+          options,
+          async client => {
+            const saved = await saveResult(
+              sayIfLongTo('the result', client.results(await jobId(client, id, options))),
+              options.out,
+              {
+                format: options.json ? 'jsonl' : 'csv',
+                raw: options.raw,
+              },
             )
-        })
+            if (options.out)
+              process.stderr.write(
+                `  ${saved.what === 'the model is' ? 'the model is' : plural(saved.rows, 'row')} in ${[options.out, ...saved.beside].join(', ')}${saved.errorsFile ? ` · ${saved.errors} unreadable (listed in ${saved.errorsFile})` : ''}\n`,
+              )
+          },
+          true,
+        )
       },
     )
 }

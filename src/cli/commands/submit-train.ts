@@ -1,8 +1,9 @@
 /** `peer submit train`: mixtures, clusters and linear models of the rows of a table, as an ONNX file. */
 
-import { readFileSync } from 'node:fs'
+import { closeSync, fstatSync, readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { PeerError } from '../../base/errors.ts'
+import { openNamedSync } from '../../base/named-file.ts'
 import type { TableInit } from '../../data/tables/options.ts'
 import { methodNames } from '../../learn/options.ts'
 import type { Control } from '../../peer/control.ts'
@@ -171,11 +172,30 @@ function trainOptions(method: string, given: TrainArguments): Record<string, unk
   }
 }
 
+/** A million numbers as text. */
+const initialBytesMax = 64 * 1024 * 1024
+
+/** @throws InvalidArgumentError, for it is read while the options are parsed */
+function initialText(file: string): string {
+  try {
+    const descriptor = openNamedSync(file)
+    try {
+      if (fstatSync(descriptor).size > initialBytesMax) throw new Error(`${file} is larger than any such file`)
+      return readFileSync(descriptor, 'utf8')
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch (thrown) {
+    throw new InvalidArgumentError(`${thrown instanceof Error ? thrown.message : thrown}.`)
+  }
+}
+
 /** Rows of numbers; what they must be beyond that, the method says. */
 function matrix(file: string): number[][] {
+  const text = initialText(file)
   let value: unknown
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'))
+    value = JSON.parse(text)
   } catch {
     throw new InvalidArgumentError(`${file} cannot be read as JSON.`)
   }

@@ -1,8 +1,9 @@
 /** `peer token`: the join token alone, for scripts. */
-import { rename, rm, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { PeerError } from '../../base/errors.ts'
+import { kindAt } from '../../base/named-file.ts'
+import { writeWhole } from '../../base/whole-file.ts'
 import { announcedAddress } from '../../mesh/announce.ts'
 import { dataFolder, defaultPort, hasMesh, openHome } from '../../peer/home.ts'
 import { readOptions } from '../../peer/options-file.ts'
@@ -43,12 +44,11 @@ Examples:
 
 /** Mode 0600 from the first byte on, also where a file is there already. */
 async function writeSecretly(file: string, text: string): Promise<void> {
-  const draft = `${file}.${process.pid}.new`
   try {
-    await writeFile(draft, text, { mode: 0o600, flag: 'wx' })
-    await rename(draft, file)
+    const kind = await kindAt(file)
+    if (kind !== undefined && kind !== 'file') throw new Error(`it is a ${kind}`)
+    await writeWhole(file, text)
   } catch (thrown) {
-    await rm(draft, { force: true })
     throw new PeerError({
       code: 'OUT_UNUSABLE',
       kind: 'input',

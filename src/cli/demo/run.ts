@@ -12,8 +12,9 @@ import { makeFolder } from '../../base/make-folder.ts'
 import { packageRoot } from '../../base/package-root.ts'
 import type { JobSummary } from '../../peer/control.ts'
 import { socketPathOf } from '../../peer/home.ts'
-import { follow, interruptible, requireFinal } from '../follow.ts'
+import { follow, requireFinal } from '../follow.ts'
 import { count, plural, rate, table } from '../format.ts'
+import { interruptible } from '../interrupt.ts'
 import { shareLines } from '../live.ts'
 import { checkOut, saveResult } from '../save-result.ts'
 import { featureTable } from '../train-images.ts'
@@ -30,6 +31,8 @@ export interface DemoOptions {
   verbose?: boolean
 }
 
+/** Its peers are processes, which end in order. */
+const demoTidyMs = 3000
 const names = ['kiwi', 'fig', 'plum', 'lime', 'pear', 'quince', 'mango', 'peach']
 const say = (line = '') => process.stderr.write(`${line && '  '}${line}\n`)
 
@@ -39,7 +42,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   await makeFolder(folder)
   await checkOut(out)
   const peersWanted = Math.max(1, Math.min(options.peers, names.length))
-  const abort = interruptible()
+  const abort = interruptible(demoTidyMs)
   const scratch = await mkdtemp(join(tmpdir(), 'shardmesh-demo-'))
   const peers: PeerProcess[] = []
   try {

@@ -1,8 +1,9 @@
 /** Where a join token comes from: it is a password, and words of a command line can be read by every user of the machine. */
-import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { PeerError } from '../../base/errors.ts'
+import { readNamedText } from '../../base/named-file.ts'
 import { decodeToken } from '../../mesh/token.ts'
+import { sayIfLong } from '../waiting.ts'
 
 /** A token has a few hundred characters; a file that is larger is the wrong one. */
 const charsMax = 64 * 1024
@@ -26,7 +27,11 @@ export async function joinToken(options: { join?: string; joinFile?: string }): 
 }
 
 async function given({ join, joinFile }: { join?: string; joinFile?: string }) {
-  if (join === '-') return { from: 'standard input', text: (await text(process.stdin)).slice(0, charsMax) }
+  if (join === '-')
+    return {
+      from: 'standard input',
+      text: (await sayIfLong('the token on standard input', text(process.stdin))).slice(0, charsMax),
+    }
   if (join !== undefined) return { from: '--join', text: join }
   if (joinFile !== undefined) return { from: joinFile, text: await read(joinFile) }
   const variable = process.env.SHARDMESH_JOIN
@@ -36,9 +41,12 @@ async function given({ join, joinFile }: { join?: string; joinFile?: string }) {
 
 async function read(file: string): Promise<string> {
   try {
-    return (await readFile(file, 'utf8')).slice(0, charsMax)
+    return await sayIfLong(
+      `the token from ${file}`,
+      readNamedText(file, { as: `--join-file ${file}`, bytesMax: charsMax, pipes: true }),
+    )
   } catch (thrown) {
-    throw wrong('JOIN_FILE', `--join-file ${file} cannot be read: ${(thrown as Error).message}`)
+    throw wrong('JOIN_FILE', (thrown as Error).message)
   }
 }
 

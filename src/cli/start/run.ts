@@ -6,6 +6,7 @@ import { defaultPort } from '../../peer/home.ts'
 import { optionsFileOf, type PeerOptions, writeOptions } from '../../peer/options-file.ts'
 import type { Peer } from '../../peer/peer.ts'
 import { inJournal, logFileOf, openPeerLog, type PeerLog } from '../log/peer-log.ts'
+import { sayIfLong } from '../waiting.ts'
 import { catchRefusals } from './last-resort.ts'
 import type { ChosenOptions, StartOptions } from './options.ts'
 import { listenForEnd } from './signals.ts'
@@ -35,7 +36,7 @@ export async function runPeer(init: RunInit): Promise<void> {
   const { startPeer } = await import('../../peer/peer.ts')
   const { serveApi } = await import('../../api/server.ts')
   const { port, foundPort, ...options } = chosen.options
-  const peer = await startPeer({
+  const starting = startPeer({
     data: folder,
     join: init.join,
     name: options.name,
@@ -51,7 +52,14 @@ export async function runPeer(init: RunInit): Promise<void> {
     diskBytesMax: options.cacheBytes,
     logFile: logFileOf(folder),
     onEvent: event => (log ? void log.event(event) : void early.push(event)),
-  }).catch(thrown => {
+  })
+  // Until it runs there is nothing to end in order.
+  void ending.asked.then(() => {
+    if (log !== undefined) return
+    process.stderr.write('peer: stopped\n')
+    process.exit(130)
+  })
+  const peer = await sayIfLong('the peer to start: its data, its devices and its mesh', starting).catch(thrown => {
     // What came before may say why.
     for (const event of early)
       if (event.type === 'warning') process.stderr.write(`${pc.yellow('!')} ${event.message}\n`)

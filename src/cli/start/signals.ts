@@ -1,5 +1,7 @@
 /** When a running peer ends: at the first SIGTERM or SIGINT in order, at the second at once. */
 
+import { underNohup } from '../interrupt.ts'
+
 /** SIGINT and SIGTERM as exit codes of what they ended, as shells state them. */
 const numbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 
@@ -27,7 +29,7 @@ export function listenForEnd(): Ending {
     resolve(by)
     setTimeout(() => process.exit(1), orderlyMs).unref()
   }
-  const held = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  const held = !underNohup() && (process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (signal === 'SIGHUP' && !held) return

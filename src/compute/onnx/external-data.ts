@@ -2,10 +2,11 @@
  * Weights in files beside the model ("external data"). A model comes from outside: it may name files of its own folder
  * only, and neither a path with `..`, an absolute one nor a link leads out of it.
  */
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
+import { closeSync, fstatSync, readSync, realpathSync } from 'node:fs'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import type { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
+import { openNamedSync } from '../../base/named-file.ts'
 import { modelError } from './model.ts'
 import type { ReadExternal } from './tensor-proto.ts'
 
@@ -24,10 +25,10 @@ export function externalFolder(folder: string): ReadExternal {
       throw fail("which is outside the model's folder; put the file beside the model and name it so")
     }
     if (!found) throw fail("which is not in the model's folder; copy it there")
-    const file = openSync(found, 'r')
+    const file = opened(found)
+    if (file === undefined) throw fail('which is not a file, or cannot be read; copy the model again')
     try {
       const stat = fstatSync(file)
-      if (!stat.isFile()) throw fail('which is not a file; copy the model again')
       const bytes = length ?? stat.size - offset
       if (offset + bytes > stat.size || bytes < 0) {
         throw fail(`which has ${stat.size} bytes and not the ${offset + bytes} that are needed; copy it again`)
@@ -43,6 +44,14 @@ export function externalFolder(folder: string): ReadExternal {
     } finally {
       closeSync(file)
     }
+  }
+}
+
+function opened(path: string): number | undefined {
+  try {
+    return openNamedSync(path)
+  } catch {
+    return undefined
   }
 }
 

@@ -3,14 +3,13 @@
  * is returned was found in the files and is well formed; what the files leave open (the input's size, a missing
  * preprocessing) is absent here and decided by whoever reads the network itself.
  */
-import { constants } from 'node:fs'
-import { open, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
+import { kindAt, kindProblem, readNamedText } from '../../base/named-file.ts'
 import { type ImagePreprocess, imagePreprocessSchema } from '../images/preprocess.ts'
-import { systemCode } from '../store/errors.ts'
 import { readPreprocess } from './preprocessor-config.ts'
 
 /** What a folder's preprocessor_config.json says; `channels` is the network's to say. */
@@ -97,15 +96,13 @@ export async function readLabels(file: string): Promise<string[]> {
   return labels
 }
 
+/** @throws PeerError MODEL_UNREADABLE, MODEL_KIND */
 async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
-  try {
-    const stats = await stat(path)
-    return stats.isDirectory() ? 'folder' : stats.isFile() ? 'file' : undefined
-  } catch (thrown) {
-    const code = systemCode(thrown)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw modelError('MODEL_UNREADABLE', `${path} cannot be read (${code ?? 'unknown'}): check its permissions`, thrown)
-  }
+  const kind = await kindAt(path).catch((thrown: PeerError) => {
+    throw modelError('MODEL_UNREADABLE', thrown.message, thrown)
+  })
+  if (kind === undefined || kind === 'file' || kind === 'folder') return kind
+  throw modelError('MODEL_KIND', `${path} ${kindProblem(kind)}`)
 }
 
 async function findOnnx(folder: string, shown: string): Promise<string> {
@@ -149,39 +146,7 @@ async function onnxBytes(file: string): Promise<number> {
   return size
 }
 
-async function readText(file: string): Promise<string> {
-  try {
-    // Not blocking: else a named pipe without a writer would hold a thread for ever.
-    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      const stats = await handle.stat()
-      const { size } = stats
-      if (!stats.isFile())
-        throw new PeerError({
-          code: 'FILE_KIND',
-          kind: 'input',
-          message: `${file} is neither a file nor a link to one: check the path`,
-        })
-      if (size > textBytesMax)
-        throw new PeerError({
-          code: 'TEXT_TOO_LARGE',
-          kind: 'input',
-          message: `${file} has ${size} bytes, at most ${textBytesMax} are read: is it the right file?`,
-        })
-      return await handle.readFile('utf8')
-    } finally {
-      await handle.close()
-    }
-  } catch (thrown) {
-    if (thrown instanceof PeerError) throw thrown
-    const code = systemCode(thrown)
-    const what =
-      code === 'ENOENT'
-        ? 'does not exist: check the path'
-        : `cannot be read (${code ?? 'unknown'}): check its permissions`
-    throw new PeerError({ code: 'FILE_UNREADABLE', kind: 'input', message: `${file} ${what}`, cause: thrown })
-  }
-}
+const readText = (file: string) => readNamedText(file, { bytesMax: textBytesMax })
 
 async function readIfThere<T>(file: string, parse: (text: string) => T): Promise<T | undefined> {
   return (await kindOf(file)) === 'file' ? parse(await readText(file)) : undefined

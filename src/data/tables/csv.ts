@@ -2,8 +2,6 @@
  * CSV and TSV files (RFC 4180 quoting), gzip too, as a stream: memory does not grow with the file.
  * The parser is the package csv-parse; lines are counted as an editor does.
  */
-import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
@@ -11,6 +9,7 @@ import { CsvError, parse } from 'csv-parse'
 import { z } from 'zod'
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
+import { openNamed } from '../../base/named-file.ts'
 import { asUtf8 } from './csv-text.ts'
 import type { TableOptions } from './options.ts'
 import type { RawBatch, RawRow } from './raw.ts'
@@ -29,9 +28,10 @@ export async function* readCsv(file: string, name: string, options: TableOptions
     ...{ record_delimiter: ['\r\n', '\n', '\r'], relax_quotes: true },
     ...{ from_line: options.skipLines + 1, max_record_size: limits.cellCharsMax * 64 },
   })
-  const source: Readable = createReadStream(file)
+  const gzip = await isGzip(file, name)
+  const source: Readable = (await openNamed(file, name)).createReadStream()
   const text = (chunks: AsyncIterable<Buffer>) => asUtf8(chunks, name, options.encoding)
-  const flow = (await isGzip(file)) ? pipeline(source, createGunzip(), text, parser) : pipeline(source, text, parser)
+  const flow = gzip ? pipeline(source, createGunzip(), text, parser) : pipeline(source, text, parser)
   // Its error comes out of the loop below too.
   flow.catch(() => {})
   let columns: readonly string[] | undefined
@@ -122,8 +122,8 @@ function uniqueNames(record: readonly string[], file: string, options: TableOpti
   })
 }
 
-async function isGzip(file: string): Promise<boolean> {
-  const handle = await open(file)
+async function isGzip(file: string, name: string): Promise<boolean> {
+  const handle = await openNamed(file, name)
   try {
     const { bytesRead, buffer } = await handle.read(new Uint8Array(2), 0, 2, 0)
     return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b

@@ -2,8 +2,9 @@
  * NumPy's matrices as tables: rows by columns, without names. A vector is one column. A file in C order is read piece by piece;
  * one in Fortran order, whose rows lie apart, whole.
  */
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { PeerError } from '../../base/errors.ts'
+import { openNamed } from '../../base/named-file.ts'
 import type { NpyArray } from '../npy.ts'
 import { checkNpyBytes, decodeNpy, type NpyHeader, npyHeadBytesMax, readNpy, readNpyHeader } from '../readers/npy.ts'
 import { openInput } from '../readers/read-file.ts'
@@ -16,7 +17,7 @@ const pieceBytes = 4 * 1024 * 1024
 export async function* readNpyTable(file: string, name: string): AsyncIterable<RawBatch> {
   let handle: FileHandle | undefined
   try {
-    handle = await open(file)
+    handle = await openNamed(file, name)
     const { size } = await handle.stat()
     const head = await bytesAt(handle, 0, Math.min(size, npyHeadBytesMax), name)
     // However long: only in Fortran order is it in memory as a whole, and then bounded where it is read.

@@ -3,8 +3,8 @@
  *
  *     for await (const shard of readTable([{ path, file }], { label: 'species' })) …
  */
-import { stat } from 'node:fs/promises'
 import { PeerError } from '../../base/errors.ts'
+import { kindAt, kindProblem } from '../../base/named-file.ts'
 import type { InputFile } from '../readers/inputs.ts'
 import { createShardBuilder } from './build.ts'
 import { chooseColumns } from './columns.ts'
@@ -98,8 +98,8 @@ function open(
 }
 
 async function checkFile(file: string, path: string): Promise<void> {
-  const facts = await stat(file).catch(() => undefined)
-  if (facts?.isFile()) return
-  const problem = facts ? 'is not a file' : 'does not exist or cannot be read'
-  throw new PeerError({ code: 'TABLE_UNREADABLE', kind: 'input', message: `${path} ${problem}; check the path` })
+  const kind = await kindAt(file, path).catch(() => undefined)
+  if (kind === 'file') return
+  const problem = kind ? kindProblem(kind) : 'does not exist or cannot be read; check the path'
+  throw new PeerError({ code: 'TABLE_UNREADABLE', kind: 'input', message: `${path} ${problem}` })
 }

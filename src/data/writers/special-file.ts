@@ -5,24 +5,39 @@ import { stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PeerError } from '../../base/errors.ts'
 import { systemCode } from '../store/errors.ts'
 
-/** Whether `out` is there and is neither a file nor a folder. */
+/**
+ * Whether `out` is there and is a pipe or a device that takes bytes one after the other. Throws OUT_KIND for a socket and for a
+ * disk, which nobody means.
+ */
 export async function isSpecialFile(out: string): Promise<boolean> {
   const stats = await stat(out).catch(() => undefined)
-  return stats !== undefined && !stats.isFile() && !stats.isDirectory()
+  if (stats === undefined || stats.isFile() || stats.isDirectory()) return false
+  if (!stats.isSocket() && !stats.isBlockDevice()) return true
+  const what = stats.isSocket() ? 'a socket' : 'a disk'
+  throw new PeerError({
+    code: 'OUT_KIND',
+    kind: 'input',
+    message: `${out} is ${what}: give the name of a file, or - for standard output`,
+  })
 }
 
 const askMs = 100
+/** Five seconds. */
+const sayTries = 50
 
 /**
  * Opens a pipe or a device for writing. A pipe's reader is waited for without a thread that blocks, so that a signal still
  * ends the process. Throws the system's error.
+ * @param waits is called where nobody has read for some seconds
  */
-export async function openSpecialFile(out: string): Promise<Writable> {
+export async function openSpecialFile(out: string, waits: () => void = () => {}): Promise<Writable> {
   const stats: Stats = await stat(out)
   if (!stats.isFIFO()) return createWriteStream(out)
-  for (;;) {
+  for (let tries = 1; ; tries++) {
+    if (tries === sayTries) waits()
     try {
       return new Socket({ fd: openSync(out, constants.O_WRONLY | constants.O_NONBLOCK), readable: false })
     } catch (thrown) {

@@ -5,10 +5,10 @@
  * Invariant: the file is advice. One that cannot be read, or holds what nobody knows, is as none; it is written in whole, and
  * what cannot be written is measured again in the next process. A choice changes no bits, whoever made it.
  */
-import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { makeFolder } from '../../../base/make-folder.ts'
+import { readNamedText } from '../../../base/named-file.ts'
 import { writeWhole } from '../../../base/whole-file.ts'
 
 export interface TileCache {
@@ -67,8 +67,7 @@ export async function openTileCache(adapter: string, file?: string): Promise<Til
 async function readChoices(file: string | undefined): Promise<Choices> {
   if (file === undefined) return {}
   try {
-    if ((await stat(file)).size > fileBytesMax) return {}
-    return tilesFile.parse(JSON.parse(await readFile(file, 'utf8'))).adapters
+    return tilesFile.parse(JSON.parse(await readNamedText(file, { bytesMax: fileBytesMax }))).adapters
   } catch {
     return {}
   }

@@ -3,8 +3,9 @@
  * their labels by name, and puts their files into blocks. Everything that can be wrong with them is told here,
  * before any work starts.
  */
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { limits } from '../../../base/limits.ts'
+import { readNamed } from '../../../base/named-file.ts'
 import { loadModel, type Model, planModel } from '../../../compute/engine/model.ts'
 import type { Program } from '../../../compute/engine/program.ts'
 import { externalFolder } from '../../../compute/onnx/external-data.ts'
@@ -47,7 +48,7 @@ export async function prepareClassify(init: PrepareInit, store: Pick<BlockStore,
   let labels: string[] | undefined
   for (const [m, path] of init.models.entries()) {
     const source = await readModelFolder(resolve(init.cwd, path))
-    const file = await readFile(source.onnxPath)
+    const file = await readNamed(source.onnxPath, { bytesMax: limits.modelBytesMax })
     const bytes = named(source, () => inlineExternal(file, externalFolder(dirname(source.onnxPath))))
     const model = named(source, () => loadModel(bytes))
     const image = imageInput(source, model, notes)

@@ -1,7 +1,7 @@
 /** From a network and the name of one of its values to an embedding job's spec. */
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { limits } from '../../../base/limits.ts'
+import { readNamed } from '../../../base/named-file.ts'
 import { loadModel, planModel } from '../../../compute/engine/model.ts'
 import { externalFolder } from '../../../compute/onnx/external-data.ts'
 import { inlineExternal } from '../../../compute/onnx/inline-external.ts'
@@ -31,7 +31,7 @@ export interface PreparedEmbed {
 export async function prepareEmbed(init: PrepareEmbedInit, store: Pick<BlockStore, 'put'>): Promise<PreparedEmbed> {
   const notes: string[] = []
   const source = await readModelFolder(resolve(init.cwd, init.model))
-  const read = await readFile(source.onnxPath)
+  const read = await readNamed(source.onnxPath, { bytesMax: limits.modelBytesMax })
   const bytes = named(source, () => inlineExternal(read, externalFolder(dirname(source.onnxPath))))
   const output = init.output ?? named(source, () => loadModel(bytes)).outputs[0].name
   const model = named(source, () => loadModel(bytes, { outputs: [output] }))

@@ -2,9 +2,10 @@
  * From models and a table's columns to a scoring job's spec: which column goes where, what each model gives, and which of
  * it is merged. Everything that can be wrong with them is told here, before any work starts.
  */
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { PeerError } from '../../../base/errors.ts'
+import { limits } from '../../../base/limits.ts'
+import { readNamed } from '../../../base/named-file.ts'
 import { createReferenceBackend } from '../../../compute/backends/reference/index.ts'
 import type { Backend } from '../../../compute/backends/types.ts'
 import { createWasmBackend } from '../../../compute/backends/wasm/backend.ts'
@@ -86,7 +87,7 @@ interface ModelFile {
 
 async function readModel(folder: string): Promise<ModelFile> {
   const { onnxPath: path, name } = await readModelFolder(folder)
-  const read = await readFile(path)
+  const read = await readNamed(path, { bytesMax: limits.modelBytesMax })
   return named(path, async () => {
     const bytes = inlineExternal(read, externalFolder(dirname(path)))
     return { path, name, bytes, model: loadModel(bytes) }

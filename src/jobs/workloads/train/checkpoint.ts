@@ -5,11 +5,11 @@
  * Invariant: a training goes on from the state of its own options, columns and data alone, and then ends with the bits that
  * it would have had undisturbed; that the data is the same, its first round finds out by the shards' hashes.
  */
-import { readFile } from 'node:fs/promises'
 import { decode, encode } from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { PeerError } from '../../../base/errors.ts'
 import { limits } from '../../../base/limits.ts'
+import { kindAt, readNamed } from '../../../base/named-file.ts'
 import { createTraining } from '../../../learn/training.ts'
 import { parseTrainSpec, type TrainSpec } from './spec.ts'
 import { decodeState } from './state.ts'
@@ -34,6 +34,9 @@ export function encodeCheckpoint(spec: unknown, state: Uint8Array): Uint8Array {
   })
 }
 
+/** The state of the largest training, and some words. */
+const checkpointBytesMax = limits.modelBytesMax
+
 /**
  * The state in a file, and the rounds that are done in it; undefined where there is no file yet.
  * @param spec the training that is to go on
@@ -43,11 +46,8 @@ export async function readCheckpoint(
   file: string,
   spec: TrainSpec,
 ): Promise<{ state: Uint8Array; rounds: number } | undefined> {
-  const bytes = await readFile(file).catch((thrown: NodeJS.ErrnoException) => {
-    if (thrown.code === 'ENOENT') return undefined
-    throw refused('CHECKPOINT_INVALID', file, 'cannot be read', thrown)
-  })
-  if (!bytes) return undefined
+  if ((await kindAt(file)) === undefined) return undefined
+  const bytes = await readNamed(file, { as: `the checkpoint ${file}`, bytesMax: checkpointBytesMax })
   let value: unknown
   try {
     value = decode(bytes)
