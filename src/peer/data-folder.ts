@@ -75,9 +75,10 @@ export async function checkDataFolder(folder: string): Promise<void> {
     await access(nearest, constants.W_OK | constants.X_OK)
     await tryOut(nearest, nearest === folder)
     if (nearest !== folder) return
-    for (const part of ['', 'records', 'blocks/small']) await checkContents(join(folder, part))
+    await checkContents(folder)
     const blocks = await stat(join(folder, 'blocks')).catch(() => undefined)
     if (blocks && !blocks.isDirectory()) throw new Error(`${join(folder, 'blocks')} is not a folder`)
+    for (const part of ['records', 'blocks/small']) await checkContents(join(folder, part))
   } catch (thrown) {
     throw unusable(folder, thrown)
   }

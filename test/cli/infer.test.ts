@@ -50,7 +50,7 @@ test('results are arrays in the folder, never outside, and every stage has its t
 
 test.each([
   ['an input that the network does not know', ['--input', `z=${at('x.npy')}`], /lacks "a=b", "shape"; its inputs are/],
-  ['a file that is not there', ['--input', 'a=b=nowhere.npy'], /no file nowhere.npy/],
+  ['a file that is not there', ['--input', 'a=b=nowhere.npy'], /nowhere.npy does not exist/],
   ['a file that is no array', ['--input', `a=b=${at('model.onnx')}`], /not an .npy file/],
   ['no name', ['--input', at('x.npy')], /give --input NAME=FILE.npy/],
   ['another backend', ['--backend', 'cuda'], /wasm or webgpu/],

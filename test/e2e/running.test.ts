@@ -184,7 +184,7 @@ test('a token is written for its owner alone, and one that is damaged is told by
     [['--join-file', join(scratch, 'cut')], {}, 'cut: the join token is incomplete'],
     [[], { SHARDMESH_JOIN: token.slice(0, 60) }, 'SHARDMESH_JOIN: the join token is incomplete'],
     [['--join', '-'], {}, 'standard input is empty'],
-    [['--join-file', join(scratch, 'none')], {}, 'cannot be read'],
+    [['--join-file', join(scratch, 'none')], {}, 'does not exist'],
   ]
   for (const [args, env, said] of ways) {
     const ran = await command(['start', '--data', folder('damaged'), ...args], { env })
