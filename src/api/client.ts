@@ -5,9 +5,11 @@ import { PeerError, type PeerErrorInit } from '../base/errors.ts'
 import type { Control, JobSummary, ResultItem } from '../peer/control.ts'
 import { createResultReader } from './result-wire.ts'
 
+/** A peer that runs in another process of this user, through its socket. */
 export interface Client extends Control {
   /** Asks the peer to end; it still does for a moment. Throws NOT_STOPPABLE where a program runs it. */
   stopPeer(): Promise<void>
+  /** Lets the peer go; it runs on. */
   close(): Promise<void>
 }
 

@@ -13,24 +13,33 @@ import './require-node.ts' // first, so that an older Node gets a plain error
 import { dataFolder, socketPathOf } from '../peer/home.ts'
 import { type Client, connectClient } from './client.ts'
 
-export { PeerError } from '../base/errors.ts'
+export { type ErrorKind, PeerError, type PeerErrorInit } from '../base/errors.ts'
+export type { BlockId, JobId, PeerKey } from '../base/ids.ts'
+export type { Ballot, JobOutcome, JobPhase } from '../jobs/core/types.ts'
+export type { Column, Rows, RowsRoot } from '../jobs/workloads/rows/result.ts'
+export type { ModelRoot } from '../jobs/workloads/train/result.ts'
+export type { AddressTrial, DiscoveryState, Reachability, TrialOutcome } from '../mesh/types.ts'
 export type {
   ClassifyRequest,
   Control,
   GcReport,
   GcRequest,
   JobCopies,
+  JobRequest,
   JobShare,
   JobSummary,
+  JobTitle,
   PeerInfo,
   PeerView,
   Ranked,
   ResultHeader,
   ResultItem,
   ResultRow,
+  SkippedRows,
   Submitted,
 } from '../peer/control.ts'
 export type { JobEnd, JobFacts, PeerEvent, PeerEvents } from '../peer/events.ts'
+export type { Home } from '../peer/home.ts'
 export { type Peer, type PeerInit, startPeer } from '../peer/peer.ts'
 export type { Client } from './client.ts'
 

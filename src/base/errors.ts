@@ -13,9 +13,11 @@ export type ErrorKind =
   | 'integrity' // a hash or signature that does not match
   | 'aborted' // stopped on purpose
 
+/** What a PeerError is made of. */
 export interface PeerErrorInit {
   /** Stable, in SCREAMING_SNAKE_CASE, such as `MODEL_UNSUPPORTED_OP`. */
   code: string
+  /** What kind of thing went wrong. */
   kind: ErrorKind
   /** One line: what happened and what to do next. */
   message: string
@@ -23,14 +25,21 @@ export interface PeerErrorInit {
   retry?: 'never' | 'later' | 'elsewhere'
   /** Machine-readable facts: expected, got, node, file… */
   details?: Record<string, unknown>
+  /** What was thrown below it. */
   cause?: unknown
 }
 
+/** An operating error: its message is one line that says what happened and what to do next. */
 export class PeerError extends Error {
+  /** Always `PeerError`, also where the class is another copy’s. */
   override readonly name = 'PeerError'
+  /** Stable, in SCREAMING_SNAKE_CASE, such as `MODEL_UNSUPPORTED_OP`. */
   readonly code: string
+  /** What kind of thing went wrong. */
   readonly kind: ErrorKind
+  /** Whether the same call may succeed later or on another peer. */
   readonly retry: 'never' | 'later' | 'elsewhere'
+  /** Facts for programs: expected, got, node, file… */
   readonly details: Record<string, unknown>
 
   constructor(init: PeerErrorInit) {

@@ -85,8 +85,11 @@ export interface MeshEvents {
  */
 export type TrialOutcome = 'open' | 'other' | 'own' | 'refused' | 'silent' | 'no-route' | 'unknown-name'
 
+/** One address that was tried, and what was met there. */
 export interface AddressTrial {
+  /** A multiaddr. */
   address: string
+  /** What a plain connection met. */
   outcome: TrialOutcome
 }
 
@@ -106,6 +109,7 @@ export interface DiscoveryState {
   links: { name: string; family: 'IPv4' | 'IPv6'; problem?: string }[]
   /** Why it works nowhere, and what to do; absent while it works somewhere. */
   problem?: string
+  /** Milliseconds since it began. */
   sinceMs: number
   /** Peers of this mesh that were heard by it so far. */
   peers: number

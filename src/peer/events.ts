@@ -11,24 +11,29 @@ import type { JobId, PeerKey } from '../base/ids.ts'
 
 /** What the events of one job say of it. */
 export interface JobFacts {
+  /** The job’s id. */
   job: JobId
   /** classify, embed, features, score, train, probe; `unknown` where nobody who knows could be asked. */
   workload: string
-  /** The peer that submitted it, and what people call that peer. */
+  /** The peer that submitted it. */
   owner: PeerKey
+  /** What people call that peer. */
   ownerName: string
 }
 
 /** Who computed a job that is over, and how long it took. */
 export interface JobEnd extends JobFacts {
+  /** Items that were computed. */
   items: number
   /** Items that could not be read. */
   errors: number
+  /** How long the job took, in milliseconds. */
   elapsedMs: number
   /** Peers that computed some of it, the one that did most first. */
   by: { peer: PeerKey; name: string; items: number }[]
 }
 
+/** Something that happened on a peer, told apart by `type`. */
 export type PeerEvent = {
   /** Milliseconds since 1970. */
   atMs: number
@@ -53,8 +58,9 @@ export type PeerEvent = {
 /** An event without its time, which the bus adds. */
 export type NewEvent = PeerEvent extends infer E ? (E extends { atMs: number } ? Omit<E, 'atMs'> : never) : never
 
+/** A peer’s events. */
 export interface PeerEvents {
-  /** Returns what ends the subscription. */
+  /** Calls `handler` for every event from now on. Returns a function that ends the subscription. */
   on(handler: (event: PeerEvent) => void): () => void
 }
 

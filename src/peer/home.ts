@@ -15,13 +15,19 @@ import { makeSocketPath } from './socket-path.ts'
 
 export { socketPathOf } from './socket-path.ts'
 
+/** A peer’s data folder, opened. */
 export interface Home {
+  /** Its absolute path. */
   readonly folder: string
+  /** Where its blocks are. */
   readonly blocksFolder: string
+  /** The control socket that `connect` and the commands use. */
   readonly socketPath: string
+  /** Ed25519 private key in libp2p’s protobuf form. Secret. */
   readonly identity: Uint8Array
   /** This peer's id, from its identity. */
   readonly self: string
+  /** What admits to the mesh, 32 bytes. Secret. */
   readonly secret: Uint8Array
   /** Two words derived from the secret. */
   readonly meshName: string

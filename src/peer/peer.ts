@@ -43,6 +43,7 @@ import { createSubmissions } from './submission.ts'
 import { createSubmitters } from './submitter/submitter.ts'
 import { version } from './version.ts'
 
+/** How `startPeer` makes a peer. Only `data` is needed. */
 export interface PeerInit extends DeviceOptions {
   /** The data folder. */
   data: string
@@ -81,17 +82,21 @@ export interface PeerInit extends DeviceOptions {
   writeBlock?: DiskStoreInit['write']
   /** Where the caller writes a log of the events; only told by `info`. */
   logFile?: string
+  /** Called with one line for what went wrong and what to do. */
   onWarning?: (message: string) => void
   /** Every event from the start on; `Peer.events` gives those from then on. */
   onEvent?: (event: PeerEvent) => void
 }
 
+/** A peer that runs in this process. */
 export interface Peer extends Control {
+  /** Its data folder: its key, its name and the mesh that it belongs to. */
   readonly home: Home
   /** What happens on this peer, from now on. */
   readonly events: PeerEvents
   /** Resolves true once another peer is connected, false after `timeoutMs`. */
   waitForPeers(timeoutMs: number): Promise<boolean>
+  /** Leaves the mesh and frees everything; running work goes to other peers. */
   stop(): Promise<void>
 }
 
@@ -112,6 +117,10 @@ function brokenResults(jobs: readonly string[]): string {
   return `${what} ${named.join(', ')}${jobs.length > 5 ? ' …' : ''} ${are} not whole here any more: peer results fetches what is missing from peers that have it`
 }
 
+/**
+ * Starts a peer in this process; `stop` ends it. Throws PeerError: a wrong option, a data folder that cannot be used or that
+ * another peer uses, a port that is taken, a token that is damaged.
+ */
 export async function startPeer(init: PeerInit): Promise<Peer> {
   const warnings: string[] = []
   const name = peerName(init.name)

@@ -11,7 +11,9 @@ export type { CoreConfig } from './knobs.ts'
 
 /** Unique by construction: no two peers can hold the same one. Ordered by counter, then by peer. */
 export interface Ballot {
+  /** Grows with each leader of the job. */
   counter: number
+  /** The leader. */
   peer: PeerKey
 }
 
@@ -37,9 +39,12 @@ export interface RoundHead {
   params?: BlockId
 }
 
+/** `open`: no leader yet; `running`; `merging`: all shards are computed; the last three are ends. */
 export type JobPhase = 'open' | 'running' | 'merging' | 'final' | 'cancelled' | 'failed'
 
+/** How a job ended. */
 export interface JobOutcome {
+  /** Which end: a result, the submitter’s cancel, or a failure. */
   phase: 'final' | 'cancelled' | 'failed'
   /** The ballot under which it ended. */
   ballot: Ballot

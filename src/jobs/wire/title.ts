@@ -2,7 +2,9 @@
 import { basename } from 'node:path'
 import { fields, list, text } from './fields.ts'
 
+/** What people call a job. */
 export interface JobTitle {
+  /** `--name`, else the name of its first input. */
   name: string
   /** `photos, more +2`. */
   inputs: string

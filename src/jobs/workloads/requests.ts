@@ -102,7 +102,12 @@ const probe = z.strictObject({
 
 export const jobRequestSchema = z.discriminatedUnion('workload', [classify, embed, features, probe, score, train])
 
+/**
+ * What `submit` takes: plain data, told apart by `workload`. Paths are relative to `cwd`, an absolute path. An option that is
+ * absent has its default.
+ */
 export type JobRequest = z.infer<typeof jobRequestSchema>
+/** Classification of images: every model gives each image a probability a label, and these are merged. */
 export type ClassifyRequest = z.infer<typeof classify>
 
 /** A request from outside, or from a program of the same process, as plain data. Throws PeerError REQUEST_INVALID. */

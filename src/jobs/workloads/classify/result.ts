@@ -30,11 +30,17 @@ export interface MergedPart {
 
 /** The root of the merged result: what the rows mean, and where they are. */
 export interface MergedRoot {
+  /** Names of the classes. */
   labels: string[]
+  /** Names of the models, in the order of the request. */
   models: string[]
+  /** How the models’ scores were merged. */
   merge: string
+  /** Labels that are kept for each image. */
   top: number
+  /** Images that were classified. */
   rows: number
+  /** Images that could not be read. */
   errors: number
   /** Distinct numeric classes of the attempts; one alone means reproducible to the bit. */
   numericClasses: string[]

@@ -24,6 +24,7 @@ export interface Rows {
   keys: string[]
   /** Place of the first row among all rows of the inputs, of a table; 0 for images. */
   firstRow: number
+  /** How many rows these are. */
   rows: number
   /** [rows, columns of numbers], in the order of the columns. */
   numbers: Float32Array
@@ -35,16 +36,21 @@ export interface Rows {
   numericClasses: string[]
 }
 
-/** The root of the merged result. */
+/** What the columns of a result are: the root of the merged result. */
 export interface RowsRoot {
   /** What the job was: embed, features, score, probe. Absent in roots of before it was written down. */
   workload?: string
+  /** Names and kinds of the columns: a float32 number, or a text. */
   columns: Column[]
   /** Whether rows have keys, and what they are: `path` or `row`. */
   key: 'path' | 'row'
+  /** Rows of the whole result. */
   rows: number
+  /** Inputs that could not be read. */
   errors: number
+  /** Distinct numeric classes of the shards; one alone means reproducible to the bit. */
   numericClasses: string[]
+  /** Blocks of the rows, in order. */
   parts: string[]
 }
 

@@ -30,6 +30,7 @@ const schema = z.strictObject({
   numericClasses: z.array(z.string().max(256)).max(64),
 })
 
+/** How a model came about: its method, rows, rounds, objective, confusion matrix and card; its ONNX file follows in pieces. */
 export type ModelRoot = Omit<z.infer<typeof schema>, 'v' | 'kind' | 'workload'>
 
 export function encodeModelRoot(root: ModelRoot): Uint8Array {
