@@ -8,7 +8,7 @@
  * Source: RFC 5869 (HKDF); the Noise Protocol Framework, section 6 (Prologue).
  */
 import { hkdfSync, randomBytes } from 'node:crypto'
-import type { ConnectionEncrypter, MessageStream, SecureConnectionOptions } from '@libp2p/interface'
+import type { ConnectionEncrypter, MessageStream, SecureConnectionOptions, SecuredConnection } from '@libp2p/interface'
 import { type NoiseInit, noise } from '@libp2p/noise'
 import { assert } from '../base/errors.ts'
 
@@ -41,6 +41,9 @@ export interface AdmissionInit {
   secret: Uint8Array
   /** Someone dialled this peer and did not finish the handshake. `from` is an address without its port. */
   refused: (from: string) => void
+  /** The other side proved this peer's own identity. */
+  metSelf?: (direction: 'outbound' | 'inbound', address: string) => void
+  self?: string
 }
 
 type NoiseFactory = ReturnType<typeof noise>
@@ -48,13 +51,17 @@ type NoiseFactory = ReturnType<typeof noise>
 /** Noise with the secret in its prologue; tells a stranger's handshake from a broken connection. */
 export function admission(init: AdmissionInit): (components: Parameters<NoiseFactory>[0]) => ConnectionEncrypter {
   const noiseInit: NoiseInit = { prologueBytes: derive(init.secret, 'noise-prologue', 32) }
+  function meeting(direction: 'outbound' | 'inbound', connection: MessageStream, met: SecuredConnection) {
+    if (met.remotePeer.toString() === init.self) init.metSelf?.(direction, remoteHost(connection))
+    return met
+  }
   return components => {
     const inner: ConnectionEncrypter = noise(noiseInit)(components)
     return {
       protocol: inner.protocol,
       async secureOutbound(connection: MessageStream, options?: SecureConnectionOptions) {
         try {
-          return await inner.secureOutbound(connection, options)
+          return meeting('outbound', connection, await inner.secureOutbound(connection, options))
         } catch (thrown) {
           if (!isRefusal(thrown)) throw thrown
           throw new Error(otherMeshMark, { cause: thrown })
@@ -62,7 +69,7 @@ export function admission(init: AdmissionInit): (components: Parameters<NoiseFac
       },
       async secureInbound(connection: MessageStream, options?: SecureConnectionOptions) {
         try {
-          return await inner.secureInbound(connection, options)
+          return meeting('inbound', connection, await inner.secureInbound(connection, options))
         } catch (thrown) {
           init.refused(remoteHost(connection))
           throw thrown

@@ -42,6 +42,7 @@ import { encodeOldReply, encodeReply, oldProbeProtocol, probeProtocol, probeReac
 import { openPipe } from './reach.ts'
 import { createRequests, type Requests } from './requests/requests.ts'
 import { streamPipe } from './stream-pipe.ts'
+import { createTwins, type Twins } from './twins.ts'
 import type { Mesh, MeshInit } from './types.ts'
 
 /** Every request of one peer to another goes over one stream of this protocol. */
@@ -73,12 +74,20 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     warn: emitter.warn,
     refuseMs: init.refuseMs,
   })
+  const twins = createTwins({
+    self,
+    protocol: streamProtocol,
+    nowMs,
+    nameOf: peer => statusOf(peer)?.name,
+    warn: emitter.warn,
+  })
   const node = await createNode({
     identity: init.identity,
     secret: init.secret,
     listen,
     announce: init.announce?.map(checkAddress),
     refused: emitter.refuse,
+    metSelf: twins.metSelf,
     denies: peer => judge.isRefused(peer),
   })
   const gossip = createGossip({ node, judge, warn: emitter.warn })
@@ -94,6 +103,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     (stream, connection) => requests.accept(connection.remotePeer.toString(), streamPipe(stream)),
     { maxInboundStreams: streamsMax, maxOutboundStreams: streamsMax },
   )
+  twins.serve(node, requests)
   const heart = createHeart(status, {
     addresses: () => ownAddresses(node),
     reach: () => members?.reach() ?? { members: 0, neighbours: 0 },
@@ -109,7 +119,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
         addresses: () => ownAddresses(node),
         listening: () => node.listening().map(String),
         found: (peer, addresses) => members?.happened({ type: 'found', peer, addresses, seed: false }),
-        twin: addresses => emitter.warn(twinText(addresses)),
+        twin: twins.found,
         warn: emitter.warn,
         lonely: () => init.dial.length > 0 && members?.neighbours().length === 0,
       })
@@ -125,6 +135,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
     announce,
     beat,
     publish,
+    isTwin: twins.known,
   })
   try {
     const parts: Parts = {
@@ -138,6 +149,7 @@ export async function startMesh(init: MeshInit): Promise<Mesh> {
       heart,
       gossip,
       discovery,
+      twins,
     }
     connectParts(parts)
     await startNode(node, listen)
@@ -160,6 +172,7 @@ interface Parts {
   heart: Heart
   gossip: Gossip
   discovery?: Discovery
+  twins: Twins
 }
 
 interface Seeds {
@@ -167,18 +180,22 @@ interface Seeds {
   named: Map<PeerKey, string[]>
   /** Addresses that name none. */
   blind: string[]
+  /** Addresses that name this peer itself. */
+  own: string[]
 }
 
 /** A token's addresses, without this peer's own: a peer that starts again may be given its own token. */
 function seedsOf(self: PeerKey, addresses: string[]): Seeds {
   const named = new Map<PeerKey, string[]>()
   const blind: string[] = []
+  const own: string[] = []
   for (const address of new Set(addresses)) {
     const peer = peerOf(address)
     if (peer === undefined) blind.push(address)
-    else if (peer !== self) named.set(peer, [...(named.get(peer) ?? []), address])
+    else if (peer === self) own.push(address)
+    else named.set(peer, [...(named.get(peer) ?? []), address])
   }
-  return { named, blind }
+  return { named, blind, own }
 }
 
 /** What a handler finds to break the rules counts as the sender's offence, and is answered as any error is. */
@@ -248,6 +265,7 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
   for (const [peer, addresses] of seeds.named) members.happened({ type: 'found', peer, addresses, seed: true })
   // Dials the token's peers now, not with the first regular tick.
   members.happened({ type: 'tick' })
+  parts.twins.look(seeds.own)
   for (const address of seeds.blind) {
     void dialUntilFound({
       address,
@@ -299,7 +317,8 @@ function begin(parts: Parts, seeds: Seeds): Mesh {
   }
 }
 
-async function stop({ node, requests, members, heart, gossip, discovery }: Parts): Promise<void> {
+async function stop({ node, requests, members, heart, gossip, discovery, twins }: Parts): Promise<void> {
+  twins.stop()
   discovery?.stop()
   heart.stop()
   gossip.stop()
@@ -327,10 +346,6 @@ async function askToProbe(requests: Requests, peer: PeerKey): Promise<Uint8Array
     return requests.request(peer, oldProbeProtocol, nothing)
   }
 }
-
-const twinText = (addresses: string[]) =>
-  `another peer runs with the identity of this one, at ${addresses.join(', ')}: a data folder was copied. Stop one of the two, ` +
-  'delete the file `identity` in its data folder and start it again: it is a peer of its own then'
 
 function ownAddresses(node: Node): string[] {
   return node.getMultiaddrs().map(String)

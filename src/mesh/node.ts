@@ -46,6 +46,8 @@ export interface NodeInit {
   announce?: string[]
   /** Someone dialled and did not finish the handshake. */
   refused: (from: string) => void
+  /** Another end of a connection proved this peer's own identity: this process itself, or a copy. */
+  metSelf?: (direction: 'outbound' | 'inbound', address: string) => void
   /** With whom there is to be no connection now, in either direction; absent: with nobody. */
   denies?: (peer: PeerKey) => boolean
 }
@@ -53,16 +55,17 @@ export interface NodeInit {
 /** A node that has not started: handlers are registered first. Throws PeerError `BAD_IDENTITY`. */
 export async function createNode(init: NodeInit): Promise<Node> {
   const { transport, listening } = tcpTransport()
+  const self = peerKeyOf(init.identity)
   const node = await createLibp2p({
     start: false,
     privateKey: identityKey(init.identity),
     // libp2p tells a public address only once somebody confirmed it; here who listens knows best.
     addresses: {
       listen: init.listen,
-      announceFilter: () => announcedAddresses({ self: peerKeyOf(init.identity), announce: init.announce, listening }),
+      announceFilter: () => announcedAddresses({ self, announce: init.announce, listening }),
     },
     transports: [transport],
-    connectionEncrypters: [admission({ secret: init.secret, refused: init.refused })],
+    connectionEncrypters: [admission({ secret: init.secret, refused: init.refused, metSelf: init.metSelf, self })],
     streamMuxers: [
       // In flight a stream: 1 MiB at once, as yamux widens a window only when it knows the round trip, 30 s later;
       // 4 MiB suffice for 1 Gbit/s over 30 ms, and more would only add delay.

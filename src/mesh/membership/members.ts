@@ -52,6 +52,8 @@ export interface MembersDeps {
   /** Announces this peer now. */
   beat: () => void
   publish: (topic: string, bytes: Uint8Array) => Promise<void>
+  /** Two processes have its identity: their words contradict each other, and who passes them on is not to blame. */
+  isTwin: (peer: PeerKey) => boolean
 }
 
 /** `MembershipEvent` without its time, which the driver adds. */
@@ -306,8 +308,9 @@ export function createMembers(deps: MembersDeps): Members {
       // Of another release it may be read by others.
       if (!announcement || !understands(ours(), announcement.wire)) return true
       const verdict = judgeNews(state.members.get(from), announcement, nowMs())
-      if (verdict === 'replayed') deps.judge.offended(through, 'replayed')
-      if (verdict === 'contradictory') deps.judge.offended(from, 'contradictory')
+      const isTwin = verdict !== 'news' && deps.isTwin(from)
+      if (verdict === 'replayed' && !isTwin) deps.judge.offended(through, 'replayed')
+      if (verdict === 'contradictory' && !isTwin) deps.judge.offended(from, 'contradictory')
       happened({ type: 'announced', peer: from, announcement, direct: false })
       return verdict === 'news'
     },
