@@ -7,6 +7,7 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
+import { shownName, systemPath } from './byte-names.ts'
 import { PeerError } from './errors.ts'
 
 export type FileKind = 'file' | 'folder' | 'pipe' | 'socket' | 'device'
@@ -19,9 +20,9 @@ export function kindOf(stats: Stats): FileKind {
 }
 
 /** What `path` is, links followed; undefined where there is nothing. Throws FILE_UNREADABLE. */
-export async function kindAt(path: string, as = path): Promise<FileKind | undefined> {
+export async function kindAt(path: string, as = shownName(path)): Promise<FileKind | undefined> {
   try {
-    return kindOf(await stat(path))
+    return kindOf(await stat(systemPath(path)))
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
@@ -55,7 +56,7 @@ const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 
 /** The whole of a file. @throws PeerError kind `input`: FILE_KIND, FILE_TOO_LARGE, FILE_UNREADABLE */
 export async function readNamed(path: string, init: NamedInit): Promise<Uint8Array> {
-  const { as = path, bytesMax, signal } = init
+  const { as = shownName(path), bytesMax, signal } = init
   const { handle, kind } = await opened(path, as, init.pipes)
   if (kind === 'pipe') return bounded(new Socket({ fd: handle.fd, writable: false }), as, bytesMax, signal)
   try {
@@ -82,15 +83,15 @@ export async function readNamedText(path: string, init: NamedInit): Promise<stri
 }
 
 /** An open plain file, for those who read it piece by piece; the caller closes it. @throws PeerError as `readNamed` */
-export async function openNamed(path: string, as = path): Promise<FileHandle> {
+export async function openNamed(path: string, as = shownName(path)): Promise<FileHandle> {
   return (await opened(path, as)).handle
 }
 
 /** The same where nothing may be waited for; returns a descriptor, which the caller closes. */
-export function openNamedSync(path: string, as = path): number {
+export function openNamedSync(path: string, as = shownName(path)): number {
   let file: number
   try {
-    file = openSync(path, flags)
+    file = openSync(systemPath(path), flags)
   } catch (thrown) {
     throw unreadable(as, thrown)
   }
@@ -104,9 +105,9 @@ async function opened(path: string, as: string, pipes = false): Promise<{ handle
   let handle: FileHandle
   try {
     // Some devices do something when they are opened.
-    const kind = kindOf(await stat(path))
+    const kind = kindOf(await stat(systemPath(path)))
     if (kind !== 'file' && !(pipes && kind === 'pipe')) throw wrong('FILE_KIND', `${as} ${kindProblem(kind)}`)
-    handle = await open(path, flags)
+    handle = await open(systemPath(path), flags)
   } catch (thrown) {
     throw thrown instanceof PeerError ? thrown : unreadable(as, thrown)
   }

@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import type { Command } from 'commander'
+import { nameFromBytes } from '../base/byte-names.ts'
 import { PeerError } from '../base/errors.ts'
 import { sayIfLongTo } from './waiting.ts'
 
@@ -65,7 +66,7 @@ async function listed(stream: AsyncIterable<Buffer>, what: string, zero = false)
       throw wrong(`the list in ${what} has more than ${listBytesMax} bytes: name a folder instead`)
     chunks.push(Buffer.from(chunk))
   }
-  const text = Buffer.concat(chunks).toString()
+  const text = nameFromBytes(Buffer.concat(chunks))
   const items = zero || text.includes('\0') ? text.split('\0') : text.split(/\r?\n/)
   return items.filter(item => item !== '')
 }

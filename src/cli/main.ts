@@ -1,5 +1,6 @@
 /** The `peer` command line: one file a command in `commands/`, each adds itself to the program here. */
 import { CommanderError } from 'commander'
+import { givenArguments } from '../base/byte-names.ts'
 import { exitWith, printError } from './errors.ts'
 import { heedNohup } from './interrupt.ts'
 import { program } from './program.ts'
@@ -30,7 +31,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => {})
 
 try {
-  await program().parseAsync()
+  await program().parseAsync(givenArguments(process.argv.slice(2)), { from: 'user' })
 } catch (thrown) {
   if (!(thrown instanceof CommanderError)) {
     printError(thrown, process.argv.includes('--verbose'))

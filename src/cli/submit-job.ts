@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
+import { workingFolder } from '../base/byte-names.ts'
 import { PeerError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { priorityMax } from '../jobs/wire/spec.ts'
@@ -117,7 +118,7 @@ export async function submitJob(
     else request = wanted
     const whole = {
       ...request,
-      cwd: process.cwd(),
+      cwd: workingFolder(),
       attached: session.temporary && !options.detach,
       priority: options.priority,
       name: options.name,

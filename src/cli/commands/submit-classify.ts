@@ -1,5 +1,6 @@
 /** `peer submit classify`: spreads images over the mesh and writes one file of predictions. */
 import { type Command, Option } from 'commander'
+import { workingFolder } from '../../base/byte-names.ts'
 import { PeerError } from '../../base/errors.ts'
 import { type MergeKind, mergeKinds, type ScoreKind, scoreKinds } from '../../jobs/workloads/classify/spec.ts'
 import type { Control } from '../../peer/control.ts'
@@ -90,7 +91,7 @@ type Given = Omit<Extract<BareRequest, { workload: 'classify' }>, 'workload' | '
 /** First a job for the models' probabilities of images whose labels are known, then the one that is wanted. */
 async function weighted(control: Control, signal: AbortSignal, given: Given, fit: string[]) {
   const { models, labels, scores } = given
-  const cwd = process.cwd()
+  const cwd = workingFolder()
   const fitted = await fitWeights(control, { inputs: fit, cwd, models, labels, scores }, signal)
   const shown = fitted.names.map((name, m) => `${name} ${fitted.weights[m].toFixed(3)}`).join(' · ')
   process.stderr.write(

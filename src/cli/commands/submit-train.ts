@@ -2,6 +2,7 @@
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { workingFolder } from '../../base/byte-names.ts'
 import { PeerError } from '../../base/errors.ts'
 import { openNamedSync } from '../../base/named-file.ts'
 import type { TableInit } from '../../data/tables/options.ts'
@@ -148,7 +149,7 @@ async function ofImages(
   { rowsPerShard }: TableInit,
   checkpoint?: string,
 ): Promise<{ request: BareRequest; done: () => Promise<void> }> {
-  const made = await featureTable(control, { inputs, cwd: process.cwd(), features }, signal)
+  const made = await featureTable(control, { inputs, cwd: workingFolder(), features }, signal)
   const unreadable = made.unreadable > 0 ? ` · ${count(made.unreadable)} unreadable, left out` : ''
   process.stderr.write(
     `  features of ${count(made.images)} images of ${plural(made.classes, 'class', 'classes')}${unreadable}\n`,

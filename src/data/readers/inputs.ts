@@ -1,19 +1,20 @@
 /**
  * What the user names on the command line (folders, files, globs) as a stream of files. Invariant: the order depends
- * on the names alone, a file comes once, and memory does not grow with the number of files, only with the number of
+ * on the names alone, a file comes once (also of names that are not UTF-8: see byte-names.ts), and memory does not grow with the number of files, only with the number of
  * folders (a glob holds its matches): of a folder's names so many are held at once, and it is read again for the next.
  */
 import type { Dirent, Stats } from 'node:fs'
 import { opendir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
+import { nameFromBytes, shownName, systemPath, workingFolder } from '../../base/byte-names.ts'
 import { PeerError } from '../../base/errors.ts'
 import { systemCode } from '../store/errors.ts'
 
 export interface InputFile {
-  /** As the user would write it: `test/airplane/0000.jpg` for the input `test`. */
+  /** As the user would write it: `test/airplane/0000.jpg` for the input `test`; bytes that are no UTF-8 as `\\xe9`. */
   path: string
-  /** Absolute. */
+  /** Absolute; `systemPath` of it is what the system takes. */
   file: string
 }
 
@@ -49,7 +50,7 @@ type Source = { path: string; kind: 'folder' | 'file' }
 export async function* listInputs(inputs: readonly string[], init: ListInputsInit = {}): AsyncIterable<InputFile> {
   const extensions = new Set(init.extensions ?? imageExtensions)
   const wanted = (name: string) => extensions.has(extname(name).slice(1).toLowerCase())
-  const cwd = init.cwd ?? process.cwd()
+  const cwd = init.cwd ?? workingFolder()
   const sources: Source[] = []
   for (const input of inputs) sources.push(...(await look(input, wanted, cwd)))
 
@@ -61,14 +62,14 @@ export async function* listInputs(inputs: readonly string[], init: ListInputsIni
       ? walk(source.path, { wanted, seen, cwd, namesMax: init.namesMax ?? namesUsual })
       : single(source.path, wanted, seen, cwd)) {
       found++
-      yield one
+      yield { ...one, path: shownName(one.path) }
     }
   }
   if (found === 0) {
     throw new PeerError({
       code: 'INPUT_NONE',
       kind: 'input',
-      message: `no ${init.what ?? 'images'} in ${inputs.join(', ') || 'no input'}: name a folder with ${[...extensions].slice(0, 8).join(', ')} files, or files themselves`,
+      message: `no ${init.what ?? 'images'} in ${inputs.map(shownName).join(', ') || 'no input'}: name a folder with ${[...extensions].slice(0, 8).join(', ')} files, or files themselves`,
       details: { inputs },
     })
   }
@@ -101,7 +102,7 @@ async function look(input: string, wanted: Wanted, cwd: string): Promise<Source[
 /** What `path` is, links followed; undefined when there is nothing. */
 async function statOf(path: string, cwd: string): Promise<Stats | undefined> {
   try {
-    return await stat(resolve(cwd, path))
+    return await stat(systemPath(resolve(cwd, path)))
   } catch (thrown) {
     const code = systemCode(thrown)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined
@@ -109,9 +110,11 @@ async function statOf(path: string, cwd: string): Promise<Stats | undefined> {
   }
 }
 
+const realOf = async (path: string) => nameFromBytes(await realpath(systemPath(path), { encoding: 'buffer' }))
+
 async function* single(path: string, wanted: Wanted, seen: Seen, cwd: string): AsyncIterable<InputFile> {
   const file = resolve(cwd, path)
-  const folder = await realpath(dirname(file))
+  const folder = await realOf(dirname(file))
   const name = basename(file)
   // A folder that was walked has listed it already, if it is one that a walk lists.
   if (seen.folders.has(folder) && wanted(name) && !name.startsWith('.')) return
@@ -132,7 +135,7 @@ async function* walk(path: string, how: Walk, inside = false): AsyncIterable<Inp
   const { seen, cwd } = how
   const folder = resolve(cwd, path)
   try {
-    const real = await realpath(folder)
+    const real = await realOf(folder)
     // Also what ends a loop of links.
     if (seen.folders.has(real)) return
     seen.folders.add(real)
@@ -172,7 +175,8 @@ async function namesAfter(
     more ||= names.length > namesMax
     names = names.slice(0, namesMax)
   }
-  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
+  // A folder's names are bytes; `latin1` has one character a byte.
+  for await (const entry of await opendir(systemPath(folder), { bufferSize: 1024, encoding: 'latin1' })) {
     const name = await nameOf(entry, folder, wanted)
     if (name === undefined || name <= after) continue
     names.push(name)
@@ -184,18 +188,19 @@ async function namesAfter(
 
 /** The name of a wanted file or of a folder, this with a slash at the end. */
 async function nameOf(entry: Dirent, folder: string, wanted: Wanted): Promise<string | undefined> {
-  if (entry.name.startsWith('.')) return undefined
+  const name = nameFromBytes(Buffer.from(entry.name, 'latin1'))
+  if (name.startsWith('.')) return undefined
   let isFolder = entry.isDirectory()
   let isFile = entry.isFile()
   if (entry.isSymbolicLink()) {
-    const target = await stat(join(folder, entry.name)).catch(() => undefined)
+    const target = await stat(systemPath(join(folder, name))).catch(() => undefined)
     isFolder = target?.isDirectory() ?? false
     isFile = target?.isFile() ?? true // a dangling link with an image's name becomes an error row
   }
-  if (isFolder) return `${entry.name}/`
-  return isFile && wanted(entry.name) ? entry.name : undefined
+  if (isFolder) return `${name}/`
+  return isFile && wanted(name) ? name : undefined
 }
 
 function inputError(code: string, input: string, what: string): PeerError {
-  return new PeerError({ code, kind: 'input', message: `${input} ${what}`, details: { input } })
+  return new PeerError({ code, kind: 'input', message: `${shownName(input)} ${what}`, details: { input } })
 }

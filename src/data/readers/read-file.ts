@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { systemPath } from '../../base/byte-names.ts'
 import { limits } from '../../base/limits.ts'
 import { systemCode } from '../store/errors.ts'
 
@@ -33,7 +34,7 @@ export async function openInput(file: string): Promise<OpenInput | { error: stri
   let handle: FileHandle | undefined
   try {
     // Not blocking: else a named pipe without a writer would hold a thread for ever.
-    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    handle = await open(systemPath(file), constants.O_RDONLY | constants.O_NONBLOCK)
     const stats = await handle.stat()
     const error = refusal(stats.isDirectory(), stats.isFile(), stats.size)
     if (error) {

@@ -1,5 +1,6 @@
 /** What people call a job: its name, and its inputs and models in short. It says nothing that computes. */
 import { basename } from 'node:path'
+import { shownName } from '../../base/byte-names.ts'
 import { fields, list, text } from './fields.ts'
 
 /** What people call a job. */
@@ -20,12 +21,12 @@ const short = (name: string) => (name.length > titleCharsMax ? `${name.slice(0, 
 
 /** @param name default: what the first input is called */
 export function titleOf(inputs: readonly string[], models: readonly string[], name?: string): JobTitle {
-  const names = inputs.map(input => basename(input) || input)
+  const names = inputs.map(input => shownName(basename(input) || input))
   const rest = names.length > inputsShown ? ` +${names.length - inputsShown}` : ''
   return {
-    name: short(name ?? names[0] ?? 'probe'),
+    name: short(shownName(name ?? names[0] ?? 'probe')),
     inputs: short(names.slice(0, inputsShown).join(', ')) + rest,
-    models: models.slice(0, modelsShown).map(short),
+    models: models.slice(0, modelsShown).map(model => short(shownName(model))),
   }
 }
 

@@ -78,6 +78,10 @@ const resultsPerRecord = 1024
 const flushMs = 1000
 const nothing = new Uint8Array(0)
 
+/** A name that is no UTF-8 (see byte-names.ts) cannot be written as text: it stands as JSON, behind what no path begins with. */
+const storedName = (name: string) => (name.isWellFormed() ? name : `\0${JSON.stringify(name)}`)
+const givenName = (stored: string): string => (stored.startsWith('\0') ? String(JSON.parse(stored.slice(1))) : stored)
+
 /** `holds`: whether a block is still here; a result whose block is gone is no result. */
 export function createJournal(
   records: RecordStore,
@@ -137,8 +141,10 @@ export function createJournal(
     else if (kind === 'results') {
       one.results.push(...decodeKeptResults(value))
       if (/^\d+$/.test(rest)) resultRecords = Math.max(resultRecords, Number(rest) + 1)
-    } else if (kind === 'request') one.request = requestForm.parse(decodeValue(value, requestBytesMax))
-    else if (kind === 'copy') one.copies.push(rest)
+    } else if (kind === 'request') {
+      const { inputs, cwd, ...request } = requestForm.parse(decodeValue(value, requestBytesMax))
+      one.request = { ...request, inputs: inputs.map(givenName), cwd: givenName(cwd) }
+    } else if (kind === 'copy') one.copies.push(rest)
     else if (kind === 'dropped') one.dropped = true
   }
 
@@ -158,7 +164,9 @@ export function createJournal(
       if (others) others.push(...results)
       else brought.set(job, [...results])
     },
-    keepRequest: (job, request) => note(keyOf(job, 'request'), encodeValue(request)),
+    keepRequest(job, { inputs, cwd, ...request }) {
+      note(keyOf(job, 'request'), encodeValue({ ...request, inputs: inputs.map(storedName), cwd: storedName(cwd) }))
+    },
     keepCopy: (job, piece) => note(keyOf(job, `copy/${piece}`), nothing),
     keepDropped: job => note(keyOf(job, 'dropped'), nothing),
     forget: (job, record) =>
