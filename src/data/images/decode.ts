@@ -4,11 +4,12 @@
  * applied, alpha dropped, ICC profiles ignored, CMYK by Pillow's formula, an animation's first frame. Known
  * differences: 16-bit grey is scaled to 8 bits where Pillow clips it at 255; transparent pixels of a GIF are black.
  */
-import sharp, { type Sharp } from 'sharp'
+
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { diagnoseImage } from './diagnose.ts'
 import { type ImageFormat, jpegFrame, sniffFormat } from './probe.ts'
+import sharp, { type Sharp } from './sharp.ts'
 
 // One image a thread, as many images at once as the caller asks for; libvips' own cache would only hold old pixels.
 sharp.concurrency(1)

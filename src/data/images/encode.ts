@@ -1,6 +1,7 @@
 /** Pixels to JPEG bytes, for pictures that the program draws itself. */
-import sharp from 'sharp'
+
 import { assert } from '../../base/errors.ts'
+import sharp from './sharp.ts'
 
 /**
  * @param pixels [height, width, 3] bytes, RGB; only read.
