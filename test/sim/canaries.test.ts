@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { compareBallots } from '../../src/jobs/core/ballots.ts'
 import { reduce } from '../../src/jobs/core/reduce.ts'
 import { PromiseBroken } from './checks.ts'
-import { type Act, calm, type Reduce, stormy } from './options.ts'
+import { type Act, calm, type Reduce, type SimOptions, stormy, stormySplit } from './options.ts'
 import { simulate } from './simulate.ts'
 import { simulateOrTell } from './tell.ts'
 
@@ -15,14 +15,16 @@ interface Canary {
   promise: string
   /** Seeds in which it is found; some room above what it took. */
   within: number
+  /** The worlds in which it is looked for; default `stormy`. */
+  worlds?: (seed: number) => SimOptions
   /** More of the trouble in which it shows, for so many peers. */
   trouble?: (peers: number) => Act[]
 }
 
 /** What the first broken promise says; undefined when none breaks. */
-function caught({ bug, within, trouble }: Canary): string | undefined {
+function caught({ bug, within, trouble, worlds = stormy }: Canary): string | undefined {
   for (let seed = 1; seed <= within; seed++) {
-    const world = stormy(seed)
+    const world = worlds(seed)
     const acts = [...world.acts, ...(trouble?.(world.peers.length) ?? [])]
     try {
       simulate({ ...world, acts, reduce: bug() })
@@ -139,9 +141,26 @@ const canaries: Record<string, Canary> = {
         return reduce(config, state, { ...event, nowMs })
       }
     },
-    promise: 'after healing every job ends',
+    // Neither its leases nor its talk of ended jobs come due.
+    promise: 'who meets learns what ended',
     within: 20,
     trouble: peers => Array.from({ length: peers }, (_, peer) => ({ do: 'clock', atMs: 1500, peer, byMs: -1e9 })),
+  },
+  'peers that tell each other nothing of ended jobs': {
+    bug: () => (config, state, event) => {
+      const { effects } = reduce(config, state, event)
+      return { state, effects: effects.filter(effect => effect.type !== 'send-ends') }
+    },
+    promise: 'for all',
+    within: 40,
+    worlds: stormySplit,
+  },
+  'a machine whose trouble is taken for the job’s': {
+    bug: () => (config, state, event) =>
+      reduce(config, state, event.type === 'run-failed' ? { ...event, unfit: false, retryable: false } : event),
+    promise: 'the job ends final',
+    within: 20,
+    worlds: stormySplit,
   },
 }
 

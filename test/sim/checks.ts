@@ -42,8 +42,9 @@ function actsUnder(effect: Effect): Ballot | undefined {
   }
 }
 
-/** The job that an effect is about. */
-export function jobOfEffect(effect: Effect): JobId {
+/** The job that an effect is about, where it is one. */
+export function jobOfEffect(effect: Effect): JobId | undefined {
+  if (effect.type === 'send-ends') return undefined
   return effect.type === 'send' || effect.type === 'gossip' ? effect.message.job : effect.job
 }
 
@@ -188,6 +189,12 @@ export function checkEnding(endings: readonly Ending[], expected: Expected): voi
     )
     if (phase === 'final') promise(result === expected.result, `the result equals the serial run's at ${peer}`)
   }
-  const ends = new Set(endings.flatMap(({ view }) => (view?.outcome ? [view.outcome.phase] : [])))
-  if (expected.phases.length === 1) promise(ends.size <= 1, `one end for all: ${[...ends].join(', ')}`)
+  const ends = new Set(endings.flatMap(({ view }) => (view?.outcome ? [describeEnd(view.outcome)] : [])))
+  promise(ends.size <= 1, `one end for all: ${[...ends].join(' | ')}`)
+  const [unaware] = endings.filter(({ view }) => !view)
+  const [aware] = endings.filter(({ view }) => view?.outcome)
+  promise(!(unaware && aware), `who meets learns what ended: ${aware?.peer} knows the job, ${unaware?.peer} does not`)
 }
+
+const describeEnd = ({ phase, ballot, result, reason }: JobOutcome) =>
+  `${phase} ${show(ballot)} ${(result ?? reason ?? '').slice(0, 80)}`

@@ -1,14 +1,14 @@
 /**
  * `npm run sim`: the protocol under as many storms as you like, ending in one table. `--seeds N` runs that many (2,000),
  * `--from N` begins at that seed, `--peers N` puts that many peers into each, `--seed N` replays one and prints all of it.
- * `--pairs` runs two peers that die by turns.
+ * `--pairs` runs two peers that die by turns, `--splits` meshes that are in two for long and machines that cannot compute.
  * `--membership` runs who knows whom instead of jobs, under storms of its own; `--peers` and `--seed` do the same there.
  * `--grow` shows instead how cost and recovery grow from 10 to 1,000 peers, or for `--peers N` alone. The exit code is 1 when a promise was broken.
  */
 import { parseArgs } from 'node:util'
 import { printGrowth } from './growth.ts'
 import { replayMembership, runMembership } from './membership/run.ts'
-import { stormy, stormyPair } from './options.ts'
+import { stormy, stormyPair, stormySplit } from './options.ts'
 import { simulate } from './simulate.ts'
 import { simulateOrTell } from './tell.ts'
 
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     grow: { type: 'boolean' },
     membership: { type: 'boolean' },
     pairs: { type: 'boolean' },
+    splits: { type: 'boolean' },
   },
 })
 
@@ -33,8 +34,9 @@ function whole(name: string, text: string | undefined, otherwise: number): numbe
 }
 
 const peers = values.peers === undefined ? undefined : whole('peers', values.peers, 0)
-const crowd = `${values.pairs ? ' --pairs' : ''}${peers === undefined ? '' : ` --peers ${peers}`}`
-const world = (seed: number) => (values.pairs ? stormyPair(seed) : stormy(seed, peers))
+const crowd = `${values.pairs ? ' --pairs' : ''}${values.splits ? ' --splits' : ''}${peers === undefined ? '' : ` --peers ${peers}`}`
+const world = (seed: number) =>
+  values.pairs ? stormyPair(seed) : values.splits ? stormySplit(seed) : stormy(seed, peers)
 
 function replay(seed: number): void {
   const transcript: string[] = []

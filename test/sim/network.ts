@@ -3,8 +3,9 @@
  * one carries them; and what each peer believes of who is there follows the truth after a while.
  */
 import type { PeerKey } from '../../src/base/ids.ts'
-import type { Effect, StreamMessage } from '../../src/jobs/core/types.ts'
+import type { Effect, EndsMessage, StreamMessage } from '../../src/jobs/core/types.ts'
 import { decodeDigest, encodeDigest } from '../../src/jobs/wire/digest.ts'
+import { decodeEnds, encodeEnds } from '../../src/jobs/wire/ends.ts'
 import { decodeEnvelope, encodeEnvelope } from '../../src/jobs/wire/envelope.ts'
 import { promise } from './checks.ts'
 import type { Clock } from './clock.ts'
@@ -101,6 +102,20 @@ export function createNetwork({ options, clock, random, faulty, lives, indexOf }
     if (faulty() && random() < options.ackLossRate) fail(between(20, 2000))
   }
 
+  /** Of jobs that are over: as a stream message, but for the blocks. */
+  function sendEnds(from: SimPeer, to: PeerKey, message: EndsMessage): void {
+    const bytes = encodeEnds(message)
+    const target = byName(to)
+    const fail = () => clock.after(between(20, 500), () => from.act(() => from.dispatch({ type: 'ends-failed', to })))
+    if (!target || !open(from.name, to) || (faulty() && random() < options.streamLossRate)) return fail()
+    depart(to, bytes.byteLength)
+    clock.after(delayMs() + random() * target.lagMs, () => {
+      inFlight.set(to, inFlight.get(to)! - 1)
+      if (!target.alive || !open(from.name, to)) return fail()
+      target.act(() => target.dispatch({ type: 'ends', from: from.name, message: decodeEnds(bytes) }))
+    })
+  }
+
   function gossip(from: SimPeer, effect: Effect & { type: 'gossip' }): void {
     const bytes = encodeDigest(effect.message)
     const shared = lives.length >= crowd ? decodeDigest(bytes) : undefined
@@ -142,6 +157,7 @@ export function createNetwork({ options, clock, random, faulty, lives, indexOf }
   return {
     traffic,
     send,
+    sendEnds,
     gossip,
     notice,
     delayMs,

@@ -16,6 +16,8 @@ export type Act = { atMs: number } /**
   /** Every peer at once: a power cut. */
   | { do: 'crash-all'; backMs: number; keeps: boolean }
   | { do: 'pause'; peer: number; forMs: number }
+  /** Whatever the peer computes fails for want of memory. */
+  | { do: 'sick'; peer: number; forMs: number }
   /** Peers in `group` and the others cannot reach each other. */
   | { do: 'part'; group: number[]; forMs: number }
   /** What peers in `from` send to peers in `to` is lost; the other way it arrives, and its acknowledgement is lost. */
@@ -154,6 +156,37 @@ export function stormy(seed: number, count?: number): SimOptions {
     endMs: 300_000 + aloneMs,
     config: { ownerGraceMs: 60_000 },
   }
+}
+
+/**
+ * A mesh that is in two for longer than a job waits for its owner, and whole again at any moment: before or after either half
+ * has ended the job in its own way. Some machines cannot compute for a while.
+ */
+export function stormySplit(seed: number): SimOptions {
+  const world = stormy(seed, 3 + (seed % 4))
+  const random = prng(seed ^ 0x51173)
+  const between = (low: number, high: number) => low + random.int(high - low + 1)
+  const count = world.peers.length
+  const group = Array.from({ length: count }, (_, peer) => peer).filter(() => random.next() < 0.5)
+  const ownerGraceMs = 20_000
+  // Whichever half the owner is in, somebody there can compute.
+  const peers = world.peers.map(peer => ({ ...peer, lanes: Math.max(1, peer.lanes) }))
+  const atMs = between(100, 3_000)
+  const forMs = random.next() < 0.3 ? between(500, ownerGraceMs) : between(ownerGraceMs, 4 * ownerGraceMs)
+  const acts: Act[] = world.acts.slice(0, random.int(3))
+  if (random.next() < 0.3) {
+    // All but one that can compute: the others' trouble is nobody else's.
+    const well = world.peers.findIndex(peer => peer.lanes > 0)
+    for (let peer = 0; peer < count; peer++)
+      if (peer !== well) acts.push({ do: 'sick', atMs: between(0, 2_000), peer, forMs: between(1_000, 60_000) })
+    return { ...world, peers, acts: acts.filter(act => act.do === 'sick'), config: { ownerGraceMs } }
+  }
+  acts.push({ do: 'part', atMs, group, forMs })
+  if (random.next() < 0.4) {
+    const backMs = between(1_000, 3 * ownerGraceMs)
+    acts.push({ do: 'crash', atMs: between(100, 4_000), peer: 0, backMs, keeps: true })
+  }
+  return { ...world, peers, acts, healMs: Math.max(world.healMs, atMs + forMs), config: { ownerGraceMs } }
 }
 
 /**

@@ -57,6 +57,18 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
     after: (delayMs, run) => world.after(delayMs, () => peer.act(run)),
     done({ job, shard, round = firstRound }, elapsedMs) {
       const one = world.job(job)
+      if (world.sick(name)) {
+        const reason = `${name} cannot compute: no memory`
+        return peer.dispatch({
+          type: 'run-failed',
+          job,
+          shard,
+          reason,
+          retryable: true,
+          unfit: true,
+          ...inRound(round),
+        })
+      }
       if (world.faulty() && world.random() < world.rates.runFail) {
         const key = `${round.round} ${shard}`
         one.failures.set(key, (one.failures.get(key) ?? 0) + 1)
@@ -127,7 +139,8 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
   }
 
   function perform(effect: Effect): void {
-    watchOf(jobOfEffect(effect)).effect(effect)
+    const about = jobOfEffect(effect)
+    if (about !== undefined) watchOf(about).effect(effect)
     switch (effect.type) {
       case 'keep':
         disk.kept.set(effect.job, encodeKept(effect.kept))
@@ -143,6 +156,8 @@ export function createPeer({ name, options, config, world, disk, clockMs }: SimP
         return
       case 'send':
         return network.send(peer, effect.to, effect.message)
+      case 'send-ends':
+        return network.sendEnds(peer, effect.to, effect.message)
       case 'gossip':
         return network.gossip(peer, effect)
       case 'fetch-spec':

@@ -19,8 +19,8 @@ import { type Disk, emptyDisk, type SimJob, type World } from './world.ts'
 /** A moment that no protocol time is near to. */
 const startMs = 10_000_000
 const tickMs = 100
-/** After the end the mesh is watched for this long. */
-const afterMs = 5_000
+/** After the end the mesh is watched for this long: time enough for all to agree. */
+const afterMs = 15_000
 /** Who is to die in the middle of a step dies after this time if no step has enough effects. */
 const midwayMs = 2_000
 /** Between two looks at the whole. */
@@ -50,6 +50,7 @@ export function simulate(options: SimOptions, transcript?: string[], watcher?: W
   const { nowMs } = clock
   const lives: (SimPeer | undefined)[] = options.peers.map(() => undefined)
   const disks: Disk[] = options.peers.map(emptyDisk)
+  const sickUntilMs = new Map<PeerKey, number>()
   const jumpsMs = options.peers.map(() => 0)
   const indexes = new Map(options.peers.map((_, index) => [names[index], index]))
   const indexOf = (name: PeerKey) => indexes.get(name) ?? -1
@@ -66,6 +67,7 @@ export function simulate(options: SimOptions, transcript?: string[], watcher?: W
     after: clock.after,
     random: random.next,
     faulty,
+    sick: peer => (sickUntilMs.get(peer) ?? 0) > nowMs(),
     job: (id: JobId) => byId.get(id)!,
     rates: { runFail: options.runFailRate, blockLoss: options.blockLossRate },
     reduce: options.reduce ?? reduce,
@@ -161,6 +163,9 @@ export function simulate(options: SimOptions, transcript?: string[], watcher?: W
         network.notice(options.silentMs, act.peer)
         return clock.after(act.forMs + 1, () => network.notice({ min: 0, max: 500 }, act.peer))
       }
+      case 'sick':
+        sickUntilMs.set(names[act.peer], nowMs() + act.forMs)
+        return
       case 'part':
         return network.part(act.group, act.forMs)
       case 'mute':

@@ -1,6 +1,6 @@
 /** A simulation as text that can be read aloud: one line for what happens to a peer, indented ones for what it does. */
 import type { JobId } from '../../src/base/ids.ts'
-import type { Ballot, Effect, Event, Message, RoundHead } from '../../src/jobs/core/types.ts'
+import type { Ballot, Effect, EndsMessage, Event, Message, RoundHead } from '../../src/jobs/core/types.ts'
 
 const ballot = (one: Ballot) => `(${one.counter} ${one.peer})`
 
@@ -54,6 +54,22 @@ export function describeMessage(message: Message): string {
   }
 }
 
+function describeEnds(message: EndsMessage): string | undefined {
+  switch (message.type) {
+    case 'sums':
+      return undefined
+    case 'list':
+      return `ended jobs: ${message.marks.length} in ${message.buckets.length} buckets that differ`
+    case 'told':
+      return `ended jobs: tells of ${message.ends.length}, wants ${message.want.length}`
+  }
+}
+
+const endsLine = (way: string, peer: string, message: EndsMessage) => {
+  const told = describeEnds(message)
+  return told === undefined ? undefined : `${way} ${peer} ${told}`
+}
+
 /** What a job is called in a transcript; undefined where there is only one. */
 export type JobName = (job: JobId) => string | undefined
 
@@ -62,11 +78,13 @@ const named = (line: string | undefined, name: string | undefined) =>
 
 /** Undefined for what happens too often to be told. */
 export function describeEvent(event: Event, name: JobName = () => undefined): string | undefined {
+  if (event.type === 'ends') return endsLine('<-', event.from, event.message)
   const job = 'message' in event ? event.message.job : 'job' in event ? event.job : undefined
   return named(eventLine(event), job && name(job))
 }
 
 export function describeEffect(effect: Effect, name: JobName = () => undefined): string | undefined {
+  if (effect.type === 'send-ends') return endsLine('->', effect.to, effect.message)
   return named(effectLine(effect), name('message' in effect ? effect.message.job : effect.job))
 }
 

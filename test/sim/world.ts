@@ -28,6 +28,8 @@ export interface World {
   after(delayMs: number, run: () => void): void
   random(): number
   faulty(): boolean
+  /** Its machine cannot compute now, whatever the shard. */
+  sick(peer: PeerKey): boolean
   job(id: JobId): SimJob
   rates: { runFail: number; blockLoss: number }
   reduce: Reduce

@@ -91,9 +91,10 @@ interface Failure {
   reason: string
   retryable: boolean
   missing?: boolean
+  unfit?: boolean
 }
 
-function giveBack(turn: Turn, job: Job, shard: number, { reason, retryable, missing }: Failure): void {
+function giveBack(turn: Turn, job: Job, shard: number, { reason, retryable, missing, unfit }: Failure): void {
   tell(turn, job, job.ballot.peer, {
     type: 'shard-failed',
     job: job.id,
@@ -102,6 +103,7 @@ function giveBack(turn: Turn, job: Job, shard: number, { reason, retryable, miss
     reason: reason.slice(0, limits.reasonCharsMax),
     retryable,
     ...(missing ? { missing } : {}),
+    ...(unfit ? { unfit } : {}),
     ...inRound(job.round),
   })
 }

@@ -43,6 +43,8 @@ export function defaultConfig(self: PeerKey): CoreConfig {
     fetchMs: 30_000,
     speculateMs: 1_000,
     ownerGraceMs: 120_000,
+    passingGraceMs: 10_000,
+    endsMs: 8_000,
     lookaheadShards: 4096,
   }
 }

@@ -41,6 +41,10 @@ export interface CoreConfig {
   speculateMs: number
   /** A job whose owner is gone before all inputs were read, or whose manifests or inputs nobody has, fails after this time. */
   ownerGraceMs: number
+  /** The same where its owner came for one command alone: gone once, it does not come back. */
+  passingGraceMs: number
+  /** Jobs that are over are compared with a peer in turn this often, besides with everyone who is met. */
+  endsMs: number
   /** No shard further than this beyond the merge is leased, or in proportion more for more than 512 lanes: bounds the results that wait to be merged. */
   lookaheadShards: number
 }

@@ -13,10 +13,15 @@ import { holdResult } from './keeping.ts'
 import { assign, assigneeFacts, expireLeases, lease, measure, release, releaseAll } from './leases.ts'
 import { failJob } from './merging.ts'
 import { askAhead, inRound, noteAhead, roundOf, sameRound } from './rounds.ts'
-import { type AssigneeFacts, allRead, type Job, type LeaderRole, send, type Turn } from './state.ts'
+import { type AssigneeFacts, type Attempt, allRead, type Job, type LeaderRole, send, type Turn } from './state.ts'
 import type { Ballot, RoundHead, StreamMessage } from './types.ts'
 
 type From<K extends StreamMessage['type']> = StreamMessage & { type: K }
+
+const newAttempt = (): Attempt => ({ failed: 0, peers: new Set() })
+
+/** An owner that is away for so long, with inputs unread, has its job set aside. */
+const setAsideMs = 1_000
 
 /** After n failures in a row an assignee rests: this long, doubled n - 1 times, to a maximum; a shorter one where it is not at fault. */
 const restMs = { first: 500, max: 30_000, maxMissing: 4_000 }
@@ -49,6 +54,7 @@ export function becomeLeader(turn: Turn, job: Job, ballot: Ballot, awaiting: Pee
     digestSoon: true,
     digests: 0,
     version: 0,
+    setAside: false,
   }
   job.leader = leader
   job.unacked.clear()
@@ -94,6 +100,8 @@ export function onResults(turn: Turn, job: Job, leader: LeaderRole, from: PeerKe
   }
   measure(turn, facts, items)
   facts.failures = 0
+  facts.unfit = false
+  leader.unfitMs = undefined
   acknowledge(turn, job, leader, from, shards)
   advance(turn, job, leader, from)
   turn.changed.add(job.id)
@@ -160,11 +168,13 @@ export function onShardFailed(
   from: PeerKey,
   message: From<'shard-failed'>,
 ): void {
-  const { shard, reason, retryable } = message
+  const { shard, reason, retryable, unfit = false } = message
   // Without a lease this is a repetition, or news of a shard that was taken back: it must not count twice.
   if (!sameRound(roundOf(message), job.round) || !release(leader, shard, from)) return
-  restAfterFailure(turn, assigneeFacts(leader, from), message.missing ? restMs.maxMissing : restMs.max)
-  const attempt = leader.attempts.get(shard) ?? { failed: 0, peers: new Set() }
+  const facts = assigneeFacts(leader, from)
+  restAfterFailure(turn, facts, message.missing ? restMs.maxMissing : restMs.max)
+  if (unfit) return onUnfit(turn, job, leader, facts, reason)
+  const attempt = leader.attempts.get(shard) ?? newAttempt()
   leader.attempts.set(shard, attempt)
   attempt.peers.add(from)
   if (message.missing) attempt.missingMs ??= turn.nowMs
@@ -179,8 +189,30 @@ export function onShardFailed(
       job,
       leader,
       `what shard ${shard} needs was not to be had for ${Math.round(missedMs / 1000)} s: ${reason}`,
+      job.owner !== undefined && !turn.state.peers.has(job.owner),
     )
   } else advance(turn, job, leader)
+}
+
+/**
+ * A machine that cannot do such work is no word on the shard, which others take meanwhile. Where nobody is left who can, the
+ * job waits, for as long as for an owner that is away, and then fails by the name of the trouble.
+ */
+function onUnfit(turn: Turn, job: Job, leader: LeaderRole, facts: AssigneeFacts, reason: string): void {
+  facts.unfit = true
+  leader.unfitReason = reason
+  leader.unfitMs ??= turn.nowMs
+  advance(turn, job, leader)
+}
+
+function failIfUnfit(turn: Turn, job: Job, leader: LeaderRole): void {
+  const fit = [...turn.state.peers].some(
+    ([peer, { slots }]) => slots > 0 && !job.givenUpBy.has(peer) && !leader.assignees.get(peer)?.unfit,
+  )
+  if (fit) leader.unfitMs = undefined
+  const sinceMs = leader.unfitMs === undefined ? 0 : turn.nowMs - leader.unfitMs
+  if (sinceMs < turn.config.ownerGraceMs) return
+  failJob(turn, job, leader, `no peer could compute it for ${Math.round(sinceMs / 1000)} s: ${leader.unfitReason}`)
 }
 
 /**
@@ -188,7 +220,7 @@ export function onShardFailed(
  * where nobody else is left, and rests like one at whom shards fail.
  */
 export function onWrongResult(turn: Turn, job: Job, leader: LeaderRole, shard: number, holders: PeerKey[]): void {
-  const attempt = leader.attempts.get(shard) ?? { failed: 0, peers: new Set() }
+  const attempt = leader.attempts.get(shard) ?? newAttempt()
   leader.attempts.set(shard, attempt)
   attempt.failed++
   for (const peer of holders) {
@@ -248,14 +280,38 @@ export function tickLeader(turn: Turn, job: Job, leader: LeaderRole): void {
   }
   gossipDigest(turn, job, leader, false)
   failIfStarved(turn, job, leader)
+  if (!job.outcome) failIfUnfit(turn, job, leader)
+}
+
+/**
+ * Of a job whose owner is away with inputs unread nobody holds a shard: what was read may have been in vain, and others' work
+ * is certain. It goes on when the owner is back.
+ */
+function setAsideIfOrphan(turn: Turn, job: Job, leader: LeaderRole): void {
+  const before = leader.setAside
+  leader.setAside =
+    leader.starvedMs !== undefined && !leader.starvedBeside && turn.nowMs - leader.starvedMs >= setAsideMs
+  if (leader.setAside === before) return
+  if (!leader.setAside) return advance(turn, job, leader)
+  for (const [peer, { leased }] of leader.assignees) {
+    const shards = [...leased]
+    releaseAll(leader, peer)
+    revoke(turn, job, leader, peer, shards, job.round)
+  }
 }
 
 /** Inputs that nobody will ever name: their owner is gone, or it said its last and the manifests can be had nowhere. */
 function failIfStarved(turn: Turn, job: Job, leader: LeaderRole): void {
   const ownerHere = job.owner === undefined || turn.state.peers.has(job.owner)
   if (allRead(job) || (ownerHere && !job.complete)) leader.starvedMs = undefined
-  else leader.starvedMs ??= turn.nowMs
-  if (leader.starvedMs === undefined || turn.nowMs - leader.starvedMs < turn.config.ownerGraceMs) return
+  else if (leader.starvedMs === undefined || leader.starvedBeside !== ownerHere) {
+    // An owner that is back has time to hand over the list that was not to be had without it.
+    leader.starvedMs = turn.nowMs
+    leader.starvedBeside = ownerHere
+  }
+  setAsideIfOrphan(turn, job, leader)
+  const graceMs = job.ownerPassing && !ownerHere ? turn.config.passingGraceMs : turn.config.ownerGraceMs
+  if (leader.starvedMs === undefined || turn.nowMs - leader.starvedMs < graceMs) return
   const why = ownerHere ? 'the list of its inputs is lost' : 'its owner left before all inputs were read'
-  failJob(turn, job, leader, `${why}: submit it again`)
+  failJob(turn, job, leader, `${why}: submit it again`, !ownerHere)
 }

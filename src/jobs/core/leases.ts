@@ -34,6 +34,7 @@ export function assigneeFacts(leader: LeaderRole, peer: PeerKey): AssigneeFacts 
       failures: 0,
       restUntilMs: Number.NEGATIVE_INFINITY,
       silentUntilMs: Number.NEGATIVE_INFINITY,
+      unfit: false,
     }
     leader.assignees.set(peer, facts)
   }
@@ -112,8 +113,10 @@ export function measure(turn: Turn, facts: AssigneeFacts, items: number): void {
 const isPending = (leader: LeaderRole, shard: number) => !leader.results.has(shard) && !leader.leases.has(shard)
 
 /** Peers that may be given work now. */
-function workers(turn: Turn, leader: LeaderRole): [PeerKey, PeerFacts][] {
-  return [...turn.state.peers].filter(([peer, { slots }]) => slots > 0 && isReady(turn, leader, peer))
+function workers(turn: Turn, job: Job, leader: LeaderRole): [PeerKey, PeerFacts][] {
+  return [...turn.state.peers].filter(
+    ([peer, { slots }]) => slots > 0 && !job.givenUpBy.has(peer) && isReady(turn, leader, peer),
+  )
 }
 
 function isReady({ nowMs }: Turn, leader: LeaderRole, peer: PeerKey): boolean {
@@ -157,8 +160,8 @@ function leaseEnd({ config, state }: Turn, job: Job, leader: LeaderRole): number
 
 /** Grants whatever may be granted to everyone, or to `only`. */
 export function assign(turn: Turn, job: Job, leader: LeaderRole, only?: PeerKey): void {
-  if (leader.stage !== 'running') return
-  const peers = workers(turn, leader)
+  if (leader.stage !== 'running' || leader.setAside) return
+  const peers = workers(turn, job, leader)
   const weight = weights(leader, peers)
   let total = 0
   for (const one of weight.values()) total += one
@@ -195,7 +198,7 @@ function takePending(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, co
   const shards: number[] = []
   for (let shard = leader.cursor; shard < end && shards.length < count; shard++) {
     if (!isPending(leader, shard) || isAtHomeElsewhere(turn, leader, shard, peer)) continue
-    if (alone || mayTry(turn, leader, peer, shard)) shards.push(shard)
+    if (alone || mayTry(turn, job, leader, peer, shard)) shards.push(shard)
   }
   return shards
 }
@@ -208,7 +211,7 @@ function takeOwn(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, count:
   const shards: number[] = []
   for (let at = facts.homeNext; at < facts.home.length && shards.length < count; at++) {
     const shard = facts.home[at]
-    if (shard < end && isPending(leader, shard) && mayTry(turn, leader, peer, shard)) shards.push(shard)
+    if (shard < end && isPending(leader, shard) && mayTry(turn, job, leader, peer, shard)) shards.push(shard)
   }
   return shards
 }
@@ -226,16 +229,16 @@ function takeFromHome(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, c
   if (leader.homes.size === 0) return shards
   const end = leaseEnd(turn, job, leader)
   for (let shard = end - 1; shard >= leader.cursor && shards.length < count; shard--) {
-    if (isPending(leader, shard) && mayTry(turn, leader, peer, shard)) shards.push(shard)
+    if (isPending(leader, shard) && mayTry(turn, job, leader, peer, shard)) shards.push(shard)
   }
   return shards
 }
 
 /** A shard that failed at this peer goes to one that has not tried it, while there is one. */
-function mayTry(turn: Turn, leader: LeaderRole, peer: PeerKey, shard: number): boolean {
+function mayTry(turn: Turn, job: Job, leader: LeaderRole, peer: PeerKey, shard: number): boolean {
   const tried = leader.attempts.get(shard)?.peers
   if (!tried?.has(peer)) return true
-  return !workers(turn, leader).some(([other]) => !tried.has(other))
+  return !workers(turn, job, leader).some(([other]) => !tried.has(other))
 }
 
 /**

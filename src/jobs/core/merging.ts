@@ -52,9 +52,9 @@ export function onMerged(turn: Turn, job: Job, leader: LeaderRole, event: Event 
   tellOwner(turn, job)
 }
 
-/** The leader gives the job up. */
-export function failJob(turn: Turn, job: Job, leader: LeaderRole, reason: string): void {
-  finish(turn, job, { phase: 'failed', ballot: leader.ballot, reason }, true)
+/** The leader gives the job up; `byTime`: for nothing but the time that somebody was away. */
+export function failJob(turn: Turn, job: Job, leader: LeaderRole, reason: string, byTime = false): void {
+  finish(turn, job, { phase: 'failed', ballot: leader.ballot, reason, ...(byTime && { byTime }) }, true)
   tellOwner(turn, job)
 }
 

@@ -1,20 +1,22 @@
 /**
  * How a job ends, once. An outcome absorbs every running state; of two outcomes every peer keeps the same one, because
- * `betterOutcome` is a total order: a finished result before a cancel before a failure, then the higher ballot.
+ * `betterOutcome` is a total order: a finished result before its owner's cancel before a failure, and last a failure for
+ * nothing but the time that somebody was away; then the higher ballot.
  */
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 import { compareBallots } from './ballots.ts'
 import { backoffMs } from './config.ts'
 import { endDigest, leaderDigest } from './digest.ts'
+import { assign, releaseAll } from './leases.ts'
 import { type Job, type Retry, send, type Turn } from './state.ts'
 import type { Digest, JobOutcome, StreamMessage } from './types.ts'
 
-const precedence = { final: 2, cancelled: 1, failed: 0 }
+const precedence = ({ phase, byTime }: JobOutcome) => (byTime ? 0 : { failed: 1, cancelled: 2, final: 3 }[phase])
 
 /** Whether `a` stands when both were declared. */
 export function betterOutcome(a: JobOutcome, b: JobOutcome): boolean {
-  if (a.phase !== b.phase) return precedence[a.phase] > precedence[b.phase]
+  if (precedence(a) !== precedence(b)) return precedence(a) > precedence(b)
   const ballots = compareBallots(a.ballot, b.ballot)
   if (ballots !== 0) return ballots > 0
   return (a.result ?? a.reason ?? '') < (b.result ?? b.reason ?? '')
@@ -47,6 +49,7 @@ export function finish(turn: Turn, job: Job, outcome: JobOutcome, announce: bool
   job.unacked.clear()
   job.results.clear()
   job.retries.clear()
+  job.givenUpBy.clear()
   job.seen = endDigest(turn, job)
   job.items = []
   if (announce) {
@@ -65,9 +68,24 @@ export function finish(turn: Turn, job: Job, outcome: JobOutcome, announce: bool
  */
 export function absorb(turn: Turn, job: Job, from: PeerKey, outcome: JobOutcome, end?: Digest): void {
   const outdated = outcome.phase === 'failed' && compareBallots(outcome.ballot, job.ballot) < 0 && from !== job.owner
-  if (!job.outcome && outdated) return
+  if (!job.outcome && (outdated || (outcome.byTime && worksOn(turn, job, from)))) return
   finish(turn, job, outcome, false)
   learnEnd(turn, job, end)
+}
+
+/**
+ * A half of a parted mesh gave the job up because its owner was away. Where the owner is at hand and somebody has not given it
+ * up the job goes on: its end will be told to the others.
+ */
+function worksOn(turn: Turn, job: Job, from: PeerKey): boolean {
+  const ownerHere = job.ownerRole !== undefined || (job.owner !== undefined && turn.state.peers.has(job.owner))
+  if (!ownerHere) return false
+  job.givenUpBy.add(from)
+  if (job.leader) {
+    releaseAll(job.leader, from)
+    assign(turn, job, job.leader)
+  }
+  return [...turn.state.peers].some(([peer, { slots }]) => slots > 0 && !job.givenUpBy.has(peer))
 }
 
 /** An ended job's totals are the most that anyone knew of it: the last progress that came through may fall short of the end. */

@@ -5,6 +5,7 @@
 import { limits } from '../../base/limits.ts'
 import { giveBackWaiting, onOwnResultLost, onRan, onRunFailed, startHeld, tickAssignee } from './assignee.ts'
 import { compareBallots } from './ballots.ts'
+import { meet, onEnds, onEndsFailed, tickEnds } from './ends.ts'
 import { appendManifest, fetchFailed, hastenFetches, wantManifests, wantSpec } from './fetches.ts'
 import { advance, onParams, onParamsFailed, onRoundMerged } from './gathering.ts'
 import { jobOf, keepFirst, restore } from './keeping.ts'
@@ -78,15 +79,22 @@ const handlers: Handlers = {
   tick: turn => {
     for (const job of turn.state.jobs.values()) tickJob(turn, job)
     forgetOld(turn)
+    tickEnds(turn)
   },
   'peer-up': (turn, event) => {
     const { peers, jobs } = turn.state
     const known = peers.get(event.peer)
     if (!known && peers.size >= limits.peersMax) return
     const lawful = (value: number) => (value > 0 && Number.isFinite(value) ? value : 0)
-    peers.set(event.peer, { itemsPerSecond: lawful(event.itemsPerSecond), slots: Math.floor(lawful(event.slots)) })
+    const { peer, passing } = event
+    peers.set(peer, {
+      itemsPerSecond: lawful(event.itemsPerSecond),
+      slots: Math.floor(lawful(event.slots)),
+      ...(passing && { passing }),
+    })
     turn.schedule = true
     if (known) return
+    meet(turn, peer)
     for (const job of jobs.values()) {
       hastenRetries(turn, job, event.peer)
       hastenFetches(turn, job)
@@ -95,9 +103,11 @@ const handlers: Handlers = {
   },
   'peer-down': (turn, event) => {
     if (event.peer === turn.config.self) return
+    const passing = turn.state.peers.get(event.peer)?.passing ?? false
     turn.state.peers.delete(event.peer)
     for (const job of turn.state.jobs.values()) {
       if (job.outcome) continue
+      if (job.owner === event.peer && passing) job.ownerPassing = true
       if (job.leader) onAssigneeDown(turn, job, job.leader, event.peer)
       onCandidateDown(turn, job, event.peer)
       if (job.ballot.peer === event.peer) suspect(turn, job)
@@ -122,6 +132,8 @@ const handlers: Handlers = {
   cancel: whileRunning((turn, job) => endByOwner(turn, job, 'cancelled')),
   abort: whileRunning((turn, job, event) => endByOwner(turn, job, 'failed', event.reason)),
   message: (turn, event) => onMessage(turn, event.from, event.message),
+  ends: (turn, event) => onEnds(turn, event.from, event.message),
+  'ends-failed': (turn, event) => onEndsFailed(turn, event.to),
   'send-failed': (turn, event) => onSendFailed(turn, event.to, event.message),
   spec: whileRunning((turn, job, event) => {
     job.specKnown = true

@@ -24,6 +24,8 @@ export interface PeerFacts {
   itemsPerSecond: number
   /** Shards that it can work on at once. */
   slots: number
+  /** It is there for one command alone. */
+  passing?: boolean
 }
 
 /** A request to the driver that must be answered, and is asked again when it was not. */
@@ -61,6 +63,13 @@ export interface Lease {
   expiresMs: number
 }
 
+/** A shard that failed: how often and where, and since when what it needs could not be had. */
+export interface Attempt {
+  failed: number
+  peers: Set<PeerKey>
+  missingMs?: number
+}
+
 /** What a leader knows of one assignee in this job. */
 export interface AssigneeFacts {
   leased: Set<number>
@@ -82,6 +91,8 @@ export interface AssigneeFacts {
   restUntilMs: number
   /** A lease of it expired: until when it gets nothing, unless it is heard before. */
   silentUntilMs: number
+  /** It said that it cannot do such work now; forgotten with its next result. */
+  unfit: boolean
 }
 
 export interface Collected {
@@ -111,7 +122,7 @@ export interface LeaderRole {
   leases: Map<number, Lease[]>
   assignees: Map<PeerKey, AssigneeFacts>
   /** Shards that failed, how often and where, and since when what they need could not be had. */
-  attempts: Map<number, { failed: number; peers: Set<PeerKey>; missingMs?: number }>
+  attempts: Map<number, Attempt>
   /** Every shard below is done or leased. */
   cursor: number
   /** Every shard below was handed to the merge. */
@@ -129,6 +140,13 @@ export interface LeaderRole {
   version: number
   /** Since when no further manifest can be hoped for, though not all were read. */
   starvedMs?: number
+  /** Whether the owner was there then. */
+  starvedBeside?: boolean
+  /** Its owner is away with inputs unread: nobody is given any of it meanwhile. */
+  setAside: boolean
+  /** Since when every peer that could compute it is unfit for it, and what the last of them said. */
+  unfitMs?: number
+  unfitReason?: string
 }
 
 /** A message that must arrive, after its send failed. */
@@ -200,6 +218,10 @@ export interface Job {
   /** When a stale digest was last answered, so that answers are few. */
   answeredMs: number
   retries: Map<string, Retry>
+  /** Peers to whom the job is over by time alone, while it still runs here. */
+  givenUpBy: Set<PeerKey>
+  /** Its owner came for one command alone, and is gone for good once it is gone. */
+  ownerPassing: boolean
   outcome?: JobOutcome
   /** By the machine's clock. */
   endedMs: number
@@ -220,6 +242,8 @@ export interface State {
   /** Live peers, this one always included. */
   peers: Map<PeerKey, PeerFacts>
   jobs: Map<JobId, Job>
+  /** Peers with whom ended jobs are to be compared; when next, and when and how often without an occasion. */
+  ends: { met: PeerKey[]; dueMs: number; roundMs: number; round: number }
 }
 
 /** One call of `reduce`: what handlers read and where they put effects. */
@@ -240,7 +264,12 @@ export const noBallot: Ballot = { counter: 0, peer: '' }
 
 /** A peer that knows nobody and no job. Until told otherwise (`peer-up` of itself) it takes itself to have one slot. */
 export function initialState(config: CoreConfig): State {
-  return { nowMs: 0, peers: new Map([[config.self, { itemsPerSecond: 0, slots: 1 }]]), jobs: new Map() }
+  return {
+    nowMs: 0,
+    peers: new Map([[config.self, { itemsPerSecond: 0, slots: 1 }]]),
+    jobs: new Map(),
+    ends: { met: [], dueMs: 0, roundMs: 0, round: 0 },
+  }
 }
 
 export function newJob(id: JobId, state: State, owner?: PeerKey): Job {
@@ -275,6 +304,8 @@ export function newJob(id: JobId, state: State, owner?: PeerKey): Job {
     unrest: 0,
     answeredMs: Number.NEGATIVE_INFINITY,
     retries: new Map(),
+    givenUpBy: new Set(),
+    ownerPassing: false,
     endedMs: 0,
     announceUntilMs: 0,
     announceDueMs: 0,

@@ -124,8 +124,9 @@ export function onClaim(turn: Turn, from: PeerKey, message: StreamMessage & { ty
 export function onSuperseded(turn: Turn, from: PeerKey, message: StreamMessage & { type: 'superseded' }): void {
   const job = turn.state.jobs.get(message.job)
   if (!job) return
+  // Under the ballot of a job that is over nobody leads.
   if (message.outcome) absorb(turn, job, from, message.outcome, message.end)
-  obey(turn, job, message.ballot)
+  else obey(turn, job, message.ballot)
 }
 
 /** How most peers learn of most things. */

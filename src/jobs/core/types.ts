@@ -52,6 +52,8 @@ export interface JobOutcome {
   result?: BlockId
   /** `failed`: one line for the user. */
   reason?: string
+  /** `failed`, because somebody was away for too long: who has the owner at hand and still works on it knows better. */
+  byTime?: true
 }
 
 /** What peers say over acknowledged streams; every one names its job. */
@@ -90,6 +92,8 @@ export type StreamMessage =
       retryable: boolean
       /** What it needs could not be had: that says nothing of the shard. Absent: it was tried. */
       missing?: boolean
+      /** The sender cannot do such work now, whatever the shard: its machine is at fault. */
+      unfit?: boolean
       round?: RoundHead
     }
   /** A candidate to everyone it knows: I lead now; answer with your inventory. */
@@ -150,6 +154,23 @@ export interface Digest {
 
 export type Message = StreamMessage | Digest
 
+/** A job that is over, as one peer tells another. */
+export interface EndedJob {
+  /** Its last digest, with the outcome. */
+  end: Digest
+  /** How long ago it ended, by the sender's clock. */
+  agoMs: number
+}
+
+/** What two peers say to each other of the jobs that are over; see ends.ts. */
+export type EndsMessage =
+  /** Over the jobs that ended in the last `withinMs`: a sum for each bucket. */
+  | { type: 'sums'; withinMs: number; sums: number[] }
+  /** The sums of these buckets differ: what is in them. */
+  | { type: 'list'; withinMs: number; buckets: number[]; marks: { job: JobId; mark: number }[] }
+  /** What the receiver lacks or has otherwise, and what it is asked for. */
+  | { type: 'told'; ends: EndedJob[]; want: JobId[] }
+
 /**
  * What must outlive a restart of this peer, its results aside: one small record a job, of which the newest replaces the
  * one before. Spec and manifest blocks lie in the block store and are read again from there.
@@ -184,7 +205,14 @@ export type Event = { nowMs: number } & (
    */
   | { type: 'restore'; job: JobId; kept: JobKept; results: ShardResult[] }
   /** A peer is reachable; repeated when its capability changes. For this peer itself it only states the capability. */
-  | { type: 'peer-up'; peer: PeerKey; itemsPerSecond: number; slots: number }
+  | {
+      type: 'peer-up'
+      peer: PeerKey
+      itemsPerSecond: number
+      slots: number
+      /** It is there for one command alone: once it is gone it does not come back. */
+      passing?: boolean
+    }
   | { type: 'peer-down'; peer: PeerKey }
   /** The user of this peer submits a job whose signed spec is `job`. This peer is its owner. */
   | { type: 'submit'; job: JobId; priority: number }
@@ -197,6 +225,10 @@ export type Event = { nowMs: number } & (
   /** The owner's side could not go on (inputs gone, disk full): the job fails with this reason. */
   | { type: 'abort'; job: JobId; reason: string }
   | { type: 'message'; from: PeerKey; message: Message }
+  /** Of jobs that are over. */
+  | { type: 'ends'; from: PeerKey; message: EndsMessage }
+  /** A `send-ends` did not get through. */
+  | { type: 'ends-failed'; to: PeerKey }
   /** An acknowledged send did not get through. */
   | { type: 'send-failed'; to: PeerKey; message: StreamMessage }
   /** A `fetch-spec` effect ended well: the signature holds. */
@@ -216,6 +248,8 @@ export type Event = { nowMs: number } & (
       retryable: boolean
       /** Its inputs could not be fetched. */
       missing?: boolean
+      /** This machine cannot do such work now, whatever the shard. */
+      unfit?: boolean
       round?: RoundHead
     }
   /** Local `merge-shard` found the result block nowhere: the shard must be computed again. */
@@ -243,6 +277,8 @@ export type Effect =
   | { type: 'forget-results'; job: JobId }
   | { type: 'send'; to: PeerKey; message: StreamMessage }
   | { type: 'gossip'; message: Digest }
+  /** Best effort, answered by `ends-failed` where it does not get through. */
+  | { type: 'send-ends'; to: PeerKey; message: EndsMessage }
   /** Get and verify the signed spec (its id is the job id), from `from` first; answer `spec` or `fetch-failed`. */
   | { type: 'fetch-spec'; job: JobId; from: PeerKey }
   /** Get, verify and read manifest blocks `known.count` … `manifest.count - 1`; answer `manifest` for each, in order, or `fetch-failed`. */

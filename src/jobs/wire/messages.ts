@@ -94,6 +94,7 @@ const codecs: { [P in Type]: Codec<P> } = {
       reason: m.reason,
       retryable: m.retryable,
       ...(m.missing ? { missing: true } : {}),
+      ...(m.unfit ? { unfit: true } : {}),
       ...roundOut(m),
     }),
     in: (map, job) => ({
@@ -104,6 +105,7 @@ const codecs: { [P in Type]: Codec<P> } = {
       reason: text(map.reason, limits.reasonCharsMax, 'reason'),
       retryable: flag(map.retryable, 'retryable'),
       ...(map.missing === undefined ? {} : { missing: flag(map.missing, 'missing') }),
+      ...(map.unfit === undefined ? {} : { unfit: flag(map.unfit, 'unfit') }),
       ...roundIn(map),
     }),
   },

@@ -5,6 +5,7 @@ import type { Ballot, JobOutcome, ManifestHead, RoundHead, ShardResult } from '.
 import {
   type Fields,
   fields,
+  flag,
   idIn,
   idOut,
   idsIn,
@@ -73,6 +74,7 @@ export function outcomeOut(outcome: JobOutcome): unknown {
     ballot: ballotOut(ballot),
     result: result === undefined ? undefined : idOut(result),
     reason: outcome.reason,
+    byTime: outcome.byTime,
   })
 }
 
@@ -84,6 +86,10 @@ export function outcomeIn(value: unknown): JobOutcome {
   }
   if (map.result !== undefined) outcome.result = idIn(map.result, 'result')
   if (map.reason !== undefined) outcome.reason = reason(map.reason)
+  if (map.byTime !== undefined && flag(map.byTime, 'byTime')) {
+    if (outcome.phase !== 'failed') throw invalid('only a failure is by time')
+    outcome.byTime = true
+  }
   if ((outcome.phase === 'final') !== (outcome.result !== undefined)) throw invalid('only a final outcome has a result')
   return outcome
 }

@@ -7,8 +7,9 @@ import type { BlockId, JobId, PeerKey } from '../../base/ids.ts'
 import { defaultConfig } from '../../jobs/core/config.ts'
 import { standstillWord } from '../../jobs/core/owner.ts'
 import { initialState, reduce, view, views } from '../../jobs/core/reduce.ts'
-import type { Effect, Event, JobOutcome, JobView, StreamMessage } from '../../jobs/core/types.ts'
+import type { Effect, EndsMessage, Event, JobOutcome, JobView, StreamMessage } from '../../jobs/core/types.ts'
 import { decodeDigest, encodeDigest } from '../../jobs/wire/digest.ts'
+import { decodeEnds, encodeEnds } from '../../jobs/wire/ends.ts'
 import { decodeEnvelope } from '../../jobs/wire/envelope.ts'
 import type { Mesh, PeerRecord } from '../../mesh/types.ts'
 import type { BlockExchange } from '../blocks/block-exchange.ts'
@@ -24,6 +25,8 @@ import { createMergeRunner } from './merge-runner.ts'
 import { createOutbox, jobProtocol } from './outbox.ts'
 import { createRoundBlocks } from './round-blocks.ts'
 
+/** What peers say of jobs that are over. */
+const endsProtocol = '/shardmesh/ends/1'
 export const jobTopic = 'shardmesh/jobs/1'
 
 export interface DriverDeps {
@@ -190,6 +193,8 @@ export function createDriver(deps: DriverDeps): Driver {
         return send(effect.to, effect.message)
       case 'gossip':
         return void mesh.publish(jobTopic, encodeDigest(effect.message)).catch(() => {}) // a hint; the next one follows
+      case 'send-ends':
+        return sendEnds(effect.to, effect.message)
       case 'fetch-spec':
         return fetches.spec(effect)
       case 'fetch-manifest':
@@ -230,7 +235,20 @@ export function createDriver(deps: DriverDeps): Driver {
     else outbox.send(to, message)
   }
 
+  /** A peer of an older version does not know the protocol: it is not asked again, until it is met anew. */
+  function sendEnds(to: PeerKey, message: EndsMessage): void {
+    mesh.request(to, endsProtocol, encodeEnds(message)).catch((thrown: unknown) => {
+      if (thrown instanceof PeerError && thrown.kind === 'transport') dispatch({ type: 'ends-failed', to })
+    })
+  }
+
   function listen(): void {
+    mesh.serve(endsProtocol, async (from, body) => {
+      if (paused) throw standstill()
+      dispatch({ type: 'ends', from, message: decodeEnds(body) })
+      return new Uint8Array()
+    })
+
     mesh.serve(jobProtocol, async (from, body) => {
       if (paused) throw standstill()
       const { messages, blocks } = decodeEnvelope(body)

@@ -82,7 +82,7 @@ describe('what breaks the rules is a PeerError of kind protocol', () => {
       const out = messageOut(message)
       for (const key of Object.keys(out)) {
         for (const wrong of [undefined, null, -1, 1.5, 'x'.repeat(5000), {}, new Uint8Array(31)]) {
-          if (wrong === undefined && ['reason', 'outcome', 'end', 'round', 'missing'].includes(key)) continue
+          if (wrong === undefined && ['reason', 'outcome', 'end', 'round', 'missing', 'unfit'].includes(key)) continue
           if (wrong === 1.5 && key === 'leaseMs') continue
           expect(refused(() => messageIn({ ...out, [key]: wrong })).kind).toBe('protocol')
           tried++

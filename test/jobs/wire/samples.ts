@@ -27,6 +27,7 @@ export function everyMessage(random: Prng): StreamMessage[] {
     { phase: 'final', ballot: ballot(), result: id('result') },
     { phase: 'cancelled', ballot: { counter: 0, peer: '' } },
     { phase: 'failed', ballot: ballot(), reason: 'ein Grund – mit Strich' },
+    { phase: 'failed', ballot: ballot(), reason: 'nobody came', byTime: true },
   ]
   return [
     { type: 'offer', job, ballot: ballot(), manifest: manifest(), complete },
@@ -48,6 +49,7 @@ export function everyMessage(random: Prng): StreamMessage[] {
     { type: 'results-ack', job, ballot: ballot(), shards: shards(), round: round() },
     { type: 'shard-failed', job, ballot: ballot(), shard: 7, reason: 'why', retryable: complete, round: round() },
     { type: 'shard-failed', job, ballot: ballot(), shard: 7, reason: 'why', retryable: true, missing: true },
+    { type: 'shard-failed', job, ballot: ballot(), shard: 7, reason: 'no memory', retryable: true, unfit: true },
     {
       type: 'inventory',
       job,
