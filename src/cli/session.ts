@@ -42,7 +42,7 @@ export async function temporaryPeer(
   const { startPeer } = await import('../peer/peer.ts')
   const joined = await hasMesh(data)
   // It dials and is not dialled: nobody should look for it later.
-  const init = { data, mdns: joined, alone: !joined, listen: [], compute, submits: true }
+  const init = { data, mdns: joined, alone: !joined, listen: [], compute, submits: true, passing: true }
   const peer = await sayIfLong(`a peer with ${data} to start`, startPeer({ ...init, onWarning: note }))
   if (!joined) note('no peer runs on this machine and it has joined no mesh: computing here alone')
   else if (!(await peer.waitForPeers(findPeersMs)))

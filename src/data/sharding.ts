@@ -112,7 +112,7 @@ async function storeShard(shard: OpenShard, store: Pick<BlockStore, 'put'>): Pro
   return { items: shard.table.length, bytes: shard.bytes, blocks }
 }
 
-type Ahead = { path: string; large?: () => Promise<FileContent>; content?: FileContent; close?: () => Promise<void> }
+type Ahead = { path: string; large?: () => Promise<FileContent>; content?: FileContent }
 
 /** Every entry's content in order, with the next ones being opened and, where small, read. */
 async function* contents(
@@ -125,14 +125,21 @@ async function* contents(
   }
   try {
     for await (const entry of entries) {
-      ahead.push(start(entry))
+      const next = start(entry)
+      next.catch(() => {}) // seen in its turn
+      ahead.push(next)
       if (ahead.length > readAhead) yield await inTurn(ahead.shift()!)
     }
     for (let next = ahead.shift(); next; next = ahead.shift()) yield await inTurn(next)
   } finally {
     // Whoever stops early leaves no file open.
-    for (const rest of ahead) await (await rest).close?.()
+    await Promise.allSettled(ahead)
   }
+}
+
+async function readInput(file: string): Promise<FileContent> {
+  const input = await openInput(file)
+  return 'error' in input ? input : input.read()
 }
 
 async function start({ path, file }: InputFile): Promise<Ahead> {
@@ -140,7 +147,11 @@ async function start({ path, file }: InputFile): Promise<Ahead> {
     return { path: path.slice(0, pathCharactersMax), content: { error: 'name too long' } }
   const input = await openInput(file)
   if ('error' in input) return { path, content: input }
-  if (input.bytes > readAheadBytesMax) return { path, large: input.read, close: input.close }
+  if (input.bytes > readAheadBytesMax) {
+    // Opened again in its turn: what waits holds no descriptor that an earlier one may need.
+    await input.close()
+    return { path, large: () => readInput(file) }
+  }
   return { path, content: await input.read() }
 }
 

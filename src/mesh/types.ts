@@ -19,6 +19,10 @@ export interface PeerStatus {
   load: number
   /** Why it takes no work now, such as a full disk; absent while it does. */
   paused?: string
+  /** What it cannot do now, though it does other work: `cannot decode images: …`. */
+  trouble?: string
+  /** It is there for one command alone. */
+  passing?: true
 }
 
 /**

@@ -170,6 +170,7 @@ export function createControl(deps: ControlDeps): LocalControl {
         pid: process.pid,
         startedMs,
         paused: deps.status().paused,
+        trouble: deps.status().trouble,
         logFile: deps.logFile,
       }
     },

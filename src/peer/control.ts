@@ -46,6 +46,8 @@ export interface PeerInfo {
   startedMs: number
   /** Why it takes no work now; absent while it takes work. */
   paused?: string
+  /** What it cannot do now, though it does other work. */
+  trouble?: string
   /** Path of its log; absent where it writes none. */
   logFile?: string
 }
@@ -70,6 +72,8 @@ export interface PeerView {
   load: number
   /** Why it takes no work now, such as a full disk; absent while it takes work. */
   paused?: string
+  /** What it cannot do now, though it does other work: `cannot decode images: …`. */
+  trouble?: string
   /** This peer heard from it lately. */
   connected: boolean
   /** Milliseconds since this peer last heard from it. */

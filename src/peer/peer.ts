@@ -78,6 +78,8 @@ export interface PeerInit extends DeviceOptions {
   submitStallMs?: number
   /** A submission comes as soon as the peer runs: the thread that looks at it starts with the peer. Default false. */
   submits?: boolean
+  /** It is there for one command alone and does not come back: a job whose inputs it leaves unread ends soon. */
+  passing?: boolean
   /** How a block's file is written; tests give one that fails as a full disk does. */
   writeBlock?: DiskStoreInit['write']
   /** Where the caller writes a log of the events; only told by `info`. */
@@ -194,6 +196,8 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     itemsPerSecond: driver?.executor.itemsPerSecond() ?? rateBefore,
     load: pool.load(),
     ...(room.paused === undefined ? {} : { slots: 0, paused: room.short }),
+    ...(pool.trouble() === undefined ? {} : { trouble: pool.trouble()?.slice(0, 250) }),
+    ...(init.passing && { passing: true as const }),
   })
 
   const stallMs = init.submitStallMs ?? submitStallMs
@@ -281,6 +285,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   })
   const keptMs = init.retentionMs ?? retentionMs
   driver = createDriver({
+    name,
     mesh,
     exchange,
     book,

@@ -30,7 +30,7 @@ test('a listing fits 80 columns, with the reason of a failure on lines of its ow
   ]
   const lines = stripVTControlCharacters(listing(jobs, 3)).trimEnd().split('\n')
   for (const line of lines) expect(stringWidth(line), line).toBeLessThanOrEqual(80)
-  expect(lines[1]).toMatch(/^7f3a7f3a {2}photos +classify +done +1,234,567 +just now +kiwi$/)
+  expect(lines[1]).toMatch(/^7f3a7f3a {2}classify +done +photos +1,234,567 +just now +kiwi$/)
   expect(lines[2]).toBe('          photos, more +2 · vit + resnet50 · 2 unreadable · keeps 5 kB')
   const failed = lines.filter(line => /failed/.test(line))
   expect(failed[0]).not.toContain('cannot run')

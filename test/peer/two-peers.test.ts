@@ -68,6 +68,7 @@ describe('two peers', { timeout: 60_000 }, () => {
     const here = await all(client.results(job))
     expect(here[0]).toMatchObject({ type: 'header', rows: 300, errors: 0, top: 3 })
     expect(here).toHaveLength(301)
+    await end(one, job) // it hears of the end by gossip
     expect(await all(one.results(job.slice(0, 12)))).toEqual(here)
 
     const again = await one.submit(request)

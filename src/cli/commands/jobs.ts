@@ -43,13 +43,14 @@ Examples:
         process.stdout.write('no jobs yet; peer submit classify FOLDER --model MODEL starts one\n')
       else process.stdout.write(listing(shown, jobs.length - shown.length))
       // Why a job is slow, or waits.
-      for (const { name, paused } of options.json ? [] : peers) {
+      for (const { name, paused, trouble } of options.json ? [] : peers) {
         if (paused !== undefined) process.stdout.write(`${pc.red('!')} ${name} is paused: ${paused}\n`)
+        if (trouble !== undefined) process.stdout.write(`${pc.red('!')} ${name} ${trouble}\n`)
       }
     })
 }
 
-const head = ['JOB', 'NAME', 'KIND', 'STATE', 'DONE', 'SUBMITTED', 'BY']
+const head = ['JOB', 'KIND', 'STATE', 'NAME', 'DONE', 'SUBMITTED', 'BY']
 const nameColumn = head.indexOf('NAME')
 /** A name is cut so that the rest fits beside it, and never beyond recognition. */
 const nameWidth = { least: 6, most: 30 }
@@ -77,9 +78,9 @@ export function listing(jobs: readonly JobSummary[], more: number): string {
 function row(job: JobSummary): string[] {
   return [
     shortId(job.job),
-    job.title?.name ?? '-',
     job.workload,
     stateText(job),
+    job.title?.name ?? '-',
     doneText(job),
     job.createdMs === undefined ? '-' : ago(Date.now() - job.createdMs),
     cut(job.ownerName, ownerWidth),

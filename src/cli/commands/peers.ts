@@ -38,11 +38,16 @@ function heard({ self, connected, lastHeardMs, offences, refusedMs }: PeerView):
   return offences === 0 ? when : `${when}, ${offences} bad messages`
 }
 
+function deviceText({ device, paused, trouble }: PeerView): string {
+  if (paused !== undefined) return pc.red(`paused: ${paused}`)
+  return trouble === undefined ? device : pc.red(trouble)
+}
+
 function row(peer: PeerView): string[] {
   return [
     peer.self ? pc.bold(`${peer.name} (this)`) : peer.name,
     shortPeer(peer.peer),
-    peer.paused === undefined ? peer.device : pc.red(`paused: ${peer.paused}`),
+    deviceText(peer),
     peer.itemsPerSecond > 0 ? rate(peer.itemsPerSecond) : '-',
     String(peer.load),
     heard(peer),

@@ -55,6 +55,7 @@ function screen(state: State): string {
     ...(state.addresses.length === 0 ? [['listens on', 'nothing: it dials others'] as [string, string]] : []),
     ...lanes(state),
     ...(state.paused === undefined ? [] : [['paused', pc.yellow(state.paused)] as [string, string]]),
+    ...(state.trouble === undefined ? [] : [['trouble', pc.yellow(state.trouble)] as [string, string]]),
     ['peers heard', heard.length === 0 ? 'none' : heard.map(({ name }) => oneLine(name)).join(', ')],
     ...jobs(state),
     [

@@ -7,6 +7,7 @@
 
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
+import { machineTrouble, machineUnfit } from '../../base/trouble.ts'
 import { diagnoseImage } from './diagnose.ts'
 import { type ImageFormat, jpegFrame, sniffFormat } from './probe.ts'
 import sharp, { type Sharp } from './sharp.ts'
@@ -37,7 +38,10 @@ export async function decodeImage(bytes: Uint8Array): Promise<DecodedImage> {
   try {
     return (await isCmyk(format, bytes)) ? await decodeCmyk(image) : await decodeColour(image)
   } catch (thrown) {
-    throw thrown instanceof PeerError ? thrown : decodeError(format, bytes, thrown)
+    if (thrown instanceof PeerError) throw thrown
+    throw machineTrouble(thrown) === undefined
+      ? decodeError(format, bytes, thrown)
+      : machineUnfit('decode images', thrown)
   }
 }
 

@@ -10,6 +10,7 @@ import { glob, isDynamicPattern } from 'tinyglobby'
 import { nameFromBytes, shownName, systemPath, workingFolder } from '../../base/byte-names.ts'
 import { PeerError } from '../../base/errors.ts'
 import { systemCode } from '../store/errors.ts'
+import { judged, patiently } from './patience.ts'
 
 export interface InputFile {
   /** As the user would write it: `test/airplane/0000.jpg` for the input `test`; bytes that are no UTF-8 as `\\xe9`. */
@@ -148,7 +149,8 @@ async function* walk(path: string, how: Walk, inside = false): AsyncIterable<Inp
       more = next.more
       after = next.names.at(-1) ?? after
     }
-  } catch (thrown) {
+  } catch (cause) {
+    const thrown = judged(path, cause)
     if (thrown instanceof PeerError) throw thrown
     if (inside) return yield { path, file: folder }
     throw inputError(
@@ -176,7 +178,8 @@ async function namesAfter(
     names = names.slice(0, namesMax)
   }
   // A folder's names are bytes; `latin1` has one character a byte.
-  for await (const entry of await opendir(systemPath(folder), { bufferSize: 1024, encoding: 'latin1' })) {
+  const open = () => opendir(systemPath(folder), { bufferSize: 1024, encoding: 'latin1' })
+  for await (const entry of await patiently(folder, open)) {
     const name = await nameOf(entry, folder, wanted)
     if (name === undefined || name <= after) continue
     names.push(name)

@@ -4,9 +4,9 @@
  */
 import { assert, PeerError } from '../../base/errors.ts'
 import { prepareImage } from '../../data/images/apply.ts'
-import { decodeImage } from '../../data/images/decode.ts'
 import type { ImagePreprocess } from '../../data/images/preprocess.ts'
 import { readShard, type ShardItem } from '../../data/sharding.ts'
+import { provenDecoder } from './proof.ts'
 
 /** What takes images: their size and how they are brought to it. */
 export interface ImageTaker {
@@ -106,6 +106,7 @@ async function prepare(
 ): Promise<Prepared> {
   if (!item.bytes) return { error: item.error ?? 'not read' }
   try {
+    const decodeImage = await provenDecoder()
     const image = await decodeImage(item.bytes)
     const pixels = how.map(one => prepareImage(image, one))
     pixels.forEach((made, p) => {
@@ -113,9 +114,10 @@ async function prepare(
     })
     return { pixels }
   } catch (thrown) {
-    // An image that cannot be read is a row of its own; anything else would be a bug of ours.
-    if (thrown instanceof PeerError && thrown.kind === 'input') return { error: thrown.message }
-    throw thrown
+    if (!(thrown instanceof PeerError) || thrown.kind !== 'input') throw thrown
+    // A row of its own, if it is the image that is at fault: the machine may have got into trouble since the proof.
+    await provenDecoder(true)
+    return { error: thrown.message }
   }
 }
 

@@ -99,6 +99,8 @@ const statusForm = z.object({
   itemsPerSecond: z.number().min(0).max(1e12),
   load: count,
   paused: text.optional(),
+  trouble: text.optional(),
+  passing: z.literal(true).optional(),
 })
 
 const announcementForm = z.object({

@@ -4,6 +4,7 @@
  */
 import { PeerError } from '../../base/errors.ts'
 import type { BlockId, JobId, PeerKey } from '../../base/ids.ts'
+import { partyOf } from '../../base/trouble.ts'
 import { defaultConfig } from '../../jobs/core/config.ts'
 import { standstillWord } from '../../jobs/core/owner.ts'
 import { initialState, reduce, view, views } from '../../jobs/core/reduce.ts'
@@ -30,6 +31,8 @@ const endsProtocol = '/shardmesh/ends/1'
 export const jobTopic = 'shardmesh/jobs/1'
 
 export interface DriverDeps {
+  /** What people call this peer. */
+  name: string
   mesh: Mesh
   exchange: BlockExchange
   book: JobBook
@@ -114,17 +117,21 @@ export function createDriver(deps: DriverDeps): Driver {
       rounds.partial(job, ran.result.block)
       dispatch({ type: 'ran', job, ...ran })
     },
-    failed: (job, shard, error, round) =>
+    failed(job, shard, error, round) {
+      const party = partyOf(error)
+      const unfit = party === 'peer'
       dispatch({
         type: 'run-failed',
         job,
         shard,
-        reason: error.message,
-        retryable: error.retry !== 'never',
+        reason: unfit ? `${deps.name} ${error.message}` : error.message,
+        retryable: party !== 'job',
         // The blocks that it needs are elsewhere: the shard itself was not tried.
-        missing: error.kind === 'transport',
+        missing: party === 'way',
+        unfit,
         round,
-      }),
+      })
+    },
     patiently: deps.patiently,
   })
 
@@ -284,7 +291,13 @@ export function createDriver(deps: DriverDeps): Driver {
 
   function up({ peer, status, connected }: PeerRecord): void {
     if (connected && peer !== mesh.self)
-      dispatch({ type: 'peer-up', peer, itemsPerSecond: status.itemsPerSecond, slots: status.slots })
+      dispatch({
+        type: 'peer-up',
+        peer,
+        itemsPerSecond: status.itemsPerSecond,
+        slots: status.slots,
+        passing: status.passing,
+      })
   }
 
   /** As the core's `restore` wants it: the record, then the manifests that are here. */

@@ -14,6 +14,8 @@ import type { GpuOptions, LaneFacts, LaneShard, OpenJob, RanShard } from './type
 export interface Lane {
   readonly facts: LaneFacts
   readonly running: number
+  /** Resolves to what kind of work it cannot do, or undefined: what it proved of itself, soon after it was ready. */
+  readonly proved: Promise<PeerError | undefined>
   /** Rejects with LANE_DIED when the lane goes before it answers. */
   run(job: JobId, open: () => OpenJob, shard: LaneShard, round?: Round): Promise<RanShard>
   /** Whether it has the shard of that key from an earlier round. */
@@ -92,6 +94,7 @@ export async function startLane(
 ): Promise<Lane> {
   const init: LaneInit = { backend, gpu, keepBytes, runtime: backend === 'wasm' ? await wasmRuntime() : undefined }
   return new Promise((resolve, reject) => {
+    const { promise: proof, resolve: proved } = Promise.withResolvers<PeerError | undefined>()
     const calls = new Map<number, Call>()
     /** Jobs that are open there, each with the keys of the shards that are kept. */
     const opened = new Map<JobId, Set<string>>()
@@ -130,6 +133,7 @@ export async function startLane(
       if (ended) return
       ended = true
       clearTimeout(timer)
+      proved(undefined)
       void channel.end()
       const error = new PeerError({ code: 'LANE_DIED', kind: 'resource', message: reason, retry: 'later' })
       for (const call of calls.values()) call.reject(error)
@@ -155,9 +159,11 @@ export async function startLane(
 
     function receive(message: FromLane): void {
       if (message.type === 'dead') return gone(message.error.message)
+      if (message.type === 'proved') return proved(message.error && new PeerError(message.error))
       if (message.type === 'ready') {
         clearTimeout(timer)
         lane = {
+          proved: proof,
           facts: { backend, device: message.device, numericClass: message.numericClass },
           get running() {
             return calls.size

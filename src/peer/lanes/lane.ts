@@ -4,8 +4,10 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { PeerError } from '../../base/errors.ts'
+import { machineTrouble, machineUnfit } from '../../base/trouble.ts'
 import type { Backend } from '../../compute/backends/types.ts'
 import { createKeepRoom } from '../../jobs/workloads/keep-room.ts'
+import { provenDecoder, proveProduct } from '../../jobs/workloads/proof.ts'
 import type { ShardRunner } from '../../jobs/workloads/workload.ts'
 import { workloads } from '../../jobs/workloads/workloads.ts'
 import type { FromLane, LaneInit, ToLane } from './messages.ts'
@@ -40,7 +42,10 @@ interface OpenJob {
 const jobs = new Map<string, OpenJob>()
 const room = createKeepRoom(init.keepBytes)
 
+/** What the machine lacks is said as that: the error leaves this thread without its cause. */
 function failure(thrown: unknown) {
+  if (!(thrown instanceof PeerError) && machineTrouble(thrown) !== undefined)
+    return machineUnfit('run its shards', thrown).toJSON()
   return PeerError.from(thrown, { code: 'COMPUTE_FAILED', kind: 'resource' }).toJSON()
 }
 
@@ -112,6 +117,7 @@ async function openBackend(): Promise<Backend> {
 async function main(): Promise<void> {
   try {
     const backend = await openBackend()
+    await proveProduct(backend)
     const hear = (messages: ToLane[]) => {
       for (const message of messages) receive(backend, message)
     }
@@ -121,6 +127,12 @@ async function main(): Promise<void> {
       process.on('disconnect', () => process.exit(0)) // the peer is gone
     }
     send({ type: 'ready', device: backend.device, numericClass: backend.numericClass })
+    // Tables need no decoder, and nobody waits for it to load.
+    const proved: FromLane = await provenDecoder().then(
+      () => ({ type: 'proved' }),
+      thrown => ({ type: 'proved', error: failure(thrown) }),
+    )
+    send(proved)
   } catch (thrown) {
     send({ type: 'dead', error: failure(thrown) })
   }

@@ -37,5 +37,7 @@ export type FromLane =
   /** The shard is not kept any more: it is wanted once more, with its blocks. */
   | { type: 'lacks'; call: number }
   | { type: 'failed'; call: number; error: Omit<PeerErrorInit, 'cause'> }
+  /** It decodes pictures; with an error: it does not, and only does other work. Comes after `ready`. */
+  | { type: 'proved'; error?: Omit<PeerErrorInit, 'cause'> }
   /** The lane could not start, or its device died: it takes no more work. */
   | { type: 'dead'; error: Omit<PeerErrorInit, 'cause'> }

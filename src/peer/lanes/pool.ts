@@ -21,7 +21,7 @@ export interface PoolInit {
   onLost?: (facts: LaneFacts, reason: string) => void
   /** A line for the user, such as why there is no WebGPU. */
   onWarning: (message: string) => void
-  /** Lanes came or went. */
+  /** Lanes came or went, or got into trouble or out of it. */
   onChange: () => void
   /** How a lane is started; tests give lanes that fail in ways of their own. */
   start?: typeof startLane
@@ -29,6 +29,8 @@ export interface PoolInit {
 
 export interface LanePool {
   lanes(): LaneFacts[]
+  /** What its lanes cannot do now, though they do other work; it goes on by itself once they can again. */
+  trouble(): string | undefined
   /** Shards queued or running. */
   load(): number
   /** `job` is opened on a lane when its first shard gets there. Rejects with PeerError. */
@@ -54,6 +56,8 @@ interface Waiting {
 /** One computes, one decodes; of short shards as many as are work for `aheadMs`. */
 const perLane = { least: 2, most: 32, aheadMs: 4 }
 const restartsMax = 3
+/** A machine in trouble is tried again this often. */
+const retestMs = 15_000
 
 /** Of what all lanes keep from round to round, at most a quarter of the machine's memory: the compute memory has 4 GiB. */
 const keepBytesMax = 1.5 * 1024 ** 3
@@ -68,13 +72,64 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   const lastMs = new Map<JobId, number>()
   let restarts = 0
   let stopped = false
+  let trouble: string | undefined
+  let retest: NodeJS.Timeout | undefined
 
   const keepBytes = Math.floor(Math.min(keepBytesMax, totalmem() / 4) / (init.workers + (init.webgpu ? 1 : 0) || 1))
 
   async function add(backend: 'wasm' | 'webgpu'): Promise<void> {
     const lane = await (init.start ?? startLane)(backend, dead, init.gpu, keepBytes)
     if (stopped) return void lane.stop()
+    take(lane)
+  }
+
+  function take(lane: Lane): void {
     lanes.add(lane)
+    void lane.proved.then(error => {
+      if (error && lanes.has(lane)) unfit(error)
+    })
+  }
+
+  /** The machine cannot do some of the work: that goes elsewhere, and a fresh lane is tried from time to time. */
+  function unfit(error: PeerError): void {
+    if (stopped) return
+    if (trouble !== error.message) {
+      trouble = error.message
+      init.onWarning(`${trouble}; such work goes to other peers, and this one tries again every ${retestMs / 1000} s`)
+      init.onChange()
+    }
+    retest ??= setTimeout(() => void tryAgain(), retestMs)
+  }
+
+  /** Fresh lanes load everything anew; they take the place of the old ones if they are fit. */
+  async function tryAgain(): Promise<void> {
+    retest = undefined
+    if (stopped) return
+    const old = [...lanes].filter(lane => lane.facts.backend === 'wasm')
+    const start = init.start ?? startLane
+    const fresh = await Promise.all(
+      (old.length > 0 ? old : [...lanes]).map(({ facts }) => start(facts.backend, dead, init.gpu, keepBytes)),
+    ).catch((thrown: unknown) => PeerError.from(thrown, { code: 'LANE_FAILED', kind: 'resource' }))
+    const errors = fresh instanceof PeerError ? [fresh] : await Promise.all(fresh.map(lane => lane.proved))
+    const still = errors.find(error => error !== undefined)
+    if (fresh instanceof PeerError || still || stopped) {
+      if (!(fresh instanceof PeerError)) for (const lane of fresh) void lane.stop()
+      if (!stopped) retest = setTimeout(() => void tryAgain(), retestMs)
+      return
+    }
+    for (const lane of fresh) take(lane)
+    for (const lane of old) retire(lane)
+    trouble = undefined
+    init.onWarning('what this peer could not do works again')
+    init.onChange()
+    pump()
+  }
+
+  /** It takes nothing more, and ends once its shards are done. */
+  function retire(lane: Lane): void {
+    lanes.delete(lane)
+    const wait = () => (lane.running === 0 || stopped ? void lane.stop() : void setTimeout(wait, 100))
+    wait()
   }
 
   function dead(lane: Lane, error: PeerError): void {
@@ -162,6 +217,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
         // What became of a shard that nobody wants any more says nothing of the lane.
         if (!running.delete(waiting)) return pump()
         const error = PeerError.from(thrown, { code: 'LANE_FAILED', kind: 'resource' })
+        if (error.code === 'MACHINE_UNFIT') unfit(error)
         const ofGpu = error.code === 'MODEL_UNSUPPORTED_KERNEL' || error.code.startsWith('WEBGPU_')
         if (ofGpu && lane.facts.backend === 'webgpu' && !stopped) turnToWasm(waiting, lane, error)
         else if (error.code === 'LANE_DIED' && ++waiting.deaths < 2 && !stopped) queue.unshift(waiting)
@@ -185,6 +241,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
 
   return {
     lanes: () => [...lanes].map(lane => lane.facts),
+    trouble: () => trouble,
     load: () => queue.length + [...lanes].reduce((sum, lane) => sum + lane.running, 0),
     keeps,
     run: (job, open, shard, round) =>
@@ -206,6 +263,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
     },
     async stop() {
       stopped = true
+      clearTimeout(retest)
       await Promise.all([...lanes].map(lane => lane.stop()))
       lanes.clear()
     },

@@ -91,8 +91,13 @@ describe('when a holder leaves for good', { timeout: 90_000 }, () => {
     }
     await until(async () => (await owner.job(job)).keptBytes < 50_000, 'its inputs are freed')
     // Spec and result; who holds no result has the spec at most.
-    await until(async () => (await pinned(owner)) > 3500, 'the owner has brought it home')
-    const size = await pinned(owner)
+    let size = 0
+    await until(async () => {
+      const before = size
+      size = await pinned(owner)
+      await new Promise(resolve => setTimeout(resolve, 300))
+      return size > 3500 && size === before
+    }, 'the owner has brought it home, all of it')
     await some.stop(worker)
     await until(async () => (await pinned(third)) === size, 'the third holds the result')
     const late = await holder('late')

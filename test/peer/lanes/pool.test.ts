@@ -95,6 +95,7 @@ describe('the pool', { timeout: 60_000 }, () => {
       const lane: Lane = {
         facts,
         running: 0,
+        proved: Promise.resolve(undefined),
         run: async () => {
           throw fail(error => onDead(lane, error))
         },
