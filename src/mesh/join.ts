@@ -17,7 +17,7 @@ export function createJoin(targets: string[]): Join {
   const waiting = new Set(targets)
   const errors: PeerError[] = []
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  // Nobody need ask.
+  // The caller may never await it, which is no unhandled rejection.
   promise.catch(() => {})
   if (waiting.size === 0) resolve()
   return {

@@ -198,7 +198,7 @@ function seedsOf(self: PeerKey, addresses: string[]): Seeds {
   return { named, blind, own }
 }
 
-/** What a handler finds to break the rules counts as the sender's offence, and is answered as any error is. */
+/** Charges a violation of the protocol that the handler found to the sender, then returns it like any other error. */
 async function weighing(judge: Judge, from: PeerKey, answer: () => Promise<Uint8Array>): Promise<Uint8Array> {
   try {
     return await answer()

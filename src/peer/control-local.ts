@@ -74,7 +74,7 @@ export function createControl(deps: ControlDeps): LocalControl {
   function copiesOf(job: JobId): JobCopies | undefined {
     const spreading = deps.spread.of(job)
     const counted = deps.recopy.of(job)
-    // What has no owner here, or is a result, whose copies this peer sees to.
+    // This peer is not the owner, or the job has its result: report the copies that this peer maintains.
     if (!spreading) return counted && { ...counted, safe: counted.placed >= counted.wanted }
     const others = mesh.peers().filter(record => record.connected).length
     const enough = spreading.placed > 0 && spreading.placed >= Math.min(spreading.wanted, others)
@@ -82,7 +82,7 @@ export function createControl(deps: ControlDeps): LocalControl {
     return { ...spreading, safe: enough && led }
   }
 
-  /** Sums over all blocks of a job: of one that runs not at every change. */
+  /** Iterates over all blocks of the job, so it looks only now and then while the job runs. */
   function keptBytes(view: JobView): number {
     const last = sizes.get(view.job)
     if (last && !view.outcome && performance.now() - last.atMs < sizeMs) return last.bytes

@@ -60,7 +60,7 @@ async function freePort(): Promise<number> {
   return typeof port === 'number' && (await isFree(port)) ? port : 0
 }
 
-/** The port, or the code of what is in the way. */
+/** The port, or the error's code. */
 function bindable(port: number, host: string): Promise<number | string> {
   return new Promise(resolve => {
     const server = createServer()

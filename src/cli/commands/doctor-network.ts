@@ -40,7 +40,7 @@ function network(): Finding {
   }
 }
 
-/** That a machine has none is no fault: IPv4 does. */
+/** A machine without one is fine: IPv4 suffices. */
 async function ipv6(): Promise<Finding> {
   const topic = 'ipv6'
   const problem = await new Promise<string | undefined>(resolve => {

@@ -97,7 +97,7 @@ async function weighted(control: Control, signal: AbortSignal, given: Given, fit
   process.stderr.write(
     `  weights from ${count(fitted.images)} images: ${shown}  (mean log-likelihood ${fitted.before.toFixed(4)} -> ${fitted.after.toFixed(4)})\n`,
   )
-  // A weight is positive: what has none keeps a trace.
+  // A weight must be positive: 0 becomes 1e-9.
   const weights = fitted.weights.map(weight => Math.max(weight, 1e-9))
   const request: BareRequest = { workload: 'classify', ...given, merge: 'mean', weights }
   return { request, done: async () => {} }

@@ -66,7 +66,7 @@ export function addStartOptions(command: Command): Command {
     .option('--retention <age>', 'how long jobs that are over and their results are kept (default: 7d)', ageMs)
     .option(
       '--cache-size <size>',
-      'beyond it blocks that no job pins go, the one unused for longest first, such as 20GB (default: no bound)',
+      'limit for stored blocks, such as 20GB: unpinned blocks are evicted, least recently used first (default: no limit)',
       sizeBytes,
     )
     .option('--background', 'return once the peer is ready; it goes on until peer stop')

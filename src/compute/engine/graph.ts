@@ -33,7 +33,7 @@ export interface Tensor {
   readonly type: ElementType
   /** The names that its elements stand for, of a tensor of strings: its type is then int64. */
   readonly labels?: Labels
-  /** What the elements along the last axis are called, of what ONNX calls a sequence of maps. */
+  /** Names of the elements along the last axis, for what ONNX calls a sequence of maps. */
   readonly columns?: readonly string[]
 }
 

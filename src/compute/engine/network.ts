@@ -92,7 +92,7 @@ export async function openNetwork(backend: Backend, model: Model, options: Netwo
   }
 }
 
-/** Of so many rows, or of half as many, and half again, down to `least`, where there is no memory for them. */
+/** Opens it for `rows`, and halves them where memory runs out, down to `least`. */
 async function openMost(rows: number, least: number, open: (rows: number) => Promise<Executable>): Promise<Executable> {
   try {
     return await open(rows)

@@ -1,4 +1,4 @@
-/** All kernels by name. A backend's table is `Record<KernelName, Implementation | Unsupported>`, so that none is forgotten. */
+/** All kernels by name. A backend's table is `Record<KernelName, Implementation | Unsupported>`: the compiler names a missing one. */
 import type { HostArray } from '../tensor/dtype.ts'
 import { affine } from './affine.ts'
 import { binary } from './binary.ts'

@@ -10,11 +10,11 @@ import { type PlannedModel, type Program, type Step, stepCost, type Weight } fro
 import type { Cost } from '../kernels/contract.ts'
 import { makeArray } from '../tensor/dtype.ts'
 
-/** Turns that a median is taken of. */
+/** Repetitions that a median is taken of. */
 const turnsMin = 3
 const turnsMax = 200
 
-/** Beside it, what a run costs besides its step is nothing. */
+/** Long enough that the overhead of a run is negligible. */
 const longMs = 2000
 
 /** Repetitions of a step whose time is a difference. */

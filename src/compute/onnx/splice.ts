@@ -126,7 +126,7 @@ function leadingTo(graph: readonly Field[], at: string): { kept: Field[]; names:
   const nodes = graph.filter(one => one.field === graphField.node).map(one => ({ one, ...edgesOf(one.body) }))
   const wanted = new Set([at])
   const used = new Set<Field>()
-  // Nodes stand in an order that can be run: backwards, whoever reads a value comes before who gives it.
+  // Nodes stand in an order that can run: seen backwards, a value's reader comes before its producer.
   for (const { one, reads, gives } of nodes.toReversed()) {
     if (!gives.some(name => wanted.has(name))) continue
     used.add(one)

@@ -216,8 +216,8 @@ function failIfUnfit(turn: Turn, job: Job, leader: LeaderRole): void {
 }
 
 /**
- * A result that was no result of its shard: counted as a failed attempt of whoever told of it, who gets the shard again only
- * where nobody else is left, and rests like one at whom shards fail.
+ * A result did not match its shard: counts as a failed attempt of the peer that reported it. That peer gets the shard again only
+ * if no other is left, and rests as a peer does at which shards fail.
  */
 export function onWrongResult(turn: Turn, job: Job, leader: LeaderRole, shard: number, holders: PeerKey[]): void {
   const attempt = leader.attempts.get(shard) ?? newAttempt()

@@ -81,7 +81,7 @@ export function releaseAll(leader: LeaderRole, peer: PeerKey): void {
   for (const shard of [...(leader.assignees.get(peer)?.leased ?? [])]) release(leader, shard, peer)
 }
 
-/** Takes back what was not renewed in time; whoever let it expire gets nothing for a lease's term, or until it is heard. */
+/** Ends leases that were not renewed in time; their assignees get no new lease for one lease term, or until heard from. */
 export function expireLeases(turn: Turn, leader: LeaderRole): void {
   for (const [shard, leases] of [...leader.leases]) {
     for (const one of [...leases]) {

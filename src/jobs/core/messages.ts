@@ -133,7 +133,7 @@ export function onSendFailed(turn: Turn, to: PeerKey, message: StreamMessage): v
         onUndelivered(turn, job, job.leader, to, message)
       }
       return
-    // The rest is repeated by whoever needs it: renewals by the clock, the others on the next question.
+    // The sender repeats the rest: renewals by the clock, the others with the next question.
     default:
       return
   }

@@ -18,7 +18,10 @@ import { firmRound, hearRound, inRound, roundOf } from './rounds.ts'
 import { allRead, type Job, send, type Turn } from './state.ts'
 import type { Ballot, Digest, StreamMessage } from './types.ts'
 
-/** From this rank on candidates wait hardly longer: with the first eight gone haste is worth a collision, not one of a whole crowd. */
+/**
+ * Beyond this rank the extra wait grows slowly: if the first eight are gone, a fast claim matters more than avoiding a collision, but
+ * not all peers may claim at once.
+ */
 const staggeredRanks = 8
 const crowdedRanks = 64
 
@@ -27,14 +30,14 @@ const turnsOf = (rank: number) =>
   Math.min(rank, staggeredRanks) + Math.min(Math.max(0, rank - staggeredRanks), crowdedRanks) / staggeredRanks
 
 /**
- * Silence is doubled for each leader that lasted less than so many silences, as far as `unrestMax`: where machines are too
- * busy to be heard in time, another leader is no better, and each begins by asking everyone.
+ * The timeout doubles after each leader that led for less than `calmSilences` timeouts, up to `unrestMax` doublings: where machines
+ * are too busy to be heard in time, another leader is no better, and each new one begins by asking everyone.
  */
 const calmSilences = 8
 const unrestMax = 3
 
 const silenceMs = ({ config }: Turn, job: Job) => config.leaderSilenceMs * 2 ** job.unrest
-/** One that is called lost is given a moment too, unless all was quiet: it may only be as busy as those before it. */
+/** A leader that others call lost gets this long as well, unless no leader was lost lately: it may only be busy. */
 const graceMs = (turn: Turn, job: Job) => (job.unrest === 0 ? 0 : silenceMs(turn, job) / 4)
 
 /** Accepts a higher ballot: steps down if need be, and passes on to the new leader what this peer holds. */
@@ -73,7 +76,7 @@ const holdsAnything = (job: Job) => job.results.size > 0 || job.held.size > 0 ||
 function sendInventory(turn: Turn, job: Job): void {
   job.inventoryDueMs = Number.POSITIVE_INFINITY
   const round = firmRound(job)
-  // What is leased under parameters that are not here yet is as good as not leased.
+  // Without the round’s parameters this peer cannot compute, so it reports no work in progress.
   const results = job.paramsHere ? [...job.results.values()] : []
   const working = job.paramsHere ? [...job.held.keys()] : []
   const size = limits.messageShardsMax
@@ -105,7 +108,7 @@ export function admits(turn: Turn, job: Job, from: PeerKey, ballot: Ballot): boo
     return false
   }
   obey(turn, job, ballot)
-  // Whatever it says, it lives.
+  // Any message proves that the leader is alive.
   if (from === job.ballot.peer) job.heardMs = turn.nowMs
   return true
 }
@@ -185,7 +188,7 @@ export function tickSuccession(turn: Turn, job: Job): void {
   if (job.inventoryDueMs <= nowMs) sendInventory(turn, job)
   if (job.leader || job.ballot.counter === 0) return
   const forgot = job.ballot.peer === config.self
-  // A leader that remembers its ballot first listens whether it was succeeded; one that forgot it was.
+  // After a restart with its state a leader waits to hear of a successor; without its state it claims at once.
   const lostMs = job.suspectMs === undefined ? undefined : job.suspectMs + graceMs(turn, job)
   const sinceMs = forgot && !job.restored ? job.heardMs : (lostMs ?? job.heardMs + silenceMs(turn, job))
   if (nowMs < sinceMs) return

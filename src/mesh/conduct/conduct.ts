@@ -52,8 +52,8 @@ export interface Refusal {
 }
 
 /**
- * Of 100. Five frames that no release writes are no mishap; a form that is wrong may be a bug, which is rare, or a flood; an old
- * message may be somebody else's who knew no better, and passed it on.
+ * Penalty points; 100 lead to a refusal. Five frames that no release writes exceed what a bug explains. A malformed message may
+ * come from a rare bug or be part of a flood. An old message may come from a peer that passed it on in good faith.
  */
 const weights: Record<Offence, number> = {
   malformed: 5,

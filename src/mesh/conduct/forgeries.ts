@@ -1,6 +1,7 @@
 /**
  * Gossip whose signature is not its author's, by the neighbour that brought it. Gossipsub drops it unseen and counts it in the
- * statistics that its own scores are made of, which its interface does not name: they are read with care, and none are no news.
+ * statistics behind its scores. They are not part of its public interface: this file parses them defensively and treats missing
+ * statistics as no forgeries.
  */
 import { z } from 'zod'
 import type { PeerKey } from '../../base/ids.ts'

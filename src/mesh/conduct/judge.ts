@@ -26,7 +26,7 @@ export interface JudgeDeps {
   /** Close its connections, and have none with it until then. */
   refuse: (peer: PeerKey, untilMs: number) => void
   warn: (message: string) => void
-  /** The first refusal, where it is not to be that of `conductConfig`. */
+  /** How long the first refusal lasts; default: that of `conductConfig`. */
   refuseMs?: number
 }
 

@@ -1,6 +1,6 @@
 /**
- * Whom a peer knows, as it tells others: in short, to find out whether they know the same ones, and in full, in what two
- * peers say when they connect. Pure.
+ * The list of peers that a peer knows, as it tells it: a digest, to find out whether both know the same peers, and the whole list
+ * when two peers connect. Pure.
  */
 import type { PeerKey } from '../../base/ids.ts'
 import { hash32 } from '../../base/prng.ts'

@@ -247,7 +247,7 @@ export function createMembers(deps: MembersDeps): Members {
     }
   }
 
-  /** Whom the other does not know is told of; where both know the same, that is all. */
+  /** Sends the members that the other side lacks; nothing if both lists match. */
   function greeted(from: PeerKey, bytes: Uint8Array): Uint8Array {
     const { acquaintances } = takeIn(from, bytes)
     const ours = acquaintancesOf(self, from, state.members)

@@ -1,6 +1,6 @@
 /**
- * What is taken in of what a peer says of itself, and of what others say of it. Invariant: of a peer's own words the newest
- * stands, and any of them above hearsay.
+ * Takes in what a peer says of itself and what other peers say of it. Invariant: the newest of a peer's own statements
+ * holds, and each of them overrides hearsay.
  */
 import {
   farMs,

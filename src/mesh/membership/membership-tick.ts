@@ -1,5 +1,5 @@
 /**
- * What time does to a membership: who fell silent, who is to be asked, dialled, let go of or forgotten. Invariant: a
+ * Timer events of a membership: detects silence, asks, dials, disconnects and forgets peers. Invariant: a
  * tick excuses the silence that this peer's own stall made, and never brings the sought connections above the degree.
  */
 import type { PeerKey } from '../../base/ids.ts'
@@ -100,7 +100,7 @@ function tickAway(config: MembershipConfig, member: Member, up: number, nowMs: n
 }
 
 interface ToDial {
-  /** Whom nobody hears. */
+  /** Members that no peer has heard from lately. */
   probes: Member[]
   /** Neighbours to be, in an order of this peer's own, so that the mesh is mixed well. */
   sought: Member[]

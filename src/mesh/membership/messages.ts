@@ -12,9 +12,9 @@ import type { PeerStatus } from '../types.ts'
 export const heartbeatTopic = 'shardmesh/heartbeat/1'
 /** Exchanged right after connecting, both ways: who I am, and whom I know. */
 export const helloProtocol = '/shardmesh/hello/1'
-/** Newcomers that the sender got to know, or another life of somebody. */
+/** Peers that the sender heard of for the first time, or that started again. */
 export const newsProtocol = '/shardmesh/news/1'
-/** The sender leaves on purpose: it is not to be looked for. */
+/** The sender leaves on purpose: do not look for it. */
 export const byeProtocol = '/shardmesh/bye/1'
 /** The sender closes this connection, which it does not need, and lives on. */
 export const partProtocol = '/shardmesh/part/1'
@@ -66,7 +66,7 @@ export interface Told {
   ageMs: number
 }
 
-/** Whom a peer knows, in short: how many, and the exclusive or of their names' hashes. Equal: the same ones. */
+/** Digest of the peers that a peer knows: how many, and the exclusive or of their names' hashes. Equal: the same peers. */
 export interface Acquaintances {
   count: number
   hash: number

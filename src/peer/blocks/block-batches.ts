@@ -85,7 +85,7 @@ export function createBlockBatches(mesh: Mesh, store: BlockStore): BlockBatches 
           untilIdle: true,
         })
         const kept = await keep(peer, asked, reply)
-        // A peer that says nothing of what it is asked would be asked for ever.
+        // Otherwise a peer that never answers would be asked for ever.
         if (kept.said === 0) return [...left, ...wanted]
         left.push(...kept.left)
         wanted = wanted.slice(kept.said)

@@ -84,7 +84,7 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
     return hashed.bytes
   }
 
-  /** Whom `id` was not asked of yet: the named ones, and only then who else is near. */
+  /** Peers that were not asked yet: the named holders that are alive; if there are none, every connected peer. */
   function candidates(fetch: Fetch, tried: Set<PeerKey>): PeerKey[] {
     const up = mesh.peers().filter(record => record.connected)
     const reachable = new Set(up.map(record => record.peer))
@@ -115,7 +115,7 @@ export function createBlockExchange(mesh: Mesh, store: BlockStore): BlockExchang
 
   async function run(id: BlockId, fetch: Fetch): Promise<Uint8Array> {
     const tried = new Set<PeerKey>()
-    /** Of those tried, who did not get to answer: asked again when it is back. */
+    /** Peers whose connection broke before they answered: asked again once they are back. */
     const cutOff = new Set<PeerKey>()
     const arrived = (peer: PeerKey) => cutOff.delete(peer) && tried.delete(peer)
     arrivals.add(arrived)

@@ -23,7 +23,7 @@ export interface BlockHolds {
   pinned(block: BlockId): boolean
   /** Bytes here that may not go. */
   pinnedBytes(): number
-  /** Bytes here of what the job holds, and of what it holds and uses. */
+  /** Bytes of the blocks here that the job holds, and of those that it holds or uses. */
   bytes(job: JobId): { held: number; all: number }
   /** Blocks that no job holds or uses. */
   orphans(): { id: BlockId; bytes: number }[]

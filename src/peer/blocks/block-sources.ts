@@ -1,14 +1,14 @@
 /**
- * Whom to ask for a block: keeps how much each peer is being asked for, and how often it had what it was asked for.
+ * Chooses the peer to ask for a block: counts the requests that are with each peer, and how often it had the block.
  * Invariant: at most `askedMax` requests are with one peer, so that the replies on their way fill a credit window of
- * 8 MiB and no more; who waits for a place is served in turn, by whichever of its peers is free first.
+ * 8 MiB and no more; requests that wait are served in turn, each by the first of its peers that is free.
  */
 import type { PeerKey } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
 
 export interface BlockSources {
   /**
-   * Takes a place at one of `peers`, which are not none and the likeliest first; waits where all places are taken.
+   * Takes a place at one of `peers` (not empty, best candidate first); waits where all places are taken.
    * Rejects with `signal`'s reason.
    */
   take(peers: readonly PeerKey[], signal: AbortSignal): Promise<PeerKey>
@@ -44,7 +44,7 @@ export function createBlockSources(): BlockSources {
 
   const loadOf = (peer: PeerKey, place: number): Load => loads.get(peer) ?? { asked: 0, likely: place === 0 ? 1 : 0.5 }
 
-  /** The place in `peers` of the one with the least work for its likelihood, of equals the first; -1: none is free. */
+  /** Index in `peers` of the one with the least load for its likelihood; the first of equals; -1 if all are busy. */
   function best(peers: readonly PeerKey[]): number {
     let found = -1
     let least = Number.POSITIVE_INFINITY

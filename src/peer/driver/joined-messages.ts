@@ -1,6 +1,6 @@
 /**
- * Messages that say as one what they say as two: results, and their acknowledgements, that follow one another to the same
- * peer. Small shards would otherwise pay for a message each, on its way and in every step that it takes.
+ * Joins consecutive results, and consecutive acknowledgements, to the same peer into one message. Without it each small shard pays
+ * for a message of its own, on the way and in every step at both ends.
  */
 import { limits } from '../../base/limits.ts'
 import { compareBallots } from '../../jobs/core/ballots.ts'

@@ -19,7 +19,7 @@ export interface KeptRequest {
   inputs: string[]
   cwd: string
   source: InputSource
-  /** Its submitter waited for the result in this very process: without that one nobody wants it. */
+  /** A process that is the peer itself submitted it and waited: a restart cancels the job. */
   attached: boolean
   /** Other peers that shall hold the inputs, so that the submitter may leave. */
   copies: number

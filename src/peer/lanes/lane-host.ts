@@ -77,14 +77,14 @@ interface Call {
   /** What it keeps of the job, as far as it has said. */
   kept: Set<string>
   key?: string
-  /** The same once more, with the shard's blocks. */
+  /** Sends the call again, this time with the shard's blocks. */
   again: () => void
 }
 
 /**
  * Starts a lane, a WebGPU one as `gpu` says; `onDead` is called once if it dies after it was ready. Rejects when it cannot
  * start.
- * @param keepBytes of what it may keep from round to round
+ * @param keepBytes bytes that it may keep from round to round
  */
 export async function startLane(
   backend: 'wasm' | 'webgpu',

@@ -14,7 +14,7 @@ export interface LaneInit {
   runtime?: unknown
   /** webgpu: how. */
   gpu?: GpuOptions
-  /** Bytes of what it may keep from round to round. */
+  /** Bytes that it may keep from round to round. */
   keepBytes: number
 }
 

@@ -203,7 +203,7 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
 
   function start(lane: Lane, waiting: Waiting): void {
     const { job, open, shard, round } = waiting
-    // What another lane keeps is not to lie here as well.
+    // Do not cache a shard here that another lane caches.
     const elsewhere = shard.key !== undefined && !lane.keeps(job, shard.key) && keeps(job, shard.key)
     running.add(waiting)
     lane.run(job, open, elsewhere ? { blocks: shard.blocks } : shard, round).then(

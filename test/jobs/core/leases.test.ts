@@ -67,7 +67,7 @@ describe('what comes back', () => {
     expect(sent(late, 'revoke').every(one => one.to === 'b')).toBe(true)
   })
 
-  test('who let a lease expire gets nothing anew until it is heard, or a lease’s term has passed', () => {
+  test('an assignee whose lease expired gets no new lease until heard from, or one lease term later', () => {
     const silent = () => {
       const peer = leading('me', 'own', 2, { speculateMs: 1e9 })
       peer.up('a', 1)

@@ -114,7 +114,7 @@ function hashOfData({ dataHash }: TrainState, { hashes }: TrainPartial): string 
 
 const union = (a: readonly string[], b: readonly string[]): string[] => [...new Set([...a, ...b])].sort()
 
-/** Classes beyond which nobody reads who is taken for whom. */
+/** Nobody reads a confusion matrix of more classes. */
 const judgedClassesMax = 256
 
 /** Whether the model is a classifier, of which rows can be counted as right. */
