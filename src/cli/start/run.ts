@@ -53,9 +53,10 @@ export async function runPeer(init: RunInit): Promise<void> {
     logFile: logFileOf(folder),
     onEvent: event => (log ? void log.event(event) : void early.push(event)),
   })
-  // Until it runs there is nothing to end in order.
+  // Until it runs there is nothing to end in order; from then on there is.
+  let started = false
   void ending.asked.then(() => {
-    if (log !== undefined) return
+    if (started) return
     process.stderr.write('peer: stopped\n')
     process.exit(130)
   })
@@ -65,6 +66,7 @@ export async function runPeer(init: RunInit): Promise<void> {
       if (event.type === 'warning') process.stderr.write(`${pc.yellow('!')} ${event.message}\n`)
     throw thrown
   })
+  started = true
   const api = await serveApi(peer, peer.home.socketPath, { stop: () => ending.ask('peer stop') }).catch(
     async thrown => {
       await peer.stop()
@@ -86,8 +88,8 @@ export async function runPeer(init: RunInit): Promise<void> {
   if (init.ready) init.ready(banner)
   else if (given.log === 'text') process.stdout.write(banner)
   const { peer: self, name, mesh, version, addresses, device } = info
-  const started = { event: 'started', peer: self, name, mesh, version, addresses, device, data: folder }
-  log.say(`peer ${name} started in mesh ${mesh}`, started)
+  const facts = { event: 'started', peer: self, name, mesh, version, addresses, device, data: folder }
+  log.say(`peer ${name} started in mesh ${mesh}`, facts)
   for (const event of early.splice(0)) log.event(event)
 
   const by = await ending.asked

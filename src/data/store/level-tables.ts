@@ -241,16 +241,33 @@ function unsnappy(packed: Uint8Array): Uint8Array | undefined {
   return to === length ? out : undefined
 }
 
-/** Castagnoli's polynomial, reversed. */
-const sums = Uint32Array.from({ length: 256 }, (_, byte) => {
+/**
+ * Castagnoli's polynomial, reversed; eight tables of 256, so that eight bytes take one step (Kounavis and Berry, "A systematic
+ * approach to building high performance software-based CRC generators").
+ */
+const sums = new Uint32Array(8 * 256)
+for (let byte = 0; byte < 256; byte++) {
   let sum = byte
   for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? (sum >>> 1) ^ 0x82f63b78 : sum >>> 1
-  return sum
-})
+  sums[byte] = sum
+}
+for (let at = 256; at < sums.length; at++) sums[at] = (sums[at - 256] >>> 8) ^ sums[sums[at - 256] & 255]
 
 function crc32c(bytes: Uint8Array, from: number, to: number): number {
   let sum = 0xffffffff
-  for (let i = from; i < to; i++) sum = sums[(sum ^ bytes[i]) & 255] ^ (sum >>> 8)
+  let i = from
+  for (; i + 8 <= to; i += 8) {
+    sum =
+      sums[1792 + ((sum ^ bytes[i]) & 255)] ^
+      sums[1536 + (((sum >>> 8) ^ bytes[i + 1]) & 255)] ^
+      sums[1280 + (((sum >>> 16) ^ bytes[i + 2]) & 255)] ^
+      sums[1024 + ((sum >>> 24) ^ bytes[i + 3])] ^
+      sums[768 + bytes[i + 4]] ^
+      sums[512 + bytes[i + 5]] ^
+      sums[256 + bytes[i + 6]] ^
+      sums[bytes[i + 7]]
+  }
+  for (; i < to; i++) sum = sums[(sum ^ bytes[i]) & 255] ^ (sum >>> 8)
   return (sum ^ 0xffffffff) >>> 0
 }
 
