@@ -1,6 +1,6 @@
 /** Whether a data folder can be used, before anything waits for it: what is in the way is found and said. */
 import { existsSync } from 'node:fs'
-import { access, chmod, constants, lstat, mkdtemp, readdir, rmdir, stat } from 'node:fs/promises'
+import { access, constants, lstat, mkdtemp, readdir, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { PeerError } from '../base/errors.ts'
 import { makeFolder } from '../base/make-folder.ts'
@@ -37,32 +37,37 @@ export async function goneFrom(folder: string): Promise<string[]> {
 
 const socketName = 'peer.sock'
 
-/** Makes the folder and its blocks' one; all that is in it is what a peer left there. @throws PeerError DATA_FOLDER_UNUSABLE */
-export async function makeDataFolder(folder: string): Promise<void> {
+/**
+ * Makes the folder and its blocks' one; all that is in it is what a peer left there. Returns lines for the user.
+ * @throws PeerError DATA_FOLDER_UNUSABLE
+ */
+export async function makeDataFolder(folder: string): Promise<string[]> {
   try {
     await checkDataFolder(folder)
-    await closeToOthers(folder)
+    const lines = await openToOthers(folder)
     await makeFolder(folder, 0o700)
     await makeFolder(join(folder, 'blocks'), 0o700)
     await makeFolder(join(folder, 'records'), 0o700)
+    return lines
   } catch (thrown) {
     throw thrown instanceof PeerError ? thrown : unusable(folder, thrown)
   }
 }
 
 /**
- * A folder that is a peer's, or empty, is closed to others. One with other things in it keeps its mode, for it is not ours to
- * change; where others may write in it, they could put their own files in place of the peer's, and it is refused.
+ * A folder that was there keeps its mode, for it is not ours to change; what is secret in it is closed to others by itself. Where
+ * others may write in it, they could put their own files in place of the peer's: a peer's own folder, or an empty one, is used
+ * with a line to the user; one with other things in it is refused.
  */
-async function closeToOthers(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
+async function openToOthers(folder: string): Promise<string[]> {
+  if (process.platform === 'win32') return []
   const facts = await stat(folder).catch(() => undefined)
-  if (!facts || (facts.mode & 0o077) === 0) return
+  if (!facts || (facts.mode & 0o022) === 0) return []
   const entries = await readdir(folder)
   const shared = (facts.mode & 0o1000) !== 0 || facts.uid !== process.getuid?.()
   const ours = entries.length === 0 || entries.some(name => ownFiles.has(name))
-  if (ours && !shared) return chmod(folder, 0o700)
-  if ((facts.mode & 0o022) !== 0) throw new Error('others may write in it, so it cannot hold secrets')
+  if (shared || !ours) throw new Error('others may write in it, so it cannot hold secrets')
+  return [`others may write in ${folder}, and could put their own files in place of the peer's: chmod 700 closes it`]
 }
 
 /**

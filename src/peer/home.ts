@@ -39,8 +39,8 @@ export interface Home {
   readonly invited: boolean
   /** The mesh is this folder's at the next start as well. */
   readonly kept: boolean
-  /** What is not there any more, beside files that are: lines for the user. */
-  readonly gone: string[]
+  /** What is not there any more beside files that are, and who else may write here: lines for the user. */
+  readonly notes: string[]
   /** Makes a joined mesh this folder's own; until then a wrong token leaves no trace. */
   confirm(): Promise<void>
   /** Remembers addresses that worked, for the next start. */
@@ -68,7 +68,14 @@ const sumOf = (secret: string) => createHash('sha256').update(secret).digest('he
 export function dataFolder(option?: string): string {
   const named = option || process.env.SHARDMESH_DATA
   if (!named) return join(homeFolder(), '.shardmesh')
+  if (/^~[^\\/]/.test(named)) throw otherHome(named)
   return resolve(/^~(?=$|[\\/])/.test(named) ? join(homeFolder(), named.slice(1)) : named)
+}
+
+/** A shell knows where other users' folders are. */
+function otherHome(named: string): PeerError {
+  const message = `${named} begins with another user's ~, which only a shell expands: write the whole path, or ./${named} for a folder of that name`
+  return new PeerError({ code: 'DATA_FOLDER_HOME', kind: 'input', message })
 }
 
 /** os.homedir throws where the user has neither HOME nor an entry in the system's list of users, as in containers. */
@@ -113,7 +120,7 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
   const invited = token === undefined ? undefined : decodeToken(token)
   try {
     const gone = await goneFrom(folder)
-    await makeDataFolder(folder)
+    const open = await makeDataFolder(folder)
     const identityFile = join(folder, 'identity')
     const kept = await readIfThere(identityFile)
     const identity: Uint8Array = kept ?? createIdentity()
@@ -149,7 +156,7 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
       created: knownSecret === undefined && invited === undefined,
       invited: invited !== undefined,
       kept: keepNew || knownSecret !== undefined || invited !== undefined,
-      gone,
+      notes: [...gone, ...open],
       confirm: () => save(dial),
       remember: addresses => save([...new Set(addresses)].slice(0, 64)),
       token: addresses => encodeToken({ secret, addresses }),

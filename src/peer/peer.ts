@@ -152,7 +152,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     await records.close()
     throw thrown
   })
-  for (const line of home.gone) warn(line)
+  for (const line of home.notes) warn(line)
   const closeRecords = async (thrown: unknown) => {
     await release()
     await records.close()

@@ -1,6 +1,6 @@
 /** A data folder that cannot be used is told by what is in the way, at once: by the peer, by doctor, by every command. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -67,9 +67,31 @@ test('one that is missing, some steps deep, is made, and looking for it leaves n
   expect(readdirSync(at('many'))).toEqual(['at'])
 })
 
+test('a folder that was there keeps its mode, and that others may write in it is told', async () => {
+  for (const [mode, notes] of [
+    [0o755, 0],
+    [0o750, 0],
+    [0o775, 1],
+  ]) {
+    const folder = at(`mode-${mode}`)
+    mkdirSync(folder)
+    chmodSync(folder, mode)
+    for (let start = 0; start < 2; start++) expect((await openHome(folder)).notes).toHaveLength(notes)
+    expect(statSync(folder).mode & 0o7777).toBe(mode)
+    expect(statSync(join(folder, 'records')).mode & 0o777).toBe(0o700)
+  }
+  const theirs = at('theirs')
+  mkdirSync(theirs)
+  writeFileSync(join(theirs, 'something'), '')
+  chmodSync(theirs, 0o775)
+  await expect(openHome(theirs)).rejects.toMatchObject({ message: expect.stringContaining('others may write in it') })
+  expect(statSync(theirs).mode & 0o7777).toBe(0o775)
+})
+
 test('an empty name is none, and an empty variable counts as unset', () => {
   expect(dataFolder('')).toBe(dataFolder())
   expect(dataFolder('~/peer')).toBe(join(homedir(), 'peer'))
+  expect(() => dataFolder('~somebody/peer')).toThrow('write the whole path')
   const before = process.env.SHARDMESH_DATA
   process.env.SHARDMESH_DATA = ''
   try {

@@ -2,10 +2,11 @@
 import type { Command } from 'commander'
 import { PeerError } from '../../base/errors.ts'
 import { shortId } from '../../base/ids.ts'
-import type { JobSummary } from '../../peer/control.ts'
+import type { JobSummary, PeerInfo } from '../../peer/control.ts'
 import { plural } from '../format.ts'
 import { ageMs } from '../quantities.ts'
 import { type CommonOptions, common, withRunningPeer } from '../session.ts'
+import { sayIfLong } from '../waiting.ts'
 
 /** Beyond the time after which a peer that does not end in order ends itself. */
 const timeoutUsual = '20s'
@@ -33,7 +34,12 @@ async function stop(options: CommonOptions & { timeout: number }): Promise<void>
     return { info, others, running: jobs.filter(({ outcome }) => !outcome) }
   })
   for (const job of running) process.stdout.write(`  ${fate(job, info.peer, others)}\n`)
-  const deadline = performance.now() + options.timeout
+  await sayIfLong(`${info.name} to end what is under way`, gone(info, options.timeout))
+  process.stdout.write(`  ${info.name} has left the mesh ${info.mesh}\n`)
+}
+
+async function gone(info: PeerInfo, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs
   while (isRunning(info.pid)) {
     if (performance.now() > deadline) {
       throw new PeerError({
@@ -44,7 +50,6 @@ async function stop(options: CommonOptions & { timeout: number }): Promise<void>
     }
     await new Promise(resolve => setTimeout(resolve, pollMs))
   }
-  process.stdout.write(`  ${info.name} has left the mesh ${info.mesh}\n`)
 }
 
 function fate({ job, workload, owner, complete }: JobSummary, self: string, others: number): string {
