@@ -105,7 +105,12 @@ describe('a closed mesh', () => {
 
   test('peer token prints the token alone', async () => {
     const ran = await command(['token', '--data', mesh.peers[0].data])
-    expect(ran).toMatchObject({ code: 0, stderr: '' })
+    // What is to know of it goes to standard error.
+    expect(ran).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^! the only address in the token is this machine/),
+    })
+    expect(ran.stdout).toMatch(/^\S+\n$/)
     expect(decodeToken(ran.stdout.trim()).secret).toEqual(decodeToken(mesh.peers[0].token).secret)
   })
 })

@@ -7,6 +7,7 @@
  */
 import { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 
 export interface Line {
   args: string[]
@@ -60,7 +61,7 @@ async function run({ args, cwd, env, input }: Line): Promise<Answer> {
     stdin: Readable.from(input === '' ? [] : [Buffer.from(input)], { objectMode: false }),
     stdout: out.stream,
     stderr: err.stream,
-    argv: [process.execPath, 'peer', ...args],
+    argv: [process.execPath, fileURLToPath(main), ...args],
   }
   for (const name of descriptors) Object.defineProperty(process, name, { value: values[name], configurable: true })
   process.chdir(cwd)

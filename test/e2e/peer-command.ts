@@ -51,8 +51,8 @@ export function peer(args: string[], init: ProcessInit = {}): Promise<Ran> {
   })
 }
 
-/** They start processes with the arguments of their own, or change the process that they run in. */
-const needsProcess = new Set(['start', 'demo', 'bench', 'doctor'])
+/** They change the process that they run in. */
+const needsProcess = new Set(['demo', 'bench', 'doctor'])
 /** Processes that wait for a command. */
 const idle: ChildProcess[] = []
 
@@ -66,7 +66,7 @@ function host(): ChildProcess {
   return child
 }
 
-/** In a process that runs one command after another: a tenth of the time. */
+/** In a process that runs one command after another: a tenth of the time. `peer start` only where it returns. */
 export async function command(args: string[], init: RunInit & { input?: string } = {}): Promise<Ran> {
   if (needsProcess.has(args[0])) {
     if (init.input) throw new Error(`peer ${args[0]} runs in a process of its own, which is given no input`)
