@@ -13,6 +13,7 @@ import {
 import { openRowsWriter, rowsFormat } from '../data/writers/rows.ts'
 import { closeSpecialFile, isSpecialFile, openSpecialFile } from '../data/writers/special-file.ts'
 import { trainingReport } from '../data/writers/training-report.ts'
+import { parseModelCard } from '../learn/export/model-card.ts'
 import type { ResultItem } from '../peer/control.ts'
 import { count } from './format.ts'
 import { plain, plainItems } from './plain.ts'
@@ -199,7 +200,8 @@ async function saveModel(
     await file.abort()
     throw thrown
   }
-  const told = [modelText(model)]
+  const { notes = [] } = parseModelCard(model.card, 'the model')
+  const told = [modelText(model), ...notes]
   const beside: string[] = []
   if (out) {
     const base = join(dirname(out), basename(out, extname(out)))
@@ -207,6 +209,7 @@ async function saveModel(
       ['rows', count(rows)],
       ['rounds', count(rounds)],
       [objective.name, String(objective.value ?? 'none')],
+      ...notes.map(note => ['note', note] as const),
       ...Object.entries(optionsOf(model.card)),
       ['numeric class', numericClasses.join(', ')],
     ] as const

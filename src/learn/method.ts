@@ -25,6 +25,8 @@ export interface Update {
   /** Of the parameters that the round began with; what it is, the method's name says (inertia, log-likelihood, loss). */
   objective: number
   done: boolean
+  /** Of the last round; absent: it did, or there was nothing to converge. */
+  converged?: boolean
 }
 
 /** What was learnt, in the space of x' (transform.ts), row-major. */
@@ -55,6 +57,8 @@ export type TrainedModel =
 export interface Method<O extends TrainOptions> {
   /** What the objective is called in reports, and whether it falls. */
   readonly objective: { name: string; falls: boolean }
+  /** Whether `update` itself ends after `roundsMax`. */
+  readonly endsItself?: true
   parameterLayout(setting: Setting<O>): Layout
   /** What a shard adds under these parameters; without them, the most that it ever adds. */
   partialLayout(setting: Setting<O>, parameters?: Arrays): Layout

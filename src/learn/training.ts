@@ -40,6 +40,8 @@ export type Parameters =
       /** Of the last round; NaN where it had none. */
       objective: number
       done: boolean
+      /** Whether the rounds ended before the method did. */
+      cut?: true
     }
 
 /** What one shard, or several merged, add to a round. */
@@ -93,7 +95,7 @@ function withMethod<O extends TrainOptions>(options: O, columns: readonly string
     if (!known) settings.set(summary, setting)
     return setting
   }
-  const roundsMax = 'roundsMax' in options ? options.roundsMax : limits.roundsMax
+  const roundsMax = 'roundsMax' in options && !method.endsItself ? options.roundsMax : limits.roundsMax
   const begin = (summary: Summary): Parameters => {
     checkGaps(options, summary)
     checkSize(summary, method.parameterLayout(settingOf(summary)), method.partialLayout(settingOf(summary)))
@@ -130,14 +132,15 @@ function withMethod<O extends TrainOptions>(options: O, columns: readonly string
         return begin(finishSummary(merged, columns))
       }
       const { summary } = parameters
-      const { arrays, objective, done } = method.update(
+      const { arrays, objective, done, converged } = method.update(
         settingOf(summary),
         parameters.arrays,
         merged.arrays,
         parameters.round,
       )
       const round = parameters.round + 1
-      return { stage: 'rounds', round, summary, arrays, objective, done: done || round >= roundsMax }
+      const cut = converged === false || (!done && round >= roundsMax)
+      return { stage: 'rounds', round, summary, arrays, objective, done: done || cut, ...(cut && { cut }) }
     },
     model(parameters) {
       assert(parameters.stage === 'rounds', 'a model comes of rounds')
@@ -213,6 +216,7 @@ const parametersHead = z.discriminatedUnion('stage', [
     /** null: NaN, which JSON lacks. */
     objective: z.number().nullable(),
     done: z.boolean(),
+    cut: z.literal(true).optional(),
   }),
 ])
 
@@ -254,9 +258,9 @@ const summaryPrefix = 'summary.'
 
 function encodeParameters(parameters: Parameters): Uint8Array {
   if (parameters.stage === 'summary') return encodeArrays(JSON.stringify({ stage: 'summary' }), {})
-  const { summary, round, done, objective } = parameters
+  const { summary, round, done, cut, objective } = parameters
   const head = {
-    ...{ stage: 'rounds', round, rows: summary.rows, label: summary.label, done },
+    ...{ stage: 'rounds', round, rows: summary.rows, label: summary.label, done, cut },
     objective: Number.isFinite(objective) ? objective : null,
   }
   const own = momentNames.map((column): [string, Float64Array] => [summaryPrefix + column, summary[column]])
@@ -288,9 +292,10 @@ function decodeParameters(
   const head = parseHead(parametersHead, read.head)
   if (head.stage === 'summary') return { stage: 'summary' }
   const arrays = Object.fromEntries(Object.entries(read.arrays).filter(([key]) => !key.startsWith(summaryPrefix)))
-  const { round, done, objective } = head
+  const { round, done, cut, objective } = head
   return {
     ...{ stage: 'rounds', round, done, arrays },
+    ...(cut && { cut }),
     objective: objective ?? Number.NaN,
     summary: summaryOf(head, read.arrays),
   }

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import type { TableShard } from '../../data/tables/types.ts'
+import { notesOf } from '../notes.ts'
 import type { TrainedResult } from '../train.ts'
 import type { Training } from '../training.ts'
 
@@ -31,6 +32,8 @@ const schema = z.strictObject({
   /** Of each round that had one. */
   history: z.array(z.number()).max(limits.roundsMax),
   rounds: z.int().min(0).max(limits.roundsMax),
+  /** What a reader must know of how it ended; absent where there is nothing. */
+  notes: z.array(text).max(16).optional(),
 })
 
 export type ModelCard = z.infer<typeof schema>
@@ -44,6 +47,7 @@ export interface ModelCardInit {
 export function makeModelCard(training: Training, result: TrainedResult, init: ModelCardInit): ModelCard {
   const { summary } = result.setting
   const { label } = summary
+  const notes = notesOf(result.parameters)
   return {
     format: 'shardmesh.model-card/1',
     method: training.options.method,
@@ -61,6 +65,7 @@ export function makeModelCard(training: Training, result: TrainedResult, init: M
     },
     history: result.history,
     rounds: result.rounds,
+    ...(notes.length > 0 && { notes }),
   }
 }
 

@@ -3,6 +3,10 @@
  *
  * Ports out: best, share [rows] (the largest weighed log-density and its responsibility), and by block of rows counts, sums and
  * products. Of `full` these lie component by component, [k, blocks, …]; else block by block, [blocks, …].
+ *
+ * Sums and products of `full` and `tied` are of rows turned by the precision's factor, in which every direction has a spread of
+ * about one: float32 then keeps the narrow directions of a table whose columns nearly follow from each other. `plainSums` turns
+ * them back in float64.
  */
 import { PeerError } from '../../base/errors.ts'
 import { noActivation } from '../../compute/kernels/activation.ts'
@@ -48,10 +52,10 @@ function diagonalSteps(b: ProgramBuilder, { options, summary }: Mixture, x: Valu
   b.output('share', reduceStep(b, 'max', shares, rows, k, 1))
   const weighed = withRows(b, 'mul', shares, mask, rows, k)
   b.output('counts', blockSums(b, weighed, rows, k))
-  b.output('sums', blockProducts(b, weighed, x, { rows, m: k, n: d }))
+  b.output('sums', blockProducts(b, weighed, z, { rows, m: k, n: d }))
   if (tied) {
-    const real = withRows(b, 'mul', x, mask, rows, d)
-    b.output('products', blockProducts(b, real, x, { rows, m: d, n: d }))
+    const real = withRows(b, 'mul', z, mask, rows, d)
+    b.output('products', blockProducts(b, real, z, { rows, m: d, n: d }))
   } else {
     const squares = pairwise(b, 'mul', x, x, rows * d)
     b.output('products', blockProducts(b, weighed, squares, { rows, m: k, n: d }))
@@ -72,10 +76,10 @@ function fullSteps(b: ProgramBuilder, { options, summary }: Mixture, x: Value, m
   b.output('best', reduceStep(b, 'max', logs, 1, k, rows))
   b.output('share', reduceStep(b, 'max', shares, 1, k, rows))
   const weighed = binaryStep(b, 'mul', [k, rows], [shares, [rows, 1]], [mask, [0, 1]])
-  const parts = binaryStep(b, 'mul', [k, rows, d], [off, [rows * d, d, 1]], [weighed, [rows, 1, 0]])
+  const parts = binaryStep(b, 'mul', [k, rows, d], [z, [rows * d, d, 1]], [weighed, [rows, 1, 0]])
   b.output('counts', blockSums(b, weighed, rows, 1, k))
   b.output('sums', blockSums(b, parts, rows, d, k))
-  b.output('products', blockProducts(b, parts, off, { rows, m: d, n: d, batch: k }))
+  b.output('products', blockProducts(b, parts, z, { rows, m: d, n: d, batch: k }))
 }
 
 /** What the ports get for these parameters, but the rows. */
@@ -126,6 +130,57 @@ export function densityInputs(setting: Mixture, parameters: Arrays): Record<stri
 }
 
 /**
+ * A round's sums and products as they would be of the rows themselves: less the float32 means of `full`, and of x' for the others.
+ * @param parameters those that the round began with
+ */
+export function plainSums({ options, summary }: Mixture, { covariances }: Arrays, merged: Arrays): Arrays {
+  const d = summary.features
+  const { k, covariance } = options
+  if (covariance !== 'full' && covariance !== 'tied') return merged
+  const sums = new Float64Array(merged.sums.length)
+  const products = new Float64Array(merged.products.length)
+  let back: Float64Array = new Float64Array(0)
+  for (let c = 0; c < k; c++) {
+    const matrix = (values: Float64Array) => values.subarray(c * d * d, (c + 1) * d * d)
+    if (covariance === 'full') back = turnBack(matrix(covariances), d)
+    else if (c === 0) back = turnBack(covariances, d)
+    for (let j = 0; j < d; j++) {
+      const sum = merged.sums[c * d + j]
+      for (let i = 0; i < d; i++) sums[c * d + i] += sum * back[i * d + j]
+    }
+    if (covariance === 'full') matrix(products).set(turnedProducts(matrix(merged.products), back, d))
+  }
+  if (covariance === 'tied') products.set(turnedProducts(merged.products, back, d))
+  return { ...merged, sums, products }
+}
+
+/** The matrix b with x = b z, of the factor as the device had it, in float32. */
+function turnBack(covariance: Float64Array, d: number): Float64Array {
+  const { factor } = precisionFactor(covariance, d)
+  const lower = new Float64Array(d * d)
+  for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) lower[j * d + i] = Math.fround(factor[i * d + j])
+  return invertLower(lower, d)
+}
+
+/** b products bᵀ, b lower triangular. */
+function turnedProducts(products: Float64Array, back: Float64Array, d: number): Float64Array {
+  const half = new Float64Array(d * d)
+  const turned = new Float64Array(d * d)
+  for (let i = 0; i < d; i++)
+    for (let l = 0; l <= i; l++) {
+      const share = back[i * d + l]
+      for (let j = 0; j < d; j++) half[i * d + j] += share * products[l * d + j]
+    }
+  for (let i = 0; i < d; i++)
+    for (let j = 0; j < d; j++) {
+      let sum = 0
+      for (let l = 0; l <= j; l++) sum += half[i * d + l] * back[j * d + l]
+      turned[i * d + j] = sum
+    }
+  return turned
+}
+
+/**
  * The factor p with x p = L⁻¹ x, L the covariance's Cholesky factor, and the logarithm of its determinant.
  * @throws PeerError LEARN_COLLAPSED
  */
@@ -142,11 +197,21 @@ export function precisionFactor(covariance: Float64Array, d: number): { factor: 
   return { factor, logDeterminant }
 }
 
+/** Adds to the diagonal, if need be, until the matrix is a covariance; whether it had to. The rounding of float32 sums is the measure. */
+export function withSpread(covariance: Float64Array, d: number): boolean {
+  const plain = covariance.slice()
+  for (let share = 0; share < 1e-3; share = share === 0 ? 1e-7 : 10 * share) {
+    for (let i = 0; i < d; i++) covariance[i * (d + 1)] = plain[i * (d + 1)] * (1 + share)
+    if (cholesky(covariance, d)) return share > 0
+  }
+  return true
+}
+
 function collapsed(): PeerError {
   return new PeerError({
     code: 'LEARN_COLLAPSED',
     kind: 'input',
     message:
-      'a component of the mixture has no spread left in some direction; take fewer components or a larger regCovar',
+      'a component of the mixture has no spread left in some direction; take fewer components or a larger --reg-covar',
   })
 }

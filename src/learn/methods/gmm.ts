@@ -5,7 +5,7 @@
  * partial: sums of responsibilities, of rows and of products weighed by them, and the log-likelihood.
  * Numerics: the quadratic form centred, in float32 (squared-distance.ts, or (x - mean) times a factor of the precision);
  * responsibilities by softmax, whose maximum is taken off first; products of rows centred too (`full`: at the component's
- * mean, else at the table's). Factorisations on the host in float64.
+ * mean, else at the table's) and, of `full` and `tied`, turned by the precision's factor. Factorisations on the host in float64.
  * Source: Dempster, Laird and Rubin, 1977; regularised as scikit-learn's GaussianMixture, to whose results it is held.
  */
 import type { TableShard } from '../../data/tables/types.ts'
@@ -14,9 +14,9 @@ import { addBlocks, addInnerBlocks, chunkLength, type Engine, eachChunk } from '
 import { type Method, programKey, type Setting, type Update } from '../method.ts'
 import { badOption, type OptionsOf } from '../options.ts'
 import { toMethod, transformInputs } from '../transform.ts'
-import { densityInputs, densityProgram } from './gmm-density.ts'
+import { densityInputs, densityProgram, plainSums, withSpread } from './gmm-density.ts'
 import { type Densities, expectedLikelihood } from './gmm-gain.ts'
-import { kmeans } from './kmeans.ts'
+import { kmeans, phases } from './kmeans.ts'
 
 export type Mixture = Setting<OptionsOf<'gmm'>>
 
@@ -24,6 +24,8 @@ export type Mixture = Setting<OptionsOf<'gmm'>>
 const lloydRoundsMax = 20
 /** Gains fall from round to round, until they are what float32 rounds a round's sums by: after so many without a fall. */
 const staleMax = 15
+/** Rounds in a row that may mend covariances. */
+const rescuedMax = 3
 /** A log-likelihood's change below this share of it is what float32 rounds by. */
 const likelihoodNoise = 1e-6
 /** The arrays of the k-means that finds the first means. */
@@ -41,6 +43,8 @@ export const gmm: Method<OptionsOf<'gmm'>> = {
     /** The least gain so far, and the rounds since. */
     least: 1,
     stale: 1,
+    /** Rounds in a row whose covariances were no covariances, for float32's rounding. */
+    rescued: 1,
     /** Rounds of k-means left to do, at most; 0: the mixture's own rounds. */
     starting: 1,
     ...(setting.options.init === 'kmeans' && prefixed(kmeans.parameterLayout(clustering(setting)))),
@@ -139,6 +143,7 @@ function start(setting: Mixture): Arrays {
     gain: Float64Array.of(Number.POSITIVE_INFINITY),
     least: Float64Array.of(Number.POSITIVE_INFINITY),
     stale: new Float64Array(1),
+    rescued: new Float64Array(1),
     starting: Float64Array.of(init === 'kmeans' ? lloydRoundsMax : 0),
     ...(init === 'kmeans' && prefixed(kmeans.start(clustering(setting)))),
   }
@@ -202,9 +207,9 @@ async function expectation(setting: Mixture, engine: Engine, parameters: Arrays,
 function cluster(setting: Mixture, parameters: Arrays, merged: Arrays, round: number): Update {
   const { options, summary } = setting
   const nested = clustering(setting)
-  const { arrays, done, objective } = kmeans.update(nested, unprefixed(parameters), unprefixed(merged), round)
-  // Drawing candidates does not count; their rounds have no objective yet.
-  const left = done ? 0 : parameters.starting[0] - (Number.isFinite(objective) ? 1 : 0)
+  const { arrays, objective } = kmeans.update(nested, unprefixed(parameters), unprefixed(merged), round)
+  // Drawing candidates does not count; their rounds have no objective yet. A mixture needs no exact inertia.
+  const left = arrays.phase[0] >= phases.measure ? 0 : parameters.starting[0] - (Number.isFinite(objective) ? 1 : 0)
   const next = { ...parameters, ...prefixed(arrays), starting: Float64Array.of(left) }
   if (left > 0) return { arrays: next, objective: Number.NaN, done: false }
   const d = summary.features
@@ -214,14 +219,15 @@ function cluster(setting: Mixture, parameters: Arrays, merged: Arrays, round: nu
   return { arrays: { ...next, means, covariances }, objective: Number.NaN, done: false }
 }
 
-function maximisation(setting: Mixture, parameters: Arrays, merged: Arrays): Update {
+function maximisation(setting: Mixture, parameters: Arrays, turned: Arrays): Update {
   const { options, summary } = setting
+  const merged = plainSums(setting, parameters, turned)
   const likelihood = merged.likelihood[0] / summary.rows
   // So that a component that nothing belongs to divides by something.
   const counts = merged.counts.map(count => count + 10 * Number.EPSILON)
   const total = counts.reduce((sum, count) => sum + count, 0)
   const weights = counts.map(count => count / total)
-  const { means, covariances } = moments(setting, parameters, merged, counts)
+  const { means, covariances, rescued } = spreadOut(setting, parameters, moments(setting, parameters, merged, counts))
   const change = Math.abs(likelihood - parameters.likelihood[0])
   const expected = (densities: Densities) => expectedLikelihood(setting, densities, merged, parameters.means)
   const gain = Math.abs(
@@ -238,10 +244,34 @@ function maximisation(setting: Mixture, parameters: Arrays, merged: Arrays): Upd
       ...{ ...parameters, weights, means, covariances },
       ...{ likelihood: Float64Array.of(likelihood), gain: Float64Array.of(gain) },
       ...{ least: Float64Array.of(Math.min(gain, parameters.least[0])), stale: Float64Array.of(stale) },
+      rescued: Float64Array.of(rescued),
     },
     objective: likelihood,
-    done: change < changeMax && (gain * (1 + rate) < options.tolerance || stale >= staleMax),
+    done: rescued === 0 && change < changeMax && (gain * (1 + rate) < options.tolerance || stale >= staleMax),
   }
+}
+
+/**
+ * A first round's sums are not turned yet, so that rounding may leave a narrow direction less than nothing: such covariances get a
+ * little spread, and the next round measures in their space. Those that stay without any collapse where they are factored.
+ */
+function spreadOut(
+  { options, summary }: Mixture,
+  parameters: Arrays,
+  found: { means: Float64Array; covariances: Float64Array },
+) {
+  const { covariance, k } = options
+  if (covariance !== 'full' && covariance !== 'tied') return { ...found, rescued: 0 }
+  const size = summary.features ** 2
+  const covariances = found.covariances.slice()
+  let flat = false
+  for (let c = 0; c < (covariance === 'full' ? k : 1); c++) {
+    const matrix = covariances.subarray(c * size, (c + 1) * size)
+    if (withSpread(matrix, summary.features)) flat = true
+  }
+  if (!flat) return { ...found, rescued: 0 }
+  const rescued = parameters.rescued[0] + 1
+  return rescued > rescuedMax ? { ...found, rescued } : { means: found.means, covariances, rescued }
 }
 
 function moments(setting: Mixture, parameters: Arrays, merged: Arrays, counts: Float64Array) {

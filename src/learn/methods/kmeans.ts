@@ -3,9 +3,10 @@
  *
  * Phases, kept in the parameters: k-means|| draws candidates in a few rounds, one more counts the rows nearest to each, and a
  * weighted k-means++ with Lloyd's rounds on the host makes the centers of them; then Lloyd's rounds over the rows. A center
- * that no row is nearest to goes, in a round of its own, to the row farthest from all centers.
+ * that no row is nearest to goes, in a round of its own, to the row farthest from all centers. A last round measures the inertia
+ * of the centers that the model has: Lloyd's rounds know that of the centers before their step.
  * Numerics: rows are centred at the table's mean where that is far away (transform.ts); the nearest center by products in float32,
- * sums as engine.ts has them, the inertia in float64 out of sums. Of equal distances the first center's counts.
+ * sums as engine.ts has them, the inertia of Lloyd's rounds in float64 out of sums, the last one's of centred distances. Of equal distances the first center's counts.
  * Source: Lloyd 1982; Bahmani, Moseley, Vattani, Kumar and Vassilvitskii, "Scalable k-means++", 2012.
  */
 
@@ -27,7 +28,15 @@ type KMeans = Setting<OptionsOf<'kmeans'>>
 const drawRounds = 5
 
 /** Phases 0..drawRounds draw. */
-const phases = { weigh: drawRounds + 1, lloyd: drawRounds + 2, reseed: drawRounds + 3 }
+export const phases = {
+  weigh: drawRounds + 1,
+  lloyd: drawRounds + 2,
+  reseed: drawRounds + 3,
+  measure: drawRounds + 4,
+  /** The same where the rounds ended before the centers came to rest. */
+  measureCut: drawRounds + 5,
+}
+const measures = ({ phase }: Arrays) => phase[0] >= phases.measure
 
 const slotsOf = ({ options }: KMeans) => 2 * options.k
 /** The most centers that parameters hold. */
@@ -36,6 +45,7 @@ const centersMax = ({ options }: KMeans) =>
 
 export const kmeans: Method<OptionsOf<'kmeans'>> = {
   objective: { name: 'inertia', falls: true },
+  endsItself: true,
   parameterLayout: setting => ({
     phase: 1,
     count: 1,
@@ -49,6 +59,7 @@ export const kmeans: Method<OptionsOf<'kmeans'>> = {
     const reservoir = reservoirLayout(slotsOf(setting), setting.summary.features)
     const sums = k * setting.summary.features
     if (!parameters) return { ...reservoir, counts: centersMax(setting), sums }
+    if (measures(parameters)) return { inertia: 1 }
     const phase = parameters.phase[0]
     if (phase === phases.lloyd) return { counts: k, sums }
     return phase === phases.weigh ? { counts: centersMax(setting) } : reservoir
@@ -58,6 +69,7 @@ export const kmeans: Method<OptionsOf<'kmeans'>> = {
     if (parameters.phase[0] === phases.lloyd || parameters.phase[0] === phases.weigh) {
       return assign(setting, engine, parameters, shard)
     }
+    if (measures(parameters)) return measure(setting, engine, parameters, shard)
     return draw(setting, engine, parameters, shard, round)
   },
   merge(a, b) {
@@ -65,11 +77,21 @@ export const kmeans: Method<OptionsOf<'kmeans'>> = {
       ...(a.keys && mergeReservoirs(a, b)),
       ...(a.counts && { counts: addValues(a.counts, b.counts) }),
       ...(a.sums && { sums: addValues(a.sums, b.sums) }),
+      ...(a.inertia && { inertia: addValues(a.inertia, b.inertia) }),
     }
   },
-  update(setting, parameters, merged) {
+  update(setting, parameters, merged, round) {
     const phase = parameters.phase[0]
-    if (phase === phases.lloyd) return lloyd(setting, parameters, merged)
+    if (phase === phases.lloyd) return lloyd(setting, parameters, merged, round)
+    if (measures(parameters)) {
+      const { inertia } = merged
+      return {
+        arrays: { ...parameters, inertia },
+        objective: inertia[0],
+        done: true,
+        converged: phase === phases.measure,
+      }
+    }
     if (phase === phases.reseed) return reseed(setting, parameters, merged)
     if (phase === phases.weigh) return choose(setting, parameters, merged)
     return collect(setting, parameters, merged)
@@ -180,6 +202,42 @@ function distanceProgram(setting: KMeans, length: number, count: number) {
   return b.finish()
 }
 
+/** Each row with its squared distance to the nearest center, in order. */
+async function eachDistance(
+  setting: KMeans,
+  engine: Engine,
+  parameters: Arrays,
+  shard: TableShard,
+  take: (row: number, distance: number) => void,
+): Promise<void> {
+  const d = setting.summary.features
+  const count = parameters.count[0]
+  const centers = new Float32Array(count * d)
+  for (let c = 0; c < count; c++) for (let i = 0; i < d; i++) centers[i * count + c] = parameters.centers[c * d + i]
+  const length = chunkLength(engine, shard.rows, 2 * d + count)
+  const inputs = { ...transformInputs(setting.transform), centers }
+  await eachChunk(
+    { x: shard.x, rows: shard.rows, features: d },
+    length,
+    ({ x }) =>
+      engine.run(programKey(setting, 'distance', length, count), () => distanceProgram(setting, length, count), {
+        ...inputs,
+        x,
+      }),
+    (chunk, { distance }) => {
+      for (let r = 0; r < chunk.rows; r++) take(chunk.first + r, distance[r])
+    },
+  )
+}
+
+async function measure(setting: KMeans, engine: Engine, parameters: Arrays, shard: TableShard): Promise<Arrays> {
+  let inertia = 0
+  await eachDistance(setting, engine, parameters, shard, (_, distance) => {
+    inertia += distance
+  })
+  return { inertia: Float64Array.of(inertia) }
+}
+
 /** Draws rows: the first uniformly, then by their squared distance; to reseed, the farthest. */
 async function draw(
   setting: KMeans,
@@ -201,22 +259,7 @@ async function draw(
   if (count === 0) {
     for (let r = 0; r < shard.rows; r++) offer(r, 1)
   } else {
-    const centers = new Float32Array(count * d)
-    for (let c = 0; c < count; c++) for (let i = 0; i < d; i++) centers[i * count + c] = parameters.centers[c * d + i]
-    const length = chunkLength(engine, shard.rows, 2 * d + count)
-    const inputs = { ...transformInputs(transform), centers }
-    await eachChunk(
-      { x: shard.x, rows: shard.rows, features: d },
-      length,
-      ({ x }) =>
-        engine.run(programKey(setting, 'distance', length, count), () => distanceProgram(setting, length, count), {
-          ...inputs,
-          x,
-        }),
-      (chunk, { distance }) => {
-        for (let r = 0; r < chunk.rows; r++) offer(chunk.first + r, distance[r])
-      },
-    )
+    await eachDistance(setting, engine, parameters, shard, (row, distance) => offer(row, distance))
   }
   const found = drawn.finish()
   const full = emptyReservoir(slotsOf(setting), d)
@@ -249,14 +292,10 @@ function choose(setting: KMeans, parameters: Arrays, merged: Arrays): Update {
   const { options, summary } = setting
   const d = summary.features
   const count = parameters.count[0]
-  if (count < options.k) {
-    throw new PeerError({
-      code: 'LEARN_TOO_FEW_ROWS',
-      kind: 'input',
-      message: `there are only ${count} different rows for k = ${options.k}; take a smaller k`,
-    })
-  }
   const candidates = parameters.centers.subarray(0, count * d)
+  const different = new Set(Array.from({ length: count }, (_, i) => candidates.subarray(i * d, (i + 1) * d).join()))
+    .size
+  if (different < options.k) throw tooFewRows(different, options.k)
   const centers = new Float64Array(parameters.centers.length)
   centers.set(clusterCandidates(candidates, merged.counts.subarray(0, count), options.k, d, options.seed))
   return {
@@ -266,7 +305,15 @@ function choose(setting: KMeans, parameters: Arrays, merged: Arrays): Update {
   }
 }
 
-function lloyd(setting: KMeans, parameters: Arrays, merged: Arrays): Update {
+function tooFewRows(different: number, k: number): PeerError {
+  return new PeerError({
+    code: 'LEARN_TOO_FEW_ROWS',
+    kind: 'input',
+    message: `there are only ${different} different rows for k = ${k}; take --k ${different} at most`,
+  })
+}
+
+function lloyd(setting: KMeans, parameters: Arrays, merged: Arrays, round: number): Update {
   const { options, summary, transform } = setting
   const d = summary.features
   const { counts, sums } = merged
@@ -287,13 +334,14 @@ function lloyd(setting: KMeans, parameters: Arrays, merged: Arrays): Update {
     if (counts[c] === 0) empty = true
   }
   const variance = total / (summary.rows * d)
-  const done = !empty && moved <= options.tolerance * variance
-  const next = empty ? phases.reseed : phases.lloyd
+  const rests = !empty && moved <= options.tolerance * variance
+  const last = round + 1 >= options.roundsMax
+  const next = rests ? phases.measure : last ? phases.measureCut : empty ? phases.reseed : phases.lloyd
   const sizes = counts.slice(0, options.k)
   return {
     arrays: { ...parameters, phase: Float64Array.of(next), inertia: Float64Array.of(inertia), centers, sizes },
     objective: inertia,
-    done,
+    done: false,
   }
 }
 
@@ -308,8 +356,8 @@ function reseed(setting: KMeans, parameters: Arrays, merged: Arrays): Update {
     slot++
   })
   return {
-    arrays: { ...parameters, phase: Float64Array.of(phases.lloyd), centers },
+    arrays: { ...parameters, phase: Float64Array.of(slot === 0 ? phases.measure : phases.lloyd), centers },
     objective: parameters.inertia[0],
-    done: slot === 0,
+    done: false,
   }
 }
