@@ -5,11 +5,12 @@ import pc from 'picocolors'
 import { workingFolder } from '../base/byte-names.ts'
 import { PeerError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
+import { limits } from '../base/limits.ts'
 import { priorityMax } from '../jobs/wire/spec.ts'
 import { titleCharsMax } from '../jobs/wire/title.ts'
 import type { Control, JobRequest, JobSummary, Submitted } from '../peer/control.ts'
 import { dataFolder, hasMesh } from '../peer/home.ts'
-import { wholeNumber } from './arguments.ts'
+import { wholeNumber, wholeNumberFrom } from './arguments.ts'
 import { copiesUsual, nobodyElse, otherCopies, placed, untilSafe } from './detach.ts'
 import { follow, requireFinal } from './follow.ts'
 import { count, itemWords, plural, rate } from './format.ts'
@@ -24,7 +25,7 @@ import { sayIfLong, sayIfLongTo } from './waiting.ts'
 export interface SubmitOptions extends CommonOptions, ListArguments {
   out?: string
   detach?: boolean
-  copies: number
+  copies?: number
   name?: string
   priority?: number
   json?: boolean
@@ -46,15 +47,16 @@ export function submitOptions(command: Command, out: string): Command {
     .option('--detach', 'return once other peers hold the inputs; peer watch and peer results follow the job')
     .option(
       '--copies <n>',
-      'with --detach: peers that hold the inputs, this one included if it stays',
+      `with --detach: peers that hold the inputs, this one included if it stays (default: ${copiesUsual})`,
       copies,
-      copiesUsual,
     )
     .option('--name <name>', 'what the job is called in peer jobs (default: as its first input)', jobName)
     .option('--priority <n>', 'up to 1000: each peer works on the job of the highest first (default: 0)', priority)
     .option('--json', 'with --out: the summary as JSON on standard output; else the result, one line of JSON a row')
     .option('--raw', rawText)
 }
+
+const copies = wholeNumberFrom(1, limits.peersMax)
 
 export const rawText = 'CSV: no apostrophe before texts that a spreadsheet would run, such as =1+1'
 
@@ -68,10 +70,14 @@ function checkJson({ json, out, detach }: SubmitOptions, kind: OutKind): void {
   })
 }
 
-function copies(text: string): number {
-  const wanted = wholeNumber(text)
-  if (wanted < 1) throw new InvalidArgumentError('at least 1 is expected.')
-  return wanted
+/** Without --detach this machine stays, and nobody else needs the inputs. */
+function checkCopies({ copies, detach }: SubmitOptions): void {
+  if (copies === undefined || detach) return
+  throw new PeerError({
+    code: 'INPUT_OPTIONS',
+    kind: 'input',
+    message: '--copies counts with --detach alone: add --detach, or leave --copies out',
+  })
 }
 
 function jobName(text: string): string {
@@ -109,6 +115,7 @@ export async function submitJob(
 ): Promise<void> {
   if (options.out !== undefined) await checkOut(options.out, words.kind)
   checkJson(options, words.kind)
+  checkCopies(options)
   const abort = interruptible()
   const session = await openSession(options)
   let done = async () => {}
@@ -122,7 +129,7 @@ export async function submitJob(
       attached: session.temporary && !options.detach,
       priority: options.priority,
       name: options.name,
-      copies: options.detach ? otherCopies(options.copies, session.temporary) : 0,
+      copies: options.detach ? otherCopies(options.copies ?? copiesUsual, session.temporary) : 0,
     }
     const submitted = await sayIfLong(
       'the models and the first inputs, which are looked at',

@@ -23,7 +23,7 @@ export interface Devices {
 
 /**
  * @param options with the data folder, where the GPU's fastest tiles are remembered
- * @throws PeerError NO_LANE, NO_WEBGPU, NO_F16
+ * @throws PeerError NO_LANE, NO_WEBGPU, NO_F16, TOO_MANY_WORKERS
  */
 export async function chooseDevices(
   options: DeviceOptions & { data: string },
@@ -31,6 +31,7 @@ export async function chooseDevices(
 ): Promise<Devices> {
   const backend = options.backend ?? 'auto'
   const cores = availableParallelism()
+  checkWorkers(options.workers, cores, warn)
   const gpu: GpuOptions = { precision: options.precision ?? 'f32', tilesFile: join(options.data, 'gpu-tiles.json') }
   if (backend === 'wasm') {
     if (gpu.precision === 'f16') throw noHalf('--backend wasm computes in float32 only')
@@ -55,6 +56,25 @@ export async function chooseDevices(
   if (probe.available && probe.isFallback)
     warn(`${probe.adapter} is a software GPU: computing with WASM; --backend webgpu uses it all the same`)
   return { workers: options.workers ?? cores, webgpu: false }
+}
+
+/** Beyond it workers only take memory: each has a thread, a heap and buffers of its own. */
+const workersACore = 8
+
+/** Absurd numbers are refused, odd ones are told. */
+function checkWorkers(workers = 0, cores: number, warn: (message: string) => void): void {
+  if (workers <= cores) return
+  const has = `this machine has ${cores} ${cores === 1 ? 'core' : 'cores'}`
+  if (workers <= Math.max(16, workersACore * cores)) {
+    warn(`${workers} CPU workers, and ${has}: they take turns, and memory each`)
+    return
+  }
+  throw new PeerError({
+    code: 'TOO_MANY_WORKERS',
+    kind: 'input',
+    message: `${workers} CPU workers are too many, for ${has}: leave --workers out for one a core`,
+    details: { field: 'workers', workers, cores },
+  })
 }
 
 function noHalf(why: string): PeerError {

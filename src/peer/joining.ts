@@ -1,7 +1,7 @@
 /** How a peer gets into its mesh: where it listens, what a wrong token leads to, and whom it waits for. */
 import { createServer } from 'node:net'
 import { PeerError } from '../base/errors.ts'
-import type { PeerKey } from '../base/ids.ts'
+import { type PeerKey, shortPeer } from '../base/ids.ts'
 import { announcedAddress } from '../mesh/announce.ts'
 import { startMesh } from '../mesh/mesh.ts'
 import type { Mesh, PeerRecord, PeerStatus } from '../mesh/types.ts'
@@ -89,13 +89,21 @@ export async function confirmMesh(
   await home.confirm()
 }
 
-/** Tells of peers that come and go. Returns what ends it. */
-export function tellPeers(mesh: Mesh, events: EventBus): () => void {
+/** Tells of peers that come and go, and once of one that has this peer's name. Returns what ends it. */
+export function tellPeers(mesh: Mesh, events: EventBus, ownName: string): () => void {
   const names = new Map<PeerKey, string>()
-  const up = ({ peer, status, connected }: PeerRecord) => {
+  const namesakes = new Set<PeerKey>()
+  const up = ({ peer, status, addresses, connected }: PeerRecord) => {
     if (!connected) return
     const isNew = !names.has(peer)
     names.set(peer, status.name)
+    // One that was started for a single command has no address, and is soon gone.
+    const stay = addresses.length > 0 && mesh.addresses().length > 0
+    if (status.name === ownName && stay && !namesakes.has(peer)) {
+      namesakes.add(peer)
+      const message = `another peer (${shortPeer(peer)}) is called ${ownName} as well: lists show them alike; --name gives this one a name of its own`
+      events.emit({ type: 'warning', message })
+    }
     if (isNew) events.emit({ type: 'peer-joined', peer, name: status.name, device: status.device })
   }
   for (const record of mesh.peers()) up(record)

@@ -328,6 +328,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
     warning: warn,
   })
   const submissions = createSubmissions({
+    others: () => mesh.peers().filter(record => record.connected).length,
     identity: home.identity,
     self: mesh.self,
     store,
@@ -391,7 +392,7 @@ export async function startPeer(init: PeerInit): Promise<Peer> {
   // Heartbeats carry load and throughput; and addresses that work are remembered for the next start.
   refresh()
   const timer = setInterval(refresh, statusMs)
-  const offPeers = tellPeers(mesh, events)
+  const offPeers = tellPeers(mesh, events, name)
   const offUp = mesh.on('up', () => {
     const addresses = mesh.peers().flatMap(record => (record.connected ? record.addresses.slice(0, 4) : []))
     if (addresses.length > 0) void home.remember(addresses).catch(() => {})

@@ -23,6 +23,8 @@ import type { LocalEvent } from './driver/local-event.ts'
 import { type Submitter, type Submitters, submissionStopped } from './submitter/submitter.ts'
 
 export interface SubmissionDeps {
+  /** How many other peers are connected. */
+  others: () => number
   identity: Uint8Array
   self: string
   store: BlockStore
@@ -164,7 +166,7 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
         deps.dispatch({ type: 'submit', job, priority })
         start(job, submitter, async () => opened)
         deps.spread.inputs(job, copies)
-        return { job, models, notes }
+        return { job, models, notes: [...notes, ...copiesNote(copies, deps.others())] }
       } catch (thrown) {
         submitter.close()
         throw thrown
@@ -204,4 +206,14 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
       for (const submitter of [...submitters]) submitter.close()
     },
   }
+}
+
+/** More copies than there are peers to hold them. */
+function copiesNote(wanted: number, others: number): string[] {
+  if (wanted <= others) return []
+  const there =
+    others === 0 ? 'no other peer is' : others === 1 ? 'only 1 other peer is' : `only ${others} other peers are`
+  return [
+    `${wanted} other ${wanted === 1 ? 'peer is' : 'peers are'} to hold the inputs, and ${there} connected: the missing copies are made when more peers come`,
+  ]
 }

@@ -73,6 +73,15 @@ describe('peer submit --detach', { timeout: 180_000 }, () => {
     expect(gc.stdout).toMatch(/^would free [\d.]+ kB of job [0-9a-f]{8}\nwould free 0 B in 0 orphaned blocks\n/)
   })
 
+  test('copies that cannot be had are told; without --detach they mean nothing', async () => {
+    const ran = await command([...work, '--detach', '--copies', '9', '--data', mesh.peers[0].data], { cwd: scratch })
+    expect(ran.code, ran.stderr).toBe(0)
+    expect(ran.stderr).toMatch(/8 other peers are to hold the inputs, and only \d other peers? (is|are) connected/)
+    await ended(ran.stdout.trim())
+    const refused = await command([...work, '--copies', '2'], { cwd: scratch })
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--copies counts with --detach alone') })
+  })
+
   test('alone in the world it is refused', async () => {
     const ran = await command([...work, '--detach', '--data', join(scratch, 'nobody')], { cwd: scratch })
     expect(ran.code).toBe(2)
