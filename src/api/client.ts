@@ -96,7 +96,8 @@ export async function connectClient(socketPath: string): Promise<Client> {
   }
   const json = async <T>(path: string, init?: { method?: string; body?: string; signal?: AbortSignal }) =>
     (await (await call(path, init)).json()) as T
-  const jobPath = (id: string, rest = '') => `jobs/${encodeURIComponent(id)}${rest}`
+  // An empty id would be another path.
+  const jobPath = (id: string, rest = '') => `jobs/${encodeURIComponent(id || ' ')}${rest}`
 
   async function* watch(id: string, signal?: AbortSignal): AsyncGenerator<JobSummary> {
     const response = await call(jobPath(id, '/events'), { signal })

@@ -112,6 +112,10 @@ export function createControl(deps: ControlDeps): LocalControl {
   const shown = () => driver.views().filter(view => !deps.drops.has(view.job))
 
   function find(id: string): JobView {
+    if (id.trim() === '') {
+      const message = 'the id of the job is empty; peer jobs lists them'
+      throw new PeerError({ code: 'JOB_UNKNOWN', kind: 'input', message })
+    }
     const matches = shown().filter(view => view.job.startsWith(id.toLowerCase()))
     if (matches.length === 1) return matches[0]
     throw matches.length > 1

@@ -119,6 +119,10 @@ describe('bad input', { timeout: 120_000 }, () => {
     )
     expectRefused(await command(['peers', '--data', join(scratch, 'nobody')]), /no peer runs with this data folder/)
     expectRefused(await command(['watch', 'abcdef', '--data', mesh.peers[0].data]), /no job begins with abcdef/)
+    for (const verb of ['watch', 'results', 'cancel', 'drop'])
+      expectRefused(await command([verb, '', '--data', mesh.peers[0].data]), /the id of the job is empty/)
+    await expect(mesh.clients[0].job('')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+    expectRefused(await command(['token', '--out', '', '--data', mesh.peers[0].data]), /--out is empty/)
   })
 
   test('images that cannot be read are rows with a reason, and stop nothing', async () => {

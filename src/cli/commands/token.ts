@@ -34,6 +34,10 @@ Examples:
   peer token --out TOKEN_FILE`,
     )
     .action(async (options: TokenOptions) => {
+      if (options.out?.trim() === '') {
+        const message = '--out is empty: give the name of a file, or leave it out for standard output'
+        throw new PeerError({ code: 'OUT_MISSING', kind: 'input', message })
+      }
       const made = await token(options)
       const text = `${made.token}\n`
       if (made.note) process.stderr.write(`${pc.yellow('!')} ${made.note}\n`)

@@ -8,7 +8,7 @@ import { titleCharsMax } from '../wire/title.ts'
 import { mergeKinds, scoreKinds } from './classify/spec.ts'
 import { scoreMerges } from './score/spec.ts'
 
-const text = z.string().min(1).max(4096)
+const text = z.string().min(1, 'it is empty').max(4096)
 const weights = z.array(z.number().positive()).max(limits.modelsMax)
 const models = z.array(text).min(1).max(limits.modelsMax)
 
