@@ -39,7 +39,8 @@ export function preparedSize(preprocess: ImagePreprocess, image: ImageSize): Ima
  * would become larger than `limits.imagePixelsMax`.
  */
 export function prepareImage(decoded: DecodedImage, preprocess: ImagePreprocess): Uint8Array {
-  const image: Raster = preprocess.channels === 1 ? toGrey(decoded) : decoded
+  const whole: Raster = preprocess.channels === 1 ? toGrey(decoded) : decoded
+  const image = preprocess.cropBefore ? cutBefore(whole, preprocess.cropBefore) : whole
   const filter = preprocess.resize?.filter ?? 0
   const resized = resizedSize(preprocess, image)
   const crop = preprocess.centerCrop ?? resized
@@ -57,8 +58,36 @@ export function prepareImage(decoded: DecodedImage, preprocess: ImagePreprocess)
   // The pass between holds a crop's width times the image's height, or the other way round.
   checkSize(image.height, window.width)
   const part = resample(image, resized.width, resized.height, filter, window)
-  if (part.height === crop.height && part.width === crop.width) return part.pixels
-  return pad(part, crop, Math.max(0, -top), Math.max(0, -left))
+  const fits = part.height === crop.height && part.width === crop.width
+  const pixels = fits ? part.pixels : pad(part, crop, Math.max(0, -top), Math.max(0, -left))
+  return preprocess.flipChannels && preprocess.channels === 3 ? flipped(pixels) : pixels
+}
+
+/** The middle of an image, its sides as shares of the shorter one, rounded down; zeros where it is larger than the image. */
+function cutBefore(image: Raster, share: ImageSize): Raster {
+  const short = Math.min(image.height, image.width)
+  const [height, width] = [Math.trunc(share.height * short), Math.trunc(share.width * short)]
+  checkSize(height, width)
+  const [top, left] = [Math.floor((image.height - height) / 2), Math.floor((image.width - width) / 2)]
+  const { channels } = image
+  const pixels = new Uint8Array(height * width * channels)
+  const from = Math.max(0, left)
+  const line = (Math.min(image.width, left + width) - from) * channels
+  for (let y = Math.max(0, -top); y < height && top + y < image.height; y++) {
+    const at = ((top + y) * image.width + from) * channels
+    pixels.set(image.pixels.subarray(at, at + line), (y * width + from - left) * channels)
+  }
+  return { height, width, channels, pixels }
+}
+
+function flipped(rgb: Uint8Array): Uint8Array {
+  const bgr = new Uint8Array(rgb.length)
+  for (let p = 0; p < rgb.length; p += 3) {
+    bgr[p] = rgb[p + 2]
+    bgr[p + 1] = rgb[p + 1]
+    bgr[p + 2] = rgb[p]
+  }
+  return bgr
 }
 
 function checkSize(height: number, width: number): void {
@@ -103,7 +132,7 @@ export function scaleAndBias(preprocess: ImagePreprocess): { scale: number[]; bi
   const perChannel = (name: string, values: number[] | undefined, otherwise: number): number[] => {
     if (!values) return new Array<number>(channels).fill(otherwise)
     if (values.length === 1) return new Array<number>(channels).fill(values[0])
-    if (values.length === channels) return values
+    if (values.length === channels) return [...values]
     throw new PeerError({
       code: 'MODEL_PREPROCESS',
       kind: 'model',
@@ -119,6 +148,11 @@ export function scaleAndBias(preprocess: ImagePreprocess): { scale: number[]; bi
       kind: 'model',
       message: 'image_std contains 0: correct preprocessor_config.json',
     })
+  }
+  // A file's numbers are of R G B, and the pixels come as B G R.
+  if (preprocess.flipChannels) {
+    mean.reverse()
+    std.reverse()
   }
   return { scale: std.map(s => rescaleFactor / s), bias: std.map((s, c) => (mean[c] === 0 ? 0 : -mean[c] / s)) }
 }

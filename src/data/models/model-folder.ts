@@ -66,8 +66,9 @@ export async function readModelFolder(path: string): Promise<ModelSource> {
   const problemType = await readIfThere(config, text => problemTypeOf(parseJson(config, text), config))
   if (problemType) source.problemType = problemType
   const preprocessor = join(full, 'preprocessor_config.json')
+  const modelType = await readIfThere(config, text => modelTypeOf(parseJson(config, text)))
   const preprocess = await readIfThere(preprocessor, text =>
-    readPreprocess(parseJson(preprocessor, text), preprocessor),
+    readPreprocess(parseJson(preprocessor, text), preprocessor, modelType),
   )
   if (preprocess) source.preprocess = preprocess
   for (const file of [config, preprocessor]) if ((await kindOf(file)) === 'file') source.files.push(file)
@@ -194,6 +195,12 @@ function problemTypeOf(config: unknown, file: string): ProblemType | undefined {
   const parsed = problemSchema.safeParse(config)
   if (parsed.success) return parsed.data.problem_type ?? undefined
   throw modelError('MODEL_CONFIG', `${file}: problem_type must be one of ${problemTypes.join(', ')}`, parsed.error)
+}
+
+/** `model_type` of a config.json, where it has one. */
+function modelTypeOf(json: unknown): string | undefined {
+  const type = typeof json === 'object' && json !== null && 'model_type' in json ? json.model_type : undefined
+  return typeof type === 'string' ? type : undefined
 }
 
 /** The labels of a config.json, whose keys must be 0, 1, 2 … */

@@ -88,8 +88,8 @@ function preparations(takers: readonly ImageTaker[]) {
   const distinct: ImagePreprocess[] = []
   const keys: string[] = []
   const ofTaker = takers.map(({ preprocess }) => {
-    const { resize, centerCrop, channels } = preprocess
-    const key = JSON.stringify([resize, centerCrop, channels])
+    const { resize, cropBefore, centerCrop, flipChannels, channels } = preprocess
+    const key = JSON.stringify([resize, cropBefore, centerCrop, flipChannels, channels])
     if (!keys.includes(key)) {
       keys.push(key)
       distinct.push(preprocess)

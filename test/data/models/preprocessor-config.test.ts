@@ -112,7 +112,10 @@ test.each([
   [{ image_mean: [0, 0, 0], image_std: [1] }, 'image_std'],
   [{ image_mean: [0, 0, 0, 0], image_std: 1 }, 'image_mean'],
   [{ do_pad: true }, 'do_pad'],
-  [{ do_flip_channel_order: true }, 'do_flip_channel_order'],
+  [{ do_color_quantize: true }, 'do_color_quantize'],
+  [{ size: 224, sharpen: 2 }, 'sharpen'],
+  [{ size_divisor: 32 }, 'size_divisor'],
+  [{ image_processor_type: 'NewImageProcessor', size: 224 }, 'resample'],
   [{ rescale_factor: -1 }, 'rescale_factor'],
   [[], 'the whole'],
 ])('%j is refused by its field', (config, field) => {
@@ -123,4 +126,65 @@ test.each([
       message: expect.stringContaining(`p.json: ${field} `),
     }),
   )
+})
+
+/** What transformers 4.57 takes where a file says nothing but its class. */
+const clip = { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] }
+const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
+const square = (side: number) => ({ height: side, width: side })
+test.each([
+  ['ViTImageProcessor', { resize: { ...square(224), filter: 2 }, normalize: half }],
+  ['ViTImageProcessorFast', { resize: { ...square(224), filter: 2 }, normalize: half }],
+  ['CLIPFeatureExtractor', { resize: { shortestEdge: 224, filter: 3 }, centerCrop: square(224), normalize: clip }],
+  ['BeitImageProcessor', { resize: { ...square(256), filter: 3 }, centerCrop: square(224), normalize: half }],
+  ['BitImageProcessor', { resize: { shortestEdge: 224, filter: 3 }, centerCrop: square(224), normalize: clip }],
+  ['ConvNextImageProcessor', { resize: { ...square(384), filter: 2 }, normalize: half }],
+  [
+    'LevitImageProcessor',
+    { resize: { shortestEdge: 256, filter: 3 }, centerCrop: square(224), normalize: { mean, std } },
+  ],
+  [
+    'PoolFormerImageProcessor',
+    { resize: { shortestEdge: 248, filter: 3 }, centerCrop: square(224), normalize: { mean, std } },
+  ],
+  [
+    'MobileViTImageProcessor',
+    { resize: { shortestEdge: 224, filter: 2 }, centerCrop: square(256), flipChannels: true },
+  ],
+  ['SiglipImageProcessor', { resize: { ...square(224), filter: 3 }, normalize: half }],
+  ['PvtImageProcessor', { resize: { ...square(224), filter: 2 }, normalize: { mean, std } }],
+  ['SegformerImageProcessor', { resize: { ...square(512), filter: 2 }, normalize: { mean, std } }],
+  [
+    'PerceiverImageProcessor',
+    {
+      ...{ resize: { ...square(224), filter: 3 }, cropBefore: { height: 0.875, width: 0.875 } },
+      normalize: { mean, std },
+    },
+  ],
+  [
+    'EfficientNetImageProcessor',
+    { resize: { ...square(346), filter: 0 }, normalize: { mean: half.mean, std: [0.25, 0.25, 0.25] } },
+  ],
+])('%s: what the file leaves out is its class’s default', (image_processor_type, expected) => {
+  expect(read({ image_processor_type })).toEqual({ rescaleFactor: 1 / 255, ...expected })
+})
+
+test('a file without a class is of the class of its network’s kind', () => {
+  expect(readPreprocess({ size: 288 }, 'p.json', 'dinov2')).toMatchObject({
+    resize: { shortestEdge: 288, filter: 3 },
+    centerCrop: square(224),
+    normalize: clip,
+  })
+  expect(readPreprocess({ size: 288 }, 'p.json', 'something-new')).toMatchObject({
+    resize: { ...square(288), filter: 2 },
+  })
+})
+
+test('an offset and a second division are one subtraction and one division', () => {
+  const config = { image_processor_type: 'EfficientNetImageProcessor', image_mean: 0.5, image_std: 0.2 }
+  expect(read({ ...config, rescale_offset: true, rescale_factor: 1 / 127.5 })).toMatchObject({
+    rescaleFactor: 1 / 127.5,
+    normalize: { mean: [1.5], std: [0.2 ** 2] },
+  })
+  expect(read({ ...config, include_top: false }).normalize).toEqual({ mean: [0.5], std: [0.2] })
 })
