@@ -4,9 +4,16 @@ import { defineConfig } from 'vitest/config'
 /** Commands on one peer, mostly the starts of processes: two files at a time. */
 const commands = [
   'test/docs/commands.test.ts',
-  ...['train-options', 'image-options', 'train-network', 'command-line', 'bad-input', 'bad-rows', 'table-reports'].map(
-    name => `test/e2e/${name}.test.ts`,
-  ),
+  ...[
+    'train-options',
+    'image-options',
+    'train-network',
+    'command-line',
+    'bad-input',
+    'bad-rows',
+    'table-reports',
+    'holdout',
+  ].map(name => `test/e2e/${name}.test.ts`),
 ]
 
 export default defineConfig({

@@ -13,6 +13,7 @@ import {
 import { openRowsWriter, rowsFormat } from '../data/writers/rows.ts'
 import { closeSpecialFile, isSpecialFile, openSpecialFile } from '../data/writers/special-file.ts'
 import { trainingReport } from '../data/writers/training-report.ts'
+import type { HeldOut } from '../learn/export/held-out.ts'
 import { parseModelCard } from '../learn/export/model-card.ts'
 import type { ResultItem } from '../peer/control.ts'
 import { count } from './format.ts'
@@ -200,8 +201,8 @@ async function saveModel(
     await file.abort()
     throw thrown
   }
-  const { notes = [] } = parseModelCard(model.card, 'the model')
-  const told = [modelText(model), ...notes]
+  const { notes = [], heldOut } = parseModelCard(model.card, 'the model')
+  const told = [modelText(model), ...heldOutText(heldOut, confusion?.names ?? []), ...notes]
   const beside: string[] = []
   if (out) {
     const base = join(dirname(out), basename(out, extname(out)))
@@ -209,6 +210,7 @@ async function saveModel(
       ['rows', count(rows)],
       ['rounds', count(rounds)],
       [objective.name, String(objective.value ?? 'none')],
+      ...(heldOut ? [['held-out rows', `${count(heldOut.rows)} (${heldOut.share} of the table)`] as const] : []),
       ...notes.map(note => ['note', note] as const),
       ...Object.entries(optionsOf(model.card)),
       ['numeric class', numericClasses.join(', ')],
@@ -219,6 +221,7 @@ async function saveModel(
       objective: objective.name,
       history,
       confusion,
+      ...(heldOut && { heldOut }),
     })
     for (const [name, text] of [
       [`${base}.card.json`, `${JSON.stringify(JSON.parse(model.card), null, 2)}\n`],
@@ -233,15 +236,37 @@ async function saveModel(
 }
 
 /** `38 rounds · loss 0.0123 · 98.2% accuracy on the training rows`. */
-function modelText({ rounds, objective, confusion }: Of<'model'>): string {
+function modelText({ rounds, objective, confusion, heldOut }: Of<'model'>): string {
   const parts = [`${count(rounds)} ${rounds === 1 ? 'round' : 'rounds'}`]
   if (objective.value !== null) parts.push(`${objective.name} ${Number(objective.value.toPrecision(6))}`)
   if (confusion) {
     const all = confusion.counts.reduce((sum, one) => sum + one, 0)
     const right = confusion.names.reduce((sum, _, i) => sum + confusion.counts[i * (confusion.names.length + 1)], 0)
-    parts.push(`${((100 * right) / Math.max(1, all)).toFixed(2)}% accuracy on the training rows`)
+    const total = all + (heldOut?.unknown ?? 0)
+    const on = heldOut ? `${count(heldOut.rows)} held-out rows` : 'the training rows'
+    parts.push(total === 0 ? `no row of ${on}` : `${((100 * right) / total).toFixed(2)}% accuracy on ${on}`)
   }
   return parts.join(' · ')
+}
+
+/** Classes beyond which a terminal gets no line of them. */
+const toldClassesMax = 64
+/** Classes beyond which a terminal gets no matrix. */
+const matrixClassesMax = 12
+
+/** Recall by class, and the confusion matrix: a row for each class of the data, a column for what the model says. */
+function heldOutText(heldOut: HeldOut | undefined, names: readonly string[]): string[] {
+  if (!heldOut || names.length > toldClassesMax) return []
+  const { recall, confusion, unknown } = heldOut
+  const lines = [
+    `recall on held-out rows: ${names.map((name, i) => `${name} ${recall[i] === null ? 'no row' : `${(100 * recall[i]).toFixed(1)}%`}`).join(', ')}`,
+  ]
+  if (unknown > 0)
+    lines.push(`${count(unknown)} held-out rows are of classes that no training row has; they count as wrong`)
+  if (names.length > matrixClassesMax) return lines
+  const cells = [['truth \\ model', ...names], ...confusion.map((line, i) => [names[i], ...line.map(String)])]
+  const widths = cells[0].map((_, column) => Math.max(...cells.map(line => line[column].length)))
+  return [...lines, ...cells.map(line => line.map((cell, column) => cell.padStart(widths[column])).join('  '))]
 }
 
 /** The training's options as a person would read them; long ones are told by their size. */

@@ -5,6 +5,7 @@ import { anyNumber, names, wholeNumberFrom } from './arguments.ts'
 
 export interface TableArguments {
   features?: string[]
+  exclude?: string[]
   label?: string
   header?: 'auto' | 'yes' | 'no'
   delimiter?: string
@@ -20,6 +21,7 @@ export interface TableArguments {
 export function tableOptions(command: Command, missing: string): Command {
   return command
     .option('--features <columns>', 'columns to read, by name or place, such as height,width (default: all)', names)
+    .option('--exclude <columns>', 'columns that are no features, by name or place, such as id,date', names)
     .option('--label <column>', 'the column that says what a row is; it is not among the features')
     .addOption(
       new Option('--missing <how>', `error: the first missing value ends the job (the default); ${missing}`).choices([
@@ -48,7 +50,19 @@ export function tableOptions(command: Command, missing: string): Command {
 
 /** What was not given stays absent: the job has defaults of its own. */
 export function tableOf(given: TableArguments): TableInit {
-  const { features, label, header, delimiter, encoding, skipLines, strict, skipBadRows, missing, rowsPerShard } = given
+  const {
+    features,
+    exclude,
+    label,
+    header,
+    delimiter,
+    encoding,
+    skipLines,
+    strict,
+    skipBadRows,
+    missing,
+    rowsPerShard,
+  } = given
   const badRows = skipBadRows ? 'skip' : strict ? 'error' : undefined
-  return { features, label, header, delimiter, encoding, skipLines, missing, rowsPerShard, badRows }
+  return { features, exclude, label, header, delimiter, encoding, skipLines, missing, rowsPerShard, badRows }
 }

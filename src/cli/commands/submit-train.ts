@@ -42,6 +42,7 @@ interface TrainArguments extends SubmitOptions, TableArguments, FeatureArguments
   standardise?: boolean
   seed?: number
   checkpoint?: string
+  holdout?: number
 }
 
 export function addTrain(submit: Command): void {
@@ -85,6 +86,11 @@ export function addTrain(submit: Command): void {
     .option('--standardise', 'bring every feature to mean 0 and deviation 1 first')
     .option('--seed <n>', 'of everything random (default: 0)', anyNumber)
     .option(
+      '--holdout <share>',
+      'softmax, svm: judge the model by this share of the rows, such as 0.2, and learn from the others alone',
+      anyNumber,
+    )
+    .option(
       '--checkpoint <file>',
       'keep the state after each round in this file; where it is there already, go on from it, to the same model',
     )
@@ -109,13 +115,13 @@ Examples:
     .action(async (method: string, named: string[], options: TrainArguments) => {
       const training = trainOptions(method, options)
       const table = tableOf(options)
-      const { checkpoint } = options
+      const { checkpoint, holdout } = options
       const features = imagesOf(options)
       const inputs = await allInputs(named, options)
       return submitJob(
         features === undefined
-          ? { workload: 'train', inputs, options: training, table, checkpoint }
-          : (control, signal) => ofImages(control, signal, inputs, features, training, table, checkpoint),
+          ? { workload: 'train', inputs, options: training, table, checkpoint, holdout }
+          : (control, signal) => ofImages(control, signal, inputs, features, training, table, { checkpoint, holdout }),
         options,
         { kind: 'model', about: ({ models: [{ name, labels }] }) => `${name} · ${count(labels)} features` },
       )
@@ -147,7 +153,7 @@ async function ofImages(
   features: FeatureChoice,
   options: Record<string, unknown>,
   { rowsPerShard }: TableInit,
-  checkpoint?: string,
+  more: { checkpoint?: string; holdout?: number },
 ): Promise<{ request: BareRequest; done: () => Promise<void> }> {
   const made = await featureTable(control, { inputs, cwd: workingFolder(), features }, signal)
   const unreadable = made.unreadable > 0 ? ` · ${count(made.unreadable)} unreadable, left out` : ''
@@ -155,7 +161,7 @@ async function ofImages(
     `  features of ${count(made.images)} images of ${plural(made.classes, 'class', 'classes')}${unreadable}\n`,
   )
   const { table, ...rest } = made.request
-  const request = { workload: 'train' as const, options, ...rest, table: { ...table, rowsPerShard }, checkpoint }
+  const request = { workload: 'train' as const, options, ...rest, table: { ...table, rowsPerShard }, ...more }
   return { request, done: made.remove }
 }
 

@@ -155,7 +155,7 @@ function takeRow(
       return `column "${columns[features[i]]}" holds ${shown(cell)}, which is beyond float32`
     }
     if (Math.abs(value) > exactMax && Number.isInteger(value) && Math.fround(value) !== value) {
-      return `column "${columns[features[i]]}" holds ${shown(cell)}, a whole number beyond ${exactMax} that float32 does not hold: subtract the column's least value first, or leave it out (--features)`
+      return `column "${columns[features[i]]}" holds ${shown(cell)}, a whole number beyond ${exactMax} that float32 does not hold: subtract the column's least value first, or leave it out (--exclude)`
     }
     open.x[at + i] = value
   }
@@ -186,12 +186,17 @@ function takeRow(
   return undefined
 }
 
+/** Whether it holds something that is no number. */
+export function isText(cell: Cell): boolean {
+  return !isMissing(cell) && Number.isNaN(toNumber(cell))
+}
+
 /** As the file has it: a category's blanks and its letters' size count. Empty where it is missing. */
 function textOf(cell: Cell): string {
   return cell === null || cell === undefined ? '' : String(cell)
 }
 
-function isMissing(cell: Cell): boolean {
+export function isMissing(cell: Cell): boolean {
   if (cell === null || cell === undefined) return true
   if (typeof cell === 'number') return Number.isNaN(cell)
   return typeof cell === 'string' && missingWords.has(cell.trim().toLowerCase())

@@ -18,9 +18,11 @@ export interface ChosenColumns {
 export function chooseColumns(columns: readonly string[], options: TableOptions, file: string): ChosenColumns {
   const label = options.label === undefined ? undefined : place(columns, options.label, file)
   const texts = (options.texts ?? []).map(name => place(columns, name, file))
+  const excluded = new Set((options.exclude ?? []).map(name => place(columns, name, file)))
+  if (options.exclude && options.features) throw columnsError('--features and --exclude: give one of them')
   const features = options.features
     ? options.features.map(name => place(columns, name, file))
-    : columns.map((_, i) => i).filter(i => i !== label && !texts.includes(i))
+    : columns.map((_, i) => i).filter(i => i !== label && !texts.includes(i) && !excluded.has(i))
   if (features.length + texts.length === 0)
     throw columnsError(`${file} has no column besides its label; there is nothing to learn from`)
   if (features.length > limits.tableColumnsMax) {

@@ -105,11 +105,11 @@ function isName(cell: string): boolean {
 
 function uniqueNames(record: readonly string[], file: string, options: TableOptions): string[] {
   const empty = record.findIndex(cell => cell.trim() === '')
-  if (empty === 0 && options.features === undefined) {
+  if (empty === 0 && options.features === undefined && options.exclude === undefined) {
     throw new PeerError({
       code: 'TABLE_COLUMNS',
       kind: 'input',
-      message: `the first column of ${file} has no name, as pandas writes its index: name the columns to take with --features, or leave the index out of the file`,
+      message: `the first column of ${file} has no name, as pandas writes its index: leave it out with --exclude 0, or name the columns to take with --features`,
     })
   }
   const names = record.map((cell, i) => cell.trim() || `column${i}`)

@@ -9,6 +9,8 @@ const column = z.string().min(1).max(limits.cellCharsMax)
 export const tableOptionsSchema = z.strictObject({
   /** Columns to learn from, by name or by place (0 the first, -1 the last). Default: all but the label and texts. */
   features: z.array(column).max(limits.tableColumnsMax).optional(),
+  /** Columns that are no features, by name or by place; exclusive with `features`. */
+  exclude: z.array(column).min(1).max(limits.tableColumnsMax).optional(),
   /** Columns read as texts, by name or by place; they are features only where these are named too. */
   texts: z.array(column).min(1).max(limits.tableColumnsMax).optional(),
   /** The column that tells a row's class or number, by name or by place. */

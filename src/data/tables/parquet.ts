@@ -67,7 +67,7 @@ function cellsOf(
     if (!isCell(value))
       return {
         cells,
-        bad: `column "${name}" holds ${kindOf(value)}, which is no number and no text: convert it, or leave it out (--features)`,
+        bad: `column "${name}" holds ${kindOf(value)}, which is no number and no text: convert it, or leave it out (--exclude)`,
       }
     cells[columns.indexOf(name)] = value
   }

@@ -6,14 +6,14 @@
 import { PeerError } from '../../base/errors.ts'
 import { kindAt, kindProblem } from '../../base/named-file.ts'
 import type { InputFile } from '../readers/inputs.ts'
-import { createShardBuilder } from './build.ts'
+import { createShardBuilder, isMissing, isText } from './build.ts'
 import { chooseColumns } from './columns.ts'
 import { readCsv } from './csv.ts'
 import { readNpyTable } from './npy.ts'
 import { readNpzTable } from './npz.ts'
 import { newReport, type TableInit, type TableOptions, type TableReport, tableOptionsSchema } from './options.ts'
 import { readParquet } from './parquet.ts'
-import type { PlaceWord, RawBatch } from './raw.ts'
+import type { Cell, PlaceWord, RawBatch } from './raw.ts'
 import type { TableShard } from './types.ts'
 
 /** Endings of files that are tables, without the dot, in lower case. */
@@ -59,13 +59,14 @@ export async function* readTable(
 }
 
 /**
- * The columns that may be read, in the table's order, and what its first row holds in them, as text.
+ * The columns that may be read, in the table's order, what its first row holds in them, as text, and those of them that hold texts
+ * and no number in all of the first rows.
  * @throws PeerError as `readTable`, but for what the cells are
  */
 export async function firstRow(
   files: Iterable<InputFile> | AsyncIterable<InputFile>,
   init: TableInit = {},
-): Promise<{ columns: readonly string[]; cells: readonly string[] }> {
+): Promise<{ columns: readonly string[]; cells: readonly string[]; texts: readonly string[] }> {
   const options = parseTableOptions(init)
   let problem: string | undefined
   for await (const { path, file } of files) {
@@ -76,7 +77,10 @@ export async function firstRow(
       const row = rows.find(({ bad, cells }) => bad === undefined && cells.length === width)
       const bad = rows.find(one => one.bad !== undefined)
       if (bad) problem ??= `${path}, ${word} ${bad.line}: ${bad.bad}`
-      if (row) return { columns: names, cells: features.map(place => String(row.cells[place] ?? '')) }
+      if (!row) continue
+      const sound = rows.filter(one => one.bad === undefined && one.cells.length === width)
+      const texts = names.filter((_, i) => holdsTexts(sound.map(({ cells }) => cells[features[i]])))
+      return { columns: names, cells: features.map(place => String(row.cells[place] ?? '')), texts }
     }
   }
   throw new PeerError({
@@ -84,6 +88,11 @@ export async function firstRow(
     kind: 'input',
     message: problem ?? 'the table holds no row; check the input',
   })
+}
+
+/** Texts, and no number among them; one that is missing is neither. */
+function holdsTexts(cells: readonly Cell[]): boolean {
+  return cells.some(isText) && !cells.some(cell => !isMissing(cell) && !isText(cell))
 }
 
 function open(

@@ -9,6 +9,8 @@ export interface TrainingReport {
   history: readonly number[]
   /** Rows are the labels of the data, columns what the model says; counts [names, names]. */
   confusion?: { names: readonly string[]; counts: ArrayLike<number> }
+  /** The matrix is of rows that were not learnt from, besides which there are those of unknown classes. */
+  heldOut?: { unknown: number }
 }
 
 const [width, height] = [720, 260]
@@ -18,7 +20,7 @@ const pointsMax = 1000
 /** A matrix of more classes than this nobody reads. */
 const namesMax = 64
 
-export function trainingReport({ title, facts, objective, history, confusion }: TrainingReport): string {
+export function trainingReport({ title, facts, objective, history, confusion, heldOut }: TrainingReport): string {
   const rows = facts.map(([name, value]) => `<tr><th>${escaped(name)}</th><td>${escaped(value)}</td></tr>`)
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -35,7 +37,7 @@ svg { max-width: 100%; height: auto } svg text { fill: currentColor; font-size: 
 <table>${rows.join('\n')}</table>
 <h2>${escaped(objective)} by round</h2>
 ${curve(history)}
-${confusion ? matrix(confusion) : ''}
+${confusion ? matrix(confusion, heldOut) : ''}
 </body></html>
 `
 }
@@ -74,16 +76,19 @@ function share(value: number, low: number, high: number): number {
   return high > low ? (value - low) / (high - low) : 0.5
 }
 
-function matrix({ names, counts }: NonNullable<TrainingReport['confusion']>): string {
+function matrix(
+  { names, counts }: NonNullable<TrainingReport['confusion']>,
+  heldOut: TrainingReport['heldOut'],
+): string {
   const size = names.length
   let right = 0
-  let all = 0
+  let all = heldOut?.unknown ?? 0
   for (let i = 0; i < size * size; i++) {
     all += counts[i]
     if (i % (size + 1) === 0) right += counts[i]
   }
   const told = `<h2>Confusion matrix</h2>
-<p>${right} of ${all} training rows are classified right (accuracy ${((100 * right) / Math.max(1, all)).toFixed(2)}%).</p>`
+<p>${right} of ${all} ${heldOut ? 'held-out' : 'training'} rows are classified right (accuracy ${((100 * right) / Math.max(1, all)).toFixed(2)}%).</p>`
   if (size > namesMax) return `${told}\n<p>${size} classes are too many to show.</p>`
   const head = names.map(name => `<th>${escaped(name)}</th>`).join('')
   const rows = names.map((name, row) => {

@@ -55,7 +55,7 @@ export async function firstColumns(inputs: Inputs): Promise<readonly string[]> {
 }
 
 /** The table's columns, and its first row's cells as texts, whatever they are. @throws PeerError kind `input` */
-export function firstCells(inputs: Inputs): Promise<{ columns: readonly string[]; cells: readonly string[] }> {
+export function firstCells(inputs: Inputs): ReturnType<typeof firstRow> {
   const { source } = inputs
   assert(source.kind === 'table', 'tables have columns')
   return firstRow(filesOf(inputs), source.options)

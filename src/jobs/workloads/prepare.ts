@@ -171,13 +171,32 @@ async function frontOf(images: Record<string, unknown> | undefined, cwd: string,
   return { network, notes }
 }
 
+/** Columns that are told by name in one line. */
+const namesMax = 8
+
+/** Paths and other texts are no features unless they are named. */
+async function withoutTexts(options: TableOptions, names: string[], cwd: string) {
+  if (options.features) return { options, told: [] }
+  const { columns, texts } = await firstCells({ source: { kind: 'table', options }, names, cwd })
+  // Of texts alone there is nothing to learn from: the reader says which cell is no number.
+  if (texts.length === 0 || texts.length === columns.length) return { options, told: [] }
+  const { exclude: _, ...rest } = options
+  const features = columns.filter(name => !texts.includes(name))
+  const shown = texts.slice(0, namesMax).join(', ') + (texts.length > namesMax ? ', …' : '')
+  const told = [`columns of texts are no features and are left out: ${shown} (--features names those to take)`]
+  return { options: { ...rest, features }, told }
+}
+
 async function trainJob(request: Of<'train'>, store: Store): Promise<PreparedJob> {
   const { inputs: names, cwd, table, options: wanted, images } = request
-  const { given, options } = trainOptions(wanted, table)
+  const { given, options: named } = trainOptions(wanted, table)
+  const { options, told } = await withoutTexts(named, names, cwd)
   const columns = await firstColumns({ source: { kind: 'table', options }, names, cwd })
   const { network, notes = [] } = await frontOf(images, cwd, store)
   const front = network ? { network } : images ? { images } : {}
-  const spec = parseTrainSpec({ options: given, columns, ...front })
+  if (request.holdout !== undefined && labelKinds[given.method] !== 'class')
+    throw badOption('holdout', `has no effect with ${given.method}, only with softmax and svm: leave it out`)
+  const spec = parseTrainSpec({ options: given, columns, holdout: request.holdout, ...front })
   const checkpoint = request.checkpoint === undefined ? undefined : resolve(cwd, request.checkpoint)
   const known = checkpoint === undefined ? undefined : await knownState(checkpoint, spec)
   return {
@@ -188,6 +207,7 @@ async function trainJob(request: Of<'train'>, store: Store): Promise<PreparedJob
     source: { kind: 'table', options },
     notes: [
       ...notes,
+      ...told,
       ...(known ? [`the training goes on after its round ${known.rounds}, as ${request.checkpoint} says`] : []),
     ],
     ...(checkpoint !== undefined && { checkpoint }),

@@ -80,6 +80,8 @@ const train = z.strictObject({
   /** As `parseTrainOptions` of src/learn takes them. */
   options: z.record(z.string().max(64), z.unknown()),
   table,
+  /** `softmax`, `svm`: the share of rows, such as 0.2, that the model is judged by and does not learn from. Default: none. */
+  holdout: z.number().gt(0, 'must be above 0').lt(1, 'must be below 1').optional(),
   /** A file that holds the state after each round, and from which the training goes on where it is there. */
   checkpoint: text.optional(),
   /**

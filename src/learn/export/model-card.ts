@@ -10,6 +10,7 @@ import type { TableShard } from '../../data/tables/types.ts'
 import { notesOf } from '../notes.ts'
 import type { TrainedResult } from '../train.ts'
 import type { Training } from '../training.ts'
+import { type HeldOut, heldOutSchema } from './held-out.ts'
 
 const text = z.string().max(limits.cellCharsMax)
 
@@ -32,6 +33,8 @@ const schema = z.strictObject({
   /** Of each round that had one. */
   history: z.array(z.number()).max(limits.roundsMax),
   rounds: z.int().min(0).max(limits.roundsMax),
+  /** How good it is on rows that it did not learn from. */
+  heldOut: heldOutSchema.optional(),
   /** What a reader must know of how it ended; absent where there is nothing. */
   notes: z.array(text).max(16).optional(),
 })
@@ -42,6 +45,7 @@ export interface ModelCardInit {
   dataHash: string
   /** How the features were made, for models of images. */
   features?: Record<string, unknown>
+  heldOut?: HeldOut
 }
 
 export function makeModelCard(training: Training, result: TrainedResult, init: ModelCardInit): ModelCard {
@@ -65,6 +69,7 @@ export function makeModelCard(training: Training, result: TrainedResult, init: M
     },
     history: result.history,
     rounds: result.rounds,
+    ...(init.heldOut && { heldOut: init.heldOut }),
     ...(notes.length > 0 && { notes }),
   }
 }

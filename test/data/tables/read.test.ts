@@ -213,6 +213,7 @@ describe('columns of texts', () => {
     expect(await firstRow([{ path: 'first.csv', file }], { label: 'kind' })).toEqual({
       columns: ['city', 'age'],
       cells: ['Genf', ''],
+      texts: ['city'],
     })
     writeFileSync(file, 'city,age\n')
     await expect(firstRow([{ path: 'first.csv', file }])).rejects.toMatchObject({ code: 'TABLE_EMPTY' })

@@ -23,7 +23,7 @@ const schema = z.strictObject({
   state: z.instanceof(Uint8Array),
 })
 
-const identityOf = ({ options, images }: TrainSpec): string => JSON.stringify({ options, images })
+const identityOf = ({ options, images, holdout }: TrainSpec): string => JSON.stringify({ options, images, holdout })
 
 /** @param spec the job's body, @param state the block of a round's parameters */
 export function encodeCheckpoint(spec: unknown, state: Uint8Array): Uint8Array {

@@ -14,6 +14,8 @@ import type { KeepRoom } from '../workload.ts'
 
 export interface HeldShard {
   shard: TableShard
+  /** The rows that are held out of it, on the host. */
+  held?: TableShard
   /** SHA-256 of the columns' names and the shard's blocks. */
   hash: () => string
 }
@@ -32,8 +34,16 @@ export interface KeptShards {
 /** Rounds without being asked for, after which a shard makes room for another. */
 const roundsUnused = 2
 
-/** @param room absent: nothing is kept */
-export function createKeptShards(engine: Engine, columns: readonly string[], room?: KeepRoom): KeptShards {
+/**
+ * @param room absent: nothing is kept
+ * @param split absent: a shard is learnt from as a whole
+ */
+export function createKeptShards(
+  engine: Engine,
+  columns: readonly string[],
+  room?: KeepRoom,
+  split?: (shard: TableShard) => { learnt: TableShard; held: TableShard },
+): KeptShards {
   const kept = new Map<string, { held: HeldShard; bytes: number; round: number }>()
 
   /** Where a shard is put together that the device copies: else there would be as much to collect as there is to keep. */
@@ -66,15 +76,21 @@ export function createKeptShards(engine: Engine, columns: readonly string[], roo
         known.round = round
         return known.held
       }
-      if (key === undefined) return passing(readTableShard(blocks, true), blocks, columns)
-      const shard = readTableShard(blocks, true, engine.copies ? scratchOf : undefined)
-      const bytes = bytesOf(shard)
+      if (key === undefined) {
+        const whole = readTableShard(blocks, true)
+        const parts = split?.(whole)
+        return passing(parts?.learnt ?? whole, blocks, columns, parts?.held)
+      }
+      const whole = readTableShard(blocks, true, engine.copies ? scratchOf : undefined)
+      const parts = split?.(whole)
+      const shard = parts?.learnt ?? whole
+      const bytes = bytesOf(whole)
       // With gaps it would lie here twice: as it came, and filled.
       const keep = !hasGaps(shard) && hasRoom(bytes, round)
       const here = keep ? engine.keep(shard) : shard
-      const own = engine.copies && here === shard ? { ...shard, x: shard.x.slice() } : here
-      if (!keep) return passing(own, blocks, columns)
-      const held = staying(own, hashOf(blocks, columns))
+      const own = engine.copies && here === whole ? { ...shard, x: shard.x.slice() } : here
+      if (!keep) return passing(own, blocks, columns, parts?.held)
+      const held = staying(own, hashOf(blocks, columns), parts?.held)
       kept.set(key, { held, bytes, round })
       return held
     },
@@ -85,12 +101,17 @@ export function createKeptShards(engine: Engine, columns: readonly string[], roo
 }
 
 /** Functions of their own, these two, so that no closure of a shard that stays keeps its blocks alive. */
-function passing(shard: TableShard, blocks: readonly Uint8Array[], columns: readonly string[]): HeldShard {
-  return { shard, hash: () => hashOf(blocks, columns) }
+function passing(
+  shard: TableShard,
+  blocks: readonly Uint8Array[],
+  columns: readonly string[],
+  held?: TableShard,
+): HeldShard {
+  return { shard, held, hash: () => hashOf(blocks, columns) }
 }
 
-function staying(shard: TableShard, hash: string): HeldShard {
-  return { shard, hash: () => hash }
+function staying(shard: TableShard, hash: string, held?: TableShard): HeldShard {
+  return { shard, held, hash: () => hash }
 }
 
 function hasGaps({ x }: TableShard): boolean {

@@ -27,6 +27,8 @@ const schema = z.strictObject({
     .strictObject({ names: z.array(name).max(limits.labelsMax), counts: z.array(z.int().min(0)) })
     .refine(({ names, counts }) => counts.length === names.length ** 2, 'a matrix is square')
     .optional(),
+  /** Of the rows that the matrix is of, where they were not learnt from; absent: it is of the training rows. */
+  heldOut: z.strictObject({ share: z.number(), rows: z.int().min(0), unknown: z.int().min(0) }).optional(),
   numericClasses: z.array(z.string().max(256)).max(64),
 })
 

@@ -14,6 +14,8 @@ const schema = z.strictObject({
   images: z.unknown().optional(),
   /** The network whose value the columns are: the model then takes images, as the network does. */
   network: z.unknown().optional(),
+  /** The share of rows that the classifier is judged by and does not learn from. */
+  holdout: z.number().gt(0).lt(1).optional(),
   /** The state to go on from, as a round's parameters; absent: from the beginning. */
   checkpoint: z.instanceof(Uint8Array).optional(),
 })
@@ -23,6 +25,7 @@ export interface TrainSpec {
   columns: string[]
   images?: ImageFeatures
   network?: EmbedSpec
+  holdout?: number
   checkpoint?: Uint8Array
 }
 
@@ -30,8 +33,9 @@ export interface TrainSpec {
 export function parseTrainSpec(body: unknown): TrainSpec {
   const parsed = schema.safeParse(body)
   if (parsed.success) {
-    const { columns, options, images, network, checkpoint } = parsed.data
-    const spec = { columns, options: parseTrainOptions(options), ...(checkpoint && { checkpoint }) }
+    const { columns, options, images, network, holdout, checkpoint } = parsed.data
+    const held = holdout !== undefined && { holdout }
+    const spec = { columns, options: parseTrainOptions(options), ...held, ...(checkpoint && { checkpoint }) }
     if (network !== undefined) return { ...spec, network: networkOf(columns, network) }
     return images === undefined ? spec : { ...spec, images: imagesOf(columns, images) }
   }

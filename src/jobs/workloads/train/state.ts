@@ -20,7 +20,7 @@ export interface TrainState {
   /** SHA-256 of the shards' own, in their order; empty before the first round. */
   dataHash: string
   numericClasses: string[]
-  /** Of the last stage: [classes, classes]. */
+  /** Of the last stage: [classes, classes], and then the rows whose class was not learnt. */
   confusion?: Float64Array
 }
 
@@ -88,7 +88,7 @@ export function decodePartial(training: Training, block: Uint8Array, state: Trai
   if (partial.stage !== state.stage) throw badBlock('it is of another stage')
   if (partial.stage === 'judge') {
     const classes = classesOf(state.parameters)
-    if (confusion?.length !== 8 * classes ** 2) throw badBlock('its matrix has another size')
+    if (confusion?.length !== 8 * (classes ** 2 + 1)) throw badBlock('its matrix has another size')
     return { ...partial, confusion: new Float64Array(confusion.slice().buffer) }
   }
   if (!sum) throw badBlock('it holds no sum')

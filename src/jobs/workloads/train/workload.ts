@@ -8,9 +8,11 @@ import { toHost } from '../../../compute/tensor/element-type.ts'
 import { writeBlocks } from '../../../data/store/block-list.ts'
 import type { TableShard } from '../../../data/tables/types.ts'
 import { openEngine } from '../../../learn/device/engine.ts'
+import { type HeldOut, judged } from '../../../learn/export/held-out.ts'
 import { makeModelCard } from '../../../learn/export/model-card.ts'
 import { exportOnnx } from '../../../learn/export/onnx.ts'
 import type { ImageFeatures } from '../../../learn/features/features.ts'
+import { splitRows } from '../../../learn/holdout.ts'
 import { createTraining, type Parameters, type Training } from '../../../learn/training.ts'
 import type { EmbedSpec } from '../embed/spec.ts'
 import { type IterativeMethod, type PartialRunner, roundsWorkload } from '../rounds.ts'
@@ -74,7 +76,8 @@ const training: IterativeMethod<Body, TrainState, TrainPartial> = {
     const { network } = body
     if (network) assert(file, 'whoever ends a training on a network can read its file')
     const behind = network && file ? { spec: network, file: await file(networkFile) } : body.images
-    const { onnx, card, summary } = finish(body.training, state, behind)
+    const heldOut = heldOutOf(body, state)
+    const { onnx, card, summary } = finish(body.training, state, behind, heldOut)
     const { bytes, blocks } = await writeBlocks(sink, onnx)
     const { names = [] } = summary.label.kind === 'class' ? summary.label : {}
     return sink.put(
@@ -87,7 +90,8 @@ const training: IterativeMethod<Body, TrainState, TrainPartial> = {
         rounds: card.rounds,
         objective: { ...body.training.objective, value: card.objective.value },
         history: state.history,
-        ...(state.confusion && { confusion: { names: [...names], counts: [...state.confusion] } }),
+        ...(state.confusion && { confusion: { names: [...names], counts: [...state.confusion.subarray(0, -1)] } }),
+        ...(heldOut && { heldOut: { share: heldOut.share, rows: heldOut.rows, unknown: heldOut.unknown } }),
         numericClasses: state.numericClasses,
       }),
     )
@@ -137,27 +141,40 @@ function featuresOf(images: ImageFeatures | Front | undefined): Record<string, u
   return { kind: 'network', network: name, sha256, output, height: input.height, width: input.width, preprocess }
 }
 
+/** How good the model is on the rows that it did not learn from. */
+function heldOutOf({ holdout }: Body, { confusion, parameters }: TrainState): HeldOut | undefined {
+  if (holdout === undefined || !confusion || parameters.stage === 'summary') return undefined
+  const { label } = parameters.summary
+  return label.kind === 'class' ? judged(holdout, label.names, confusion) : undefined
+}
+
 /** The model's file and card, which follow from the state alone. With `images` it takes these instead of their features. */
-function finish(training: Training, { parameters, history, dataHash }: TrainState, images?: ImageFeatures | Front) {
+function finish(
+  training: Training,
+  { parameters, history, dataHash }: TrainState,
+  images?: ImageFeatures | Front,
+  heldOut?: HeldOut,
+) {
   assert(parameters.stage === 'rounds', 'a model comes of rounds')
   const { model, setting } = training.model(parameters)
   const { round: rounds, objective } = parameters
   const card = makeModelCard(
     training,
     { model, setting, rounds, objective, history, parameters },
-    { dataHash, features: featuresOf(images) },
+    { dataHash, features: featuresOf(images), heldOut },
   )
   const front = images && 'spec' in images ? { bytes: images.file, output: images.spec.output } : images
   return { onnx: exportOnnx(model, setting, card, front), card, summary: setting.summary }
 }
 
 function openTrainer(
-  { training, columns }: Body,
+  { training, columns, holdout }: Body,
   backend: Backend,
   room?: KeepRoom,
 ): PartialRunner<TrainState, TrainPartial> {
   const engine = openEngine(backend)
-  const shards = createKeptShards(engine, columns, room)
+  const split = (share: number) => (shard: TableShard) => splitRows(shard, share, training.options.seed)
+  const shards = createKeptShards(engine, columns, room, holdout === undefined ? undefined : split(holdout))
   /** The classifier that the last stage looks through. */
   let judge: { state: TrainState; session: Session } | undefined
   const sessionOf = (state: TrainState): Session => {
@@ -168,12 +185,12 @@ function openTrainer(
   }
   return {
     async partial(state, blocks, round, key) {
-      const { shard, hash } = shards.get(blocks, round, key)
-      const { rows } = shard
+      const { shard, held, hash } = shards.get(blocks, round, key)
+      const rows = shard.rows + (held?.rows ?? 0)
       const numericClasses = [backend.numericClass]
       const hashes = round === 0 ? [hash()] : []
       if (state.stage === 'judge') {
-        const confusion = await confusionOf(sessionOf(state), state, shard)
+        const confusion = await confusionOf(sessionOf(state), state, held ?? shard)
         return { partial: { stage: 'judge', hashes, numericClasses, confusion }, items: rows, errors: 0 }
       }
       const sum = await training.partial(engine, state.parameters, shard)
@@ -188,7 +205,7 @@ function openTrainer(
   }
 }
 
-/** Rows by their label and by the class with the highest score, [classes, classes]. */
+/** Rows by their label and by the class with the highest score, [classes, classes], then those of a class that was not learnt. */
 async function confusionOf(session: Session, { parameters }: TrainState, shard: TableShard): Promise<Float64Array> {
   const classes = classesOf(parameters)
   const { label, rows, x } = shard
@@ -197,14 +214,15 @@ async function confusionOf(session: Session, { parameters }: TrainState, shard: 
     throw new PeerError({ code: 'LEARN_NO_LABEL', kind: 'input', message: 'a shard of the table has no labels' })
   }
   const places = new Map(parameters.summary.label.names.map((name, place) => [name, place]))
+  const counts = new Float64Array(classes ** 2 + 1)
+  if (rows === 0) return counts
   const outputs = await session.run({ features: { type: 'float32', dims: [rows, x.length / rows], data: x } })
   const scores = toHost(outputs.probabilities ?? outputs.scores)
-  const counts = new Float64Array(classes ** 2)
   for (let row = 0; row < rows; row++) {
     let best = 0
     for (let c = 1; c < classes; c++) if (scores[row * classes + c] > scores[row * classes + best]) best = c
     const truth = places.get(label.names[label.codes[row]])
-    if (truth !== undefined) counts[truth * classes + best]++
+    counts[truth === undefined ? classes ** 2 : truth * classes + best]++
   }
   return counts
 }
