@@ -2,7 +2,7 @@
  * The control API of a running peer: HTTP over a Unix socket in the data folder, which its owner alone can
  * open. Lists are JSON, a watched job is server-sent events, a result is newline-delimited JSON.
  */
-import { chmod, rm } from 'node:fs/promises'
+import { chmod, lstat, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -134,6 +134,31 @@ export interface ApiServer {
   stop(): Promise<void>
 }
 
+/** How often it is looked whether the socket is still there. */
+const lookMs = 2000
+
+const isThere = (path: string) =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  )
+
+/** A server whose socket nobody else may open, not even in the moment before chmod. */
+async function listenAt(path: string, fetch: Hono['fetch']): Promise<Server> {
+  const server = createAdaptorServer({ fetch }) as Server
+  const before = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+  } finally {
+    process.umask(before)
+  }
+  await chmod(path, 0o600)
+  return server
+}
+
 /** Throws PEER_RUNNING when another peer already answers on this socket. */
 export async function serveApi(control: Control, path: string, init: ApiInit = {}): Promise<ApiServer> {
   if (await answers(path)) {
@@ -145,23 +170,28 @@ export async function serveApi(control: Control, path: string, init: ApiInit = {
   }
   await makeFolder(dirname(path), 0o700)
   await rm(path, { force: true }) // left by a peer that was killed
-  const server = createAdaptorServer({ fetch: createApi(control, init).fetch }) as Server
-  // Nobody else may open the socket, not even in the moment before chmod.
-  const before = process.umask(0o177)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(path, resolve)
+  const { fetch } = createApi(control, init)
+  let server = await listenAt(path, fetch)
+  // Somebody may remove the socket, with other files in /tmp or in the data folder: nobody could reach the peer then.
+  let again: Promise<void> = Promise.resolve()
+  const timer = setInterval(() => {
+    again = again.then(async () => {
+      if (await isThere(path)) return
+      // First, for a server that closes removes what has its socket's name. Requests under way are answered.
+      server.close()
+      server = await listenAt(path, fetch)
     })
-  } finally {
-    process.umask(before)
-  }
-  await chmod(path, 0o600)
+    again = again.catch(() => {}) // a folder that is gone, a disk that refuses: tried again
+  }, lookMs)
+  timer.unref()
   return {
-    stop: () =>
-      new Promise(resolve => {
+    async stop() {
+      clearInterval(timer)
+      await again
+      await new Promise<void>(resolve => {
         server.close(() => resolve())
         server.closeAllConnections()
-      }),
+      })
+    },
   }
 }

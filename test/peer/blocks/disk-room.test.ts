@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -38,4 +38,19 @@ test('work that the disk refused waits for room, and other errors pass', async (
   await room.stop()
   await refused
   await rm(folder, { recursive: true })
+})
+
+test('a disk that takes nothing and gives up nothing pauses the peer all the same', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'shardmesh-room-'))
+  const room = await openDiskRoom({ folder, onChange: () => {} })
+  // Neither its reserve can be removed then, nor a new one written.
+  await rm(folder, { recursive: true })
+  await writeFile(folder, '')
+  const details = { system: 'EROFS' }
+  room.refused(
+    new PeerError({ code: 'STORE_UNUSABLE', kind: 'resource', message: 'the file system is read-only', details }),
+  )
+  expect([room.paused, room.short]).toEqual(['the file system is read-only', 'its disk is read-only'])
+  await room.stop()
+  await rm(folder)
 })
