@@ -31,7 +31,7 @@ export async function goneFrom(folder: string): Promise<string[]> {
     blocks: 'results that were kept here are gone; those that other peers have are fetched from them',
   }
   return Object.entries(costs).flatMap(([name, cost]) =>
-    existsSync(join(folder, name)) ? [] : [`${join(folder, name)} was removed while no peer ran: ${cost}`],
+    existsSync(join(folder, name)) ? [] : [`${join(folder, name)} is gone, and a new one is begun: ${cost}`],
   )
 }
 

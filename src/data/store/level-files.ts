@@ -53,6 +53,11 @@ export async function changedSinceClosed(folder: string): Promise<string[]> {
   })
 }
 
+/** Whether anything of LevelDB's is in the folder, and the folder is there. */
+export async function hasData(folder: string): Promise<boolean> {
+  return (await readdir(folder).catch((): string[] => [])).some(isData)
+}
+
 /** There are tables or logs, and nothing that says which of them count: LevelDB would begin anew and remove them. */
 export async function lacksCurrent(folder: string): Promise<boolean> {
   const names = (await readdir(folder).catch((): string[] => [])).filter(isData)

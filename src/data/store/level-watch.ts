@@ -1,11 +1,14 @@
 /**
- * Notices that somebody else writes into the tables of an open LevelDB, before LevelDB reads them: it maps them into memory,
+ * Notices that somebody else removes an open LevelDB or writes into its tables, before LevelDB reads them: it maps them into memory,
  * where a table that was cut ends the process. Invariant: LevelDB's own tables grow, and are sound once they do not.
  */
-import { type FSWatcher, watch } from 'node:fs'
+import { existsSync, type FSWatcher, watch } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSoundTable, isTable } from './level-tables.ts'
+
+/** Whoever removes a folder removes its files one by one, and should find none that are new. */
+const goneMs = 300
 
 export interface TableWatch {
   /** From now on; again when the tables are others. Never rejects. */
@@ -17,6 +20,10 @@ export interface TableWatch {
 export function watchTables(folder: string, damaged: () => void): TableWatch {
   const known = new Map<string, number>()
   let watcher: FSWatcher | undefined
+
+  function gone(): void {
+    if (watcher && !existsSync(join(folder, 'CURRENT'))) damaged()
+  }
 
   async function look(name: string): Promise<void> {
     const file = join(folder, name)
@@ -36,7 +43,8 @@ export function watchTables(folder: string, damaged: () => void): TableWatch {
       known.clear()
       try {
         watcher = watch(folder, { persistent: false }, (_, name) => {
-          if (name !== null && isTable(name)) void look(name).catch(() => {}) // LevelDB meets what cannot be read
+          if (name === 'CURRENT') setTimeout(gone, goneMs).unref()
+          else if (name !== null && isTable(name)) void look(name).catch(() => {}) // LevelDB meets what cannot be read
         })
         watcher.on('error', () => {}) // the folder is gone: LevelDB says so
         for (const name of (await readdir(folder)).filter(isTable))
@@ -45,6 +53,9 @@ export function watchTables(folder: string, damaged: () => void): TableWatch {
         // The system has no more watches: damage is found where it is read.
       }
     },
-    close: () => watcher?.close(),
+    close() {
+      watcher?.close()
+      watcher = undefined
+    },
   }
 }

@@ -8,7 +8,7 @@ import { ClassicLevel } from 'classic-level'
 import { PeerError } from '../../base/errors.ts'
 import { makeFolder } from '../../base/make-folder.ts'
 import { storeError, systemCode } from './errors.ts'
-import { changedSinceClosed, lacksCurrent, noteClosed, saidDropping } from './level-files.ts'
+import { changedSinceClosed, hasData, lacksCurrent, noteClosed, saidDropping } from './level-files.ts'
 import { mendTables } from './level-tables.ts'
 import { watchTables } from './level-watch.ts'
 
@@ -42,6 +42,7 @@ export async function openLevel(folder: string, words: LevelWords, warn: (line: 
   const open = async () => {
     db = new ClassicLevel<string, Uint8Array>(folder, { keyEncoding: 'utf8', valueEncoding: 'view' })
     await db.open()
+    everOpen = true
   }
   const shut = async () => {
     await db?.close()
@@ -51,6 +52,7 @@ export async function openLevel(folder: string, words: LevelWords, warn: (line: 
   /** Closed for a moment, to be opened anew or repaired. */
   let mending: Promise<void> | undefined
   let openings = 0
+  let everOpen = false
   let closed = false
 
   /** One at a time; `opening` is the one that the caller found wanting. */
@@ -70,6 +72,11 @@ export async function openLevel(folder: string, words: LevelWords, warn: (line: 
   }
 
   async function openOrMend(known: boolean): Promise<void> {
+    // LevelDB would make new files without a word.
+    if (everOpen && !(await hasData(folder))) {
+      await beginAnew()
+      return watch.begin()
+    }
     const mended = await mendTables(folder)
     const damaged = known || mended.length > 0 || (await lacksCurrent(folder))
     if (!damaged) {

@@ -82,9 +82,12 @@ test('gone while it is open', async () => {
   const lines: string[] = []
   const store = await openRecordStore(folder, line => lines.push(line))
   await rm(folder, { recursive: true })
+  await expect.poll(() => lines, { timeout: 10_000 }).toHaveLength(1)
   for (let n = 0; n < 40; n++) await store.write([{ key: `new/${n}`, value: new Uint8Array(200_000).fill(n) }])
   await store.close()
   const again = await openRecordStore(folder, line => lines.push(line))
   expectTold(await values(again), lines, 'gone')
+  expect(lines[0]).toMatch(/are gone, and new ones begun/)
+  expect(await again.get('new/39')).toHaveLength(200_000)
   await again.close()
 })
