@@ -123,7 +123,7 @@ export function parseTrainOptions(init: unknown): TrainOptions {
       throw badOption(issue.keys[0], `${method} has no such option; ${optionsText(method)}`)
     }
     const name = issue.path.map(String).join('.') || 'method'
-    throw badOption(name, issue.message.split('\n')[0])
+    throw badOption(name, problemOf(issue))
   }
   const options = parsed.data
   if (options.standardise !== 'none' && options.divide !== 1) {
@@ -136,7 +136,33 @@ function optionsText(method: string): string {
   const known = schema.options.find(one => one.shape.method.value === method)
   return `it has ${Object.keys(known?.shape ?? {})
     .filter(name => name !== 'method')
+    .map(optionName)
     .join(', ')}`
+}
+
+/** What is wrong with a value, in words of ours: the schema's own are for programmers. */
+function problemOf(issue: z.core.$ZodIssue): string {
+  const { code, input } = issue
+  if (code === 'too_small') return `must be ${issue.inclusive === false ? 'above' : 'at least'} ${issue.minimum}`
+  if (code === 'too_big') return `must be ${issue.inclusive === false ? 'below' : 'at most'} ${issue.maximum}`
+  if (code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`
+  if (code === 'invalid_union' && 'discriminator' in issue) return `must be one of ${methodNames.join(', ')}`
+  if (code === 'invalid_union') return 'must be rows of numbers, such as [[0, 1], [2, 3]]'
+  if (code !== 'invalid_type') return issue.message.split('\n')[0]
+  if (input === undefined && issue.message.endsWith('received undefined')) return 'must be given'
+  return `must be a ${issue.expected === 'int' ? 'whole number' : issue.expected}`
+}
+
+/** Those that the command line calls otherwise, or has no option for. */
+const otherNames: Readonly<Record<string, string>> = {
+  roundsMax: '--rounds',
+  method: 'method',
+  labelKind: 'labelKind',
+}
+
+/** As the command line writes it. */
+export function optionName(option: string): string {
+  return otherNames[option] ?? `--${option.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 }
 
 /** Options that one solver of a method looks at and another does not. */
@@ -169,7 +195,7 @@ export function badOption(option: string, problem: string): PeerError {
   return new PeerError({
     code: 'LEARN_BAD_OPTIONS',
     kind: 'input',
-    message: `the training's option ${option}: ${problem}`,
+    message: `the training's option ${optionName(option)}: ${problem}`,
     details: { option },
   })
 }

@@ -294,7 +294,7 @@ test('a checkpoint keeps the state, and the training goes on from it', async () 
 
 test('an option that would change nothing is refused by its name', async () => {
   const refused = async (method: string, way: Way, name: string) => {
-    await expect(library(method, joined(bases[method], way))).rejects.toThrow(`the training's option ${name}`)
+    await expect(library(method, joined(bases[method], way))).rejects.toThrow(`the training's option --${name}`)
     const ran = await one.cli(
       'submit',
       'train',
@@ -305,7 +305,7 @@ test('an option that would change nothing is refused by its name', async () => {
       '--out',
       'n.onnx',
     )
-    expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining(`the training's option ${name}`)])
+    expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining(`the training's option --${name}`)])
   }
   await refused('softmax', option('momentum', 0.5, '--momentum', '0.5'), 'momentum')
   await refused('linear', option('tolerance', 0.5, '--tolerance', '0.5'), 'tolerance')

@@ -234,3 +234,17 @@ test.each([
 ])('refuses the options %j', (options, message) => {
   expect(() => parseTrainOptions(options)).toThrow(message)
 })
+
+test.each([
+  [{ method: 'gmm', k: 2, regCovar: -1 }, '--reg-covar: must be at least 0'],
+  [{ method: 'gmm' }, '--k: must be given'],
+  [{ method: 'kmeans', k: 2.5 }, '--k: must be a whole number'],
+  [{ method: 'kmeans', k: 2, init: 'far' }, '--init: must be rows of numbers, such as [[0, 1], [2, 3]]'],
+  [{ method: 'gmm', k: 2, covariance: 'round' }, '--covariance: must be one of full, tied, diag, spherical'],
+  [{ method: 'softmax', c: 0 }, '--c: must be above 0'],
+  [{ method: 'softmax', learningRate: Number.NaN }, '--learning-rate: must be a number'],
+  [{ method: 'softmax', roundsMax: 0 }, '--rounds: must be at least 1'],
+  [{ method: 'tree' }, 'method: must be one of kmeans, gmm, softmax, svm, linear, pca'],
+])('says of %j what the command line calls it', (options, message) => {
+  expect(() => parseTrainOptions(options)).toThrow(`the training's option ${message}`)
+})
