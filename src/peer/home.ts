@@ -3,6 +3,7 @@
  * (`records`), its blocks and its control socket. What is secret is readable by its owner alone (0600, in a folder of 0700).
  */
 import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
@@ -35,6 +36,8 @@ export interface Home {
   readonly dial: string[]
   /** True when this call made the mesh. */
   readonly created: boolean
+  /** This call made an identity, though a peer was here before. */
+  readonly lostIdentity: boolean
   /** This call had a join token. */
   readonly invited: boolean
   /** The mesh is this folder's at the next start as well. */
@@ -120,6 +123,7 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
   const invited = token === undefined ? undefined : decodeToken(token)
   try {
     const gone = await goneFrom(folder)
+    const hadRecords = existsSync(join(folder, 'records', 'CURRENT'))
     const open = await makeDataFolder(folder)
     const identityFile = join(folder, 'identity')
     const kept = await readIfThere(identityFile)
@@ -155,6 +159,7 @@ export async function openHome(folder: string, token?: string, keepNew = true): 
       dial,
       created: knownSecret === undefined && invited === undefined,
       invited: invited !== undefined,
+      lostIdentity: kept === undefined && hadRecords,
       kept: keepNew || knownSecret !== undefined || invited !== undefined,
       notes: [...gone, ...open],
       confirm: () => save(dial),

@@ -25,7 +25,7 @@ export async function openSelfHistory(
   for await (const [key] of records.entries(selfPrefix)) selves.add(key.slice(selfPrefix.length))
   const known = await records.get(meshKey)
   const mesh = known && Buffer.from(known).toString()
-  if (selves.size > 0 && !selves.has(home.self)) {
+  if ((selves.size > 0 && !selves.has(home.self)) || (selves.size === 0 && home.lostIdentity)) {
     warn(
       `the identity in ${home.folder} is another than before: this peer is a new one to the others. Results that are kept ` +
         'here can be fetched as before; jobs that the earlier one submitted and that still run cannot be cancelled from here',

@@ -156,6 +156,18 @@ test('without the identity its results can be fetched, and that it is new is sai
   await some.stop(peer)
 })
 
+test('all of it removed under a running peer is said then, and at the next start', { timeout: 60_000 }, async () => {
+  const folder = await copyOf('emptied')
+  const lines: string[] = []
+  const peer = await start('emptied', lines)
+  for (const name of ['identity', 'mesh.json', 'records', 'blocks']) await rm(join(folder, name), { recursive: true })
+  await expect.poll(() => lines.join('\n'), { timeout: 10_000 }).toMatch(/records .* are gone, and new ones begun/)
+  await some.stop(peer)
+  const later: string[] = []
+  await some.stop(await start('emptied', later))
+  expect(later.join('\n')).toMatch(/the identity in .* is another than before/)
+})
+
 test('an identity and a mesh of which one bit is wrong are no others', async () => {
   for (const [file, code, at] of [
     ['identity', 'IDENTITY_DAMAGED', 20],
