@@ -206,9 +206,13 @@ export function isMissing(cell: Cell): boolean {
 function toNumber(cell: Cell): number {
   if (typeof cell === 'number') return cell
   if (typeof cell === 'string') {
+    const value = Number(cell)
+    const first = cell.charCodeAt(0)
+    // Most cells begin with a digit or a sign, and a digit or a point follows: no other check is needed.
+    if (first > 32 && first < 128 && !(cell.charCodeAt(1) > 57)) return value
     const text = cell.trim()
     // Number('') is 0, and Number('0x10') is what nobody means in a table.
-    return text === '' || /^[+-]?0[xob]/i.test(text) ? Number.NaN : Number(text)
+    return text === '' || /^[+-]?0[xob]/i.test(text) ? Number.NaN : value
   }
   return cell === null || cell === undefined ? Number.NaN : Number(cell)
 }

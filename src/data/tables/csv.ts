@@ -14,6 +14,8 @@ import { asUtf8 } from './csv-text.ts'
 import type { TableOptions } from './options.ts'
 import type { RawBatch, RawRow } from './raw.ts'
 
+/** Bytes read together: each piece costs turns of the event loop. */
+const pieceBytes = 512 * 1024
 /** Rows handed on together, to save turns of the event loop. */
 const batchRows = 1024
 
@@ -29,7 +31,7 @@ export async function* readCsv(file: string, name: string, options: TableOptions
     ...{ from_line: options.skipLines + 1, max_record_size: limits.cellCharsMax * 64 },
   })
   const gzip = await isGzip(file, name)
-  const source: Readable = (await openNamed(file, name)).createReadStream()
+  const source: Readable = (await openNamed(file, name)).createReadStream({ highWaterMark: pieceBytes })
   const text = (chunks: AsyncIterable<Buffer>) => asUtf8(chunks, name, options.encoding)
   const flow = gzip ? pipeline(source, createGunzip(), text, parser) : pipeline(source, text, parser)
   // Its error comes out of the loop below too.
