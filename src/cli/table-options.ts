@@ -9,6 +9,7 @@ export interface TableArguments {
   label?: string
   header?: 'auto' | 'yes' | 'no'
   delimiter?: string
+  decimal?: '.' | ','
   encoding?: string
   skipLines?: number
   strict?: boolean
@@ -45,6 +46,12 @@ export function tableOptions(command: Command, missing: string): Command {
     )
     .option('--encoding <name>', 'CSV: of a file that is not UTF-8, such as latin1, windows-1252 or shift_jis')
     .option('--skip-lines <n>', 'CSV: lines before the table', wholeNumberFrom(0, 1_000_000))
+    .addOption(
+      new Option('--decimal <character>', "CSV: what stands before a number's decimals (default: .)").choices([
+        '.',
+        ',',
+      ]),
+    )
     .option('--delimiter <character>', 'CSV: what separates cells (default: a comma, in .tsv a tab)')
 }
 
@@ -56,6 +63,7 @@ export function tableOf(given: TableArguments): TableInit {
     label,
     header,
     delimiter,
+    decimal,
     encoding,
     skipLines,
     strict,
@@ -64,5 +72,5 @@ export function tableOf(given: TableArguments): TableInit {
     rowsPerShard,
   } = given
   const badRows = skipBadRows ? 'skip' : strict ? 'error' : undefined
-  return { features, exclude, label, header, delimiter, encoding, skipLines, missing, rowsPerShard, badRows }
+  return { features, exclude, label, header, delimiter, decimal, encoding, skipLines, missing, rowsPerShard, badRows }
 }

@@ -74,6 +74,32 @@ describe('a table of texts, dates and ids', () => {
     expect([ran.code, ran.stderr]).toEqual([2, expect.stringMatching(message)])
   })
 
+  test('decimal commas are read where they are named, and else refused by name', async () => {
+    writeFileSync(join(one.scratch, 'comma.csv'), 'x;y;price\n1,5;a;2,25\n2;b;3,5\n0,5;c;1\n4;d;7,75\n')
+    const learn = (...args: string[]) =>
+      one.cli(
+        'submit',
+        'train',
+        'linear',
+        'comma.csv',
+        '--label',
+        'price',
+        '--delimiter',
+        ';',
+        '--out',
+        'c.onnx',
+        ...args,
+      )
+    const refused = await learn()
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining('"1,5", which is no number (say --decimal ,'),
+    ])
+    const ran = await learn('--decimal', ',')
+    expect(ran.code, ran.stderr).toBe(0)
+    expect(JSON.parse(readFileSync(join(one.scratch, 'c.card.json'), 'utf8')).data.columns).toEqual(['x'])
+  })
+
   test('refuses it where there is no class', async () => {
     const ran = await one.cli(
       'submit',

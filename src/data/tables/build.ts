@@ -147,9 +147,10 @@ function takeRow(
   const at = open.rows * features.length
   for (let i = 0; i < features.length; i++) {
     const cell = cells[features[i]]
-    const value = toNumber(cell)
+    const value = toNumber(cell, options.decimal)
     if (Number.isNaN(value)) {
-      if (!isMissing(cell)) return `column "${columns[features[i]]}" holds "${shown(cell)}", which is no number`
+      if (!isMissing(cell))
+        return `column "${columns[features[i]]}" holds "${shown(cell)}", which is no number${commaHint(cell, options)}`
       if (options.missing === 'error') return `column "${columns[features[i]]}" is empty`
     } else if (!(Math.abs(value) <= float32Max)) {
       return `column "${columns[features[i]]}" holds ${shown(cell)}, which is beyond float32`
@@ -174,8 +175,9 @@ function takeRow(
   // A class may be called NA.
   if (String(cell ?? '').trim() === '' || Number.isNaN(cell)) return `its label "${columns[label]}" is empty`
   if (options.labelKind === 'number') {
-    const value = toNumber(cell)
-    if (!Number.isFinite(value)) return `its label "${columns[label]}" holds "${shown(cell)}", which is no number`
+    const value = toNumber(cell, options.decimal)
+    if (!Number.isFinite(value))
+      return `its label "${columns[label]}" holds "${shown(cell)}", which is no number${commaHint(cell, options)}`
     open.numbers[open.rows] = value
     return undefined
   }
@@ -188,7 +190,7 @@ function takeRow(
 
 /** Whether it holds something that is no number. */
 export function isText(cell: Cell): boolean {
-  return !isMissing(cell) && Number.isNaN(toNumber(cell))
+  return !isMissing(cell) && Number.isNaN(toNumber(cell)) && !hasComma(cell)
 }
 
 /** As the file has it: a category's blanks and its letters' size count. Empty where it is missing. */
@@ -202,9 +204,21 @@ export function isMissing(cell: Cell): boolean {
   return typeof cell === 'string' && missingWords.has(cell.trim().toLowerCase())
 }
 
+/** A number with a decimal comma. */
+function hasComma(cell: Cell): boolean {
+  return typeof cell === 'string' && /^\s*[+-]?\d*,\d+(e[+-]?\d+)?\s*$/i.test(cell)
+}
+
+function commaHint(cell: Cell, { decimal }: TableOptions): string {
+  return decimal === '.' && hasComma(cell) ? ' (say --decimal , if the comma stands before decimals)' : ''
+}
+
 /** NaN where it is none. */
-function toNumber(cell: Cell): number {
+function toNumber(cell: Cell, decimal: '.' | ',' = '.'): number {
   if (typeof cell === 'number') return cell
+  // Here a point would part thousands, or be a mistake.
+  if (decimal === ',' && typeof cell === 'string')
+    return cell.includes('.') ? Number.NaN : toNumber(cell.replace(',', '.'))
   if (typeof cell === 'string') {
     const value = Number(cell)
     const first = cell.charCodeAt(0)

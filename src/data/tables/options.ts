@@ -25,6 +25,8 @@ export const tableOptionsSchema = z.strictObject({
   encoding: z.string().refine(isEncoding, 'no encoding of this name is known, such as latin1 or utf-16le').optional(),
   /** CSV: default a comma, in `.tsv` files a tab. */
   delimiter: z.string().length(1).optional(),
+  /** CSV: what stands before a number's decimals; a comma wants another delimiter, or quotes. */
+  decimal: z.enum(['.', ',']).default('.'),
   /** `error` names the first place where a feature is missing; `mean` fills it with the mean of the column's others. */
   missing: z.enum(['error', 'mean']).default('error'),
   /** Rows that cannot be read: the first one is an error, or all are left out and counted. */
