@@ -1,14 +1,15 @@
 /**
  * Bytes of an image file to RGB pixels, by sharp (libvips). Invariant: the pixels are those that Pillow gives for
  * `ImageOps.exif_transpose(Image.open(f)).convert('RGB')`, which is what networks were trained on: EXIF orientation
- * applied, alpha dropped, ICC profiles ignored, CMYK by Pillow's formula, an animation's first frame. Known
- * differences: 16-bit grey is scaled to 8 bits where Pillow clips it at 255; transparent pixels of a GIF are black.
+ * applied, alpha dropped, ICC profiles ignored, CMYK by Pillow's formula, an animation's first frame, 16-bit grey
+ * cut off at 255. Known difference: the chroma of an AVIF with 4:2:0 is not smoothed between its samples.
  */
 
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { machineTrouble, machineUnfit } from '../../base/trouble.ts'
 import { diagnoseImage } from './diagnose.ts'
+import { gifFill } from './gif-fill.ts'
 import { type ImageFormat, jpegFrame, sniffFormat } from './probe.ts'
 import sharp, { type Sharp } from './sharp.ts'
 
@@ -36,7 +37,10 @@ export async function decodeImage(bytes: Uint8Array): Promise<DecodedImage> {
   const failOn = format === 'tiff' ? 'error' : 'truncated'
   const image = sharp(bytes, { failOn, ignoreIcc: true, limitInputPixels: limits.imagePixelsMax })
   try {
-    return (await isCmyk(format, bytes)) ? await decodeCmyk(image) : await decodeColour(image)
+    const kind = await kindOf(format, bytes)
+    if (kind === 'cmyk') return await decodeCmyk(image)
+    if (kind === 'grey16') return await decodeGrey16(image)
+    return format === 'gif' ? await decodeGif(image, bytes) : await decodeColour(image)
   } catch (thrown) {
     if (thrown instanceof PeerError) throw thrown
     throw machineTrouble(thrown) === undefined
@@ -45,18 +49,19 @@ export async function decodeImage(bytes: Uint8Array): Promise<DecodedImage> {
   }
 }
 
-/** Only JPEG and TIFF can be CMYK; a JPEG's own header is enough, which saves a pass of the decoder. */
-async function isCmyk(format: ImageFormat, bytes: Uint8Array): Promise<boolean> {
+/** What wants a way of its own; a JPEG's own header is enough, which saves a pass of the decoder. */
+async function kindOf(format: ImageFormat, bytes: Uint8Array): Promise<'cmyk' | 'grey16' | 'colour'> {
   if (format === 'jpeg') {
     const frame = jpegFrame(bytes)
     if (!frame) throw unreadable('IMAGE_DAMAGED', 'damaged JPEG: no frame header')
     checkPixels(frame.width, frame.height)
-    return frame.components === 4
+    return frame.components === 4 ? 'cmyk' : 'colour'
   }
   // Without sharp's own limit, whose message would not say the size.
   const header = await sharp(bytes, { limitInputPixels: false }).metadata()
   checkPixels(header.width, header.height)
-  return header.space === 'cmyk'
+  if (header.space === 'cmyk') return 'cmyk'
+  return header.channels === 1 && header.depth === 'ushort' ? 'grey16' : 'colour'
 }
 
 function checkPixels(width: number, height: number): void {
@@ -79,6 +84,39 @@ async function decodeColour(image: Sharp): Promise<DecodedImage> {
   if (info.channels !== 1) throw unreadable('IMAGE_CHANNELS', `${info.channels} channels, an image has 1, 3 or 4`)
   const pixels = new Uint8Array(data.length * 3)
   for (let i = 0; i < data.length; i++) pixels.fill(data[i], i * 3, i * 3 + 3)
+  return { width, height, channels: 3, pixels }
+}
+
+/** Pillow's mode I;16 becomes RGB by cutting off, not by scaling (libImaging/Convert.c). */
+async function decodeGrey16(image: Sharp): Promise<DecodedImage> {
+  const pipeline = image.autoOrient().toColourspace('grey16').raw({ depth: 'ushort' })
+  const { data, info } = await pipeline.toBuffer({ resolveWithObject: true })
+  const { width, height, channels } = info
+  const grey = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2)
+  const pixels = new Uint8Array(width * height * 3)
+  for (let i = 0; i < width * height; i++) {
+    const value = Math.min(grey[i * channels], 255)
+    pixels.fill(value, i * 3, i * 3 + 3)
+  }
+  return { width, height, channels: 3, pixels }
+}
+
+/** What the frame does not cover, or leaves transparent, has a colour of the palette, as Pillow has it. */
+async function decodeGif(image: Sharp, bytes: Uint8Array): Promise<DecodedImage> {
+  const pipeline = image.ensureAlpha().toColourspace('srgb').raw({ depth: 'uchar' })
+  const { data, info } = await pipeline.toBuffer({ resolveWithObject: true })
+  const fill = gifFill(bytes)
+  if (info.channels !== 4 || !fill) return decodeColour(image)
+  const { colour, frame } = fill
+  const { width, height } = info
+  const pixels = new Uint8Array(width * height * 3)
+  for (let y = 0, from = 0, to = 0; y < height; y++) {
+    const row = y >= frame.top && y < frame.top + frame.height
+    for (let x = 0; x < width; x++, from += 4, to += 3) {
+      const covered = row && x >= frame.left && x < frame.left + frame.width && data[from + 3] !== 0
+      for (let c = 0; c < 3; c++) pixels[to + c] = covered ? data[from + c] : colour[c]
+    }
+  }
   return { width, height, channels: 3, pixels }
 }
 

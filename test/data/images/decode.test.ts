@@ -103,3 +103,30 @@ test('ink to light, at the ends', () => {
   const ink = Uint8Array.of(0, 0, 0, 0, 255, 0, 128, 0, 10, 20, 30, 255, 0, 255, 255, 128)
   expect([...cmykToRgb(ink, 4)]).toEqual([255, 255, 255, 0, 255, 127, 0, 0, 0, 127, 0, 0])
 })
+
+/** 3 x 2 pixels with a frame of one at (1, 1); palette 10 20 30, 200 100 50, blue, white. Pillow's pixels. */
+test.each([
+  ['no transparent index', 'R0lGODlhAwACAJECAAoUHshkMgAA/////ywBAAEAAQABAAACAkwBADs=', [10, 20, 30]],
+  [
+    'white as the transparent index',
+    'R0lGODlhAwACAJECAAoUHshkMgAA/////yH5BAEAAAMALAEAAQABAAEAAAICTAEAOw==',
+    [255, 255, 255],
+  ],
+])('a GIF whose frame is smaller than its canvas: %s', async (_what, base64, around) => {
+  const { pixels, width, height } = await decodeImage(new Uint8Array(Buffer.from(base64, 'base64')))
+  expect([width, height]).toEqual([3, 2])
+  const place = (n: number) => [...pixels.subarray(3 * n, 3 * n + 3)]
+  expect([0, 1, 2, 3, 4, 5].map(place)).toEqual([around, around, around, around, [200, 100, 50], around])
+})
+
+test('16-bit grey is cut off at 255, as Pillow does', async () => {
+  const grey = Uint16Array.of(0, 100, 255, 256, 40_000, 65_535)
+  const image = sharp(grey, { raw: { width: 3, height: 2, channels: 1 } }).toColourspace('grey16')
+  for (const format of ['png', 'tiff'] as const) {
+    const { pixels } = await decodeImage(await image.clone().toFormat(format, { compression: 'none' }).toBuffer())
+    expect(
+      [0, 1, 2, 3, 4, 5].map(n => pixels[3 * n]),
+      format,
+    ).toEqual([0, 100, 255, 255, 255, 255])
+  }
+})
