@@ -29,6 +29,7 @@ export type {
   JobShare,
   JobSummary,
   JobTitle,
+  PassedOverFiles,
   PeerInfo,
   PeerView,
   Ranked,

@@ -240,6 +240,12 @@ function summarise(job: JobSummary, saved: Saved, out?: string): void {
   if (job.skipped) {
     say(`${pc.yellow('!')} ${plural(job.skipped.rows, 'row')} left out; the first: ${job.skipped.first}`)
   }
+  if (job.passedOver) {
+    const { files, first } = job.passedOver
+    say(
+      `${pc.yellow('!')} ${plural(files, 'file')} of another kind passed over, such as ${first}: name a file to have it taken`,
+    )
+  }
   for (const line of saved.told) say(line)
   for (const line of shareLines(job)) say(`  ${line}`)
   say(

@@ -103,6 +103,7 @@ export function createControl(deps: ControlDeps): LocalControl {
       ...titled(deps.book.get(view.job)?.spec),
       objective: deps.objectives.of(view.job),
       skipped: deps.submissions.skipped(view.job),
+      passedOver: deps.submissions.passedOver(view.job),
       ...totalsOf(view),
       keptBytes: keptBytes(view),
       copies: copiesOf(view.job),

@@ -151,6 +151,8 @@ export interface JobSummary {
   round: number
   /** Rows that were left out so far; at the submitter alone. */
   skipped?: SkippedRows
+  /** Files of the inputs' folders that are of another kind and were passed over; at the submitter alone. */
+  passedOver?: PassedOverFiles
   /** Objective of a training after its last round: its name and its value. */
   objective?: { name: string; value: number }
   /** What each peer did. */
@@ -168,6 +170,14 @@ export interface SkippedRows {
   /** How many. */
   rows: number
   /** File, place and reason of the first one. */
+  first: string
+}
+
+/** Files that folders hold besides what was asked for; hidden ones are not counted. */
+export interface PassedOverFiles {
+  /** How many. */
+  files: number
+  /** Path of the first by name. */
   first: string
 }
 

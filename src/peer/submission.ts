@@ -15,7 +15,7 @@ import { sign } from '../mesh/identity.ts'
 import type { BlockExchange } from './blocks/block-exchange.ts'
 import type { BlockHolds } from './blocks/block-holds.ts'
 import type { Checkpoints } from './checkpoints.ts'
-import type { SkippedRows, Submitted } from './control.ts'
+import type { PassedOverFiles, SkippedRows, Submitted } from './control.ts'
 import type { Spread } from './copies/spread.ts'
 import type { JobBook } from './driver/job-book.ts'
 import type { Journal, KeptJob } from './driver/journal.ts'
@@ -50,6 +50,8 @@ export interface Submissions {
   end(job: JobId): void
   /** Rows of a job's tables that were left out, as far as this peer has read them since its start. */
   skipped(job: JobId): SkippedRows | undefined
+  /** Files of the inputs' folders that are of another kind, as far as this peer has listed them since its start. */
+  passedOver(job: JobId): PassedOverFiles | undefined
   forget(job: JobId): void
   stop(): void
 }
@@ -197,6 +199,10 @@ export function createSubmissions(deps: SubmissionDeps): Submissions {
     skipped(job) {
       const report = reports.get(job)
       return report && report.skipped > 0 ? { rows: report.skipped, first: report.reasons[0] } : undefined
+    },
+    passedOver(job) {
+      const { files, first } = reports.get(job)?.passedOver ?? { files: 0 }
+      return first === undefined ? undefined : { files, first }
     },
     forget: job => void reports.delete(job),
     stop() {

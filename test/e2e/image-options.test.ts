@@ -255,3 +255,25 @@ test('priority, detach and copies: what the job is told', async () => {
   const { job: second } = await one.peer.submit({ cwd: one.scratch, ...request, copies: 1 } as JobRequest)
   for await (const state of one.peer.watch(second)) if (state.outcome) expect(state.copies?.placed ?? 0).toBe(0)
 })
+
+test('files of another kind in a folder are counted in the summary, from both', async () => {
+  const folder = join(one.scratch, 'mixed')
+  await drawSamples(folder, { count: 3, seed: 5 })
+  writeFileSync(join(folder, 'notes.txt'), 'x')
+  writeFileSync(join(folder, 'no-extension'), 'x')
+  const { code, stderr } = await one.cli(
+    'submit',
+    'features',
+    'mixed',
+    '--kind',
+    'rgb',
+    '--size',
+    '8',
+    '--out',
+    'm.csv',
+  )
+  expect(code, stderr).toBe(0)
+  expect(stderr).toMatch(/2 files of another kind passed over, such as \S*no-extension: name a file to have it taken/)
+  const [job] = await one.peer.jobs()
+  expect(job.passedOver).toEqual({ files: 2, first: join(folder, 'no-extension') })
+})

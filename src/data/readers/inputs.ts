@@ -28,6 +28,15 @@ export interface ListInputsInit {
   what?: string
   /** Names of one folder held at once; more cost memory, fewer cost further readings of the folder. Default 65,536. */
   namesMax?: number
+  /** Filled with what folders hold besides: files whose names are of another kind. */
+  passedOver?: PassedOver
+}
+
+/** Files of folders that no extension speaks for; hidden ones are not counted. */
+export interface PassedOver {
+  files: number
+  /** The first by name, with its folder. */
+  first?: string
 }
 
 const namesUsual = 65_536
@@ -60,7 +69,7 @@ export async function* listInputs(inputs: readonly string[], init: ListInputsIni
   let found = 0
   for (const source of sources) {
     for await (const one of source.kind === 'folder'
-      ? walk(source.path, { wanted, seen, cwd, namesMax: init.namesMax ?? namesUsual })
+      ? walk(source.path, { wanted, seen, cwd, namesMax: init.namesMax ?? namesUsual, passedOver: init.passedOver })
       : single(source.path, wanted, seen, cwd)) {
       found++
       yield { ...one, path: shownName(one.path) }
@@ -127,6 +136,7 @@ async function* single(path: string, wanted: Wanted, seen: Seen, cwd: string): A
 
 interface Walk {
   wanted: Wanted
+  passedOver?: PassedOver
   seen: Seen
   cwd: string
   namesMax: number
@@ -167,7 +177,7 @@ async function* walk(path: string, how: Walk, inside = false): AsyncIterable<Inp
  */
 async function namesAfter(
   folder: string,
-  { wanted, namesMax }: Walk,
+  { wanted, namesMax, passedOver }: Walk,
   after: string,
 ): Promise<{ names: string[]; more: boolean }> {
   let names: string[] = []
@@ -181,7 +191,13 @@ async function namesAfter(
   const open = () => opendir(systemPath(folder), { bufferSize: 1024, encoding: 'latin1' })
   for await (const entry of await patiently(folder, open)) {
     const name = await nameOf(entry, folder, wanted)
-    if (name === undefined || name <= after) continue
+    // Of a large folder that is read again for the next names, once.
+    if (name === false && passedOver && after === '') {
+      const path = join(folder, nameFromBytes(Buffer.from(entry.name, 'latin1')))
+      passedOver.files++
+      if (passedOver.first === undefined || path < passedOver.first) passedOver.first = path
+    }
+    if (name === undefined || name === false || name <= after) continue
     names.push(name)
     if (names.length >= 2 * namesMax) cut()
   }
@@ -189,8 +205,8 @@ async function namesAfter(
   return { names, more }
 }
 
-/** The name of a wanted file or of a folder, this with a slash at the end. */
-async function nameOf(entry: Dirent, folder: string, wanted: Wanted): Promise<string | undefined> {
+/** The name of a wanted file or of a folder, this with a slash at the end; false: a file that is not wanted. */
+async function nameOf(entry: Dirent, folder: string, wanted: Wanted): Promise<string | undefined | false> {
   const name = nameFromBytes(Buffer.from(entry.name, 'latin1'))
   if (name.startsWith('.')) return undefined
   let isFolder = entry.isDirectory()
@@ -201,7 +217,7 @@ async function nameOf(entry: Dirent, folder: string, wanted: Wanted): Promise<st
     isFile = target?.isFile() ?? true // a dangling link with an image's name becomes an error row
   }
   if (isFolder) return `${name}/`
-  return isFile && wanted(name) ? name : undefined
+  return isFile && (wanted(name) ? name : false)
 }
 
 function inputError(code: string, input: string, what: string): PeerError {

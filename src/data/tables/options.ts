@@ -47,6 +47,8 @@ export interface TableReport {
   skipped: number
   /** Why the first of those that were left out were. */
   reasons: string[]
+  /** Files that the folders hold besides, and the first of them. */
+  passedOver?: { files: number; first?: string }
 }
 
 /** Reasons that are kept. */

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { assert, PeerError } from '../../base/errors.ts'
 import type { BlockId } from '../../base/ids.ts'
 import { limits } from '../../base/limits.ts'
-import { type InputFile, listInputs } from '../../data/readers/inputs.ts'
+import { type InputFile, listInputs, type PassedOver } from '../../data/readers/inputs.ts'
 import { type CutShard, cutShards, readShardPaths } from '../../data/sharding.ts'
 import type { BlockStore } from '../../data/store/types.ts'
 import { newReport, type TableReport, tableOptionsSchema } from '../../data/tables/options.ts'
@@ -41,9 +41,14 @@ export async function openInputs(
 ): Promise<(store: Store, report?: TableReport) => AsyncIterable<CutShard>> {
   const { source } = inputs
   if (source.kind === 'probe') return store => nothings(source.shards, store)
-  const files = await peek(filesOf(inputs))
-  if (source.kind === 'images') return store => cutShards(files, store, { itemsPerShard: source.itemsPerShard })
-  return (store, report) => stored(readTable(files, source.options, report), store)
+  const passedOver = { files: 0 }
+  const files = await peek(filesOf(inputs, passedOver))
+  return (store, report) => {
+    // The same object: it is filled while the folders are listed.
+    if (report) report.passedOver = passedOver
+    if (source.kind === 'images') return cutShards(files, store, { itemsPerShard: source.itemsPerShard })
+    return stored(readTable(files, source.options, report), store)
+  }
 }
 
 /** The table's columns, from its first row. @throws PeerError kind `input` */
@@ -75,8 +80,9 @@ export function restOfInputs(
   return cutShards(restOfFiles(filesOf(inputs), known, local), store, { itemsPerShard: source.itemsPerShard })
 }
 
-function filesOf({ source, names, cwd }: Inputs): AsyncIterable<InputFile> {
-  return listInputs(names, source.kind === 'table' ? { cwd, extensions: tableExtensions, what: 'tables' } : { cwd })
+function filesOf({ source, names, cwd }: Inputs, passedOver?: PassedOver): AsyncIterable<InputFile> {
+  const kind = source.kind === 'table' ? { extensions: tableExtensions, what: 'tables' } : {}
+  return listInputs(names, { cwd, passedOver, ...kind })
 }
 
 /** Shards of one block that is the same for all. */

@@ -138,3 +138,11 @@ test('extensions can be chosen', async () => {
   expect(found).toEqual(['photos/b/notes.txt'])
   expect(imageExtensions).toContain('jpg')
 })
+
+test('counts the files of folders that are of another kind, hidden ones aside, in large folders once', async () => {
+  for (const namesMax of [undefined, 1]) {
+    const passedOver = { files: 0, first: undefined as string | undefined }
+    for await (const _ of listInputs(['photos', 'other'], { passedOver, namesMax }));
+    expect(passedOver).toEqual({ files: 2, first: join(root, 'other/raw.dat') })
+  }
+})
