@@ -239,7 +239,9 @@ test.each(Object.keys(bases))('train %s: missing values, in the options or in th
   expect(inTable.onnx.equals(inOptions.onnx)).toBe(true)
   expect(await facts(inTable)).not.toBe(await facts(await library(method, way)))
   const torn = joined(way, option('missing', 'mean'), tabled('missing', 'error'))
-  await expect(library(method, torn, 'gaps.csv')).rejects.toThrow(/option missing: is "mean", and "error" in the table/)
+  await expect(library(method, torn, 'gaps.csv')).rejects.toThrow(
+    /option --missing: is "mean", and "error" in the table/,
+  )
 })
 
 test('the table is read as its options say', async () => {
