@@ -1,6 +1,6 @@
 /**
- * A short row of the fault matrix (`npm run chaos` runs the whole): a worker and a leader killed in the middle of a job,
- * with real processes. The fault came in time, nothing is lost, nothing counts twice, and the bytes are those of the undisturbed run.
+ * A short row of the fault matrix (`npm run chaos` runs the whole): a worker and a leader killed in the middle of a job, a peer
+ * that cannot decode, with real processes. The fault came in time, nothing is lost, nothing counts twice, and the bytes are those of the undisturbed run.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Cell, runCell } from './chaos/cell.ts'
@@ -30,13 +30,17 @@ test('undisturbed, every picture has its row', () => {
   expect(undisturbed).toMatchObject({ completed: true, exact: true })
 })
 
-test.each(['kill-worker', 'kill-leader'])('%s costs no item and no bit', { timeout: 2 * limitMs }, async name => {
-  const disturbed = await cell(name)
-  expect(disturbed, disturbed.notes.join('; ')).toMatchObject({
-    struck: true,
-    completed: true,
-    exact: true,
-    hash: undisturbed.hash,
-  })
-  console.info(`${name}: leased again after ${disturbed.leasedSeconds?.toFixed(2) ?? '?'} s`)
-})
+test.each(['kill-worker', 'kill-leader', 'no-decoder'])(
+  '%s costs no item and no bit',
+  { timeout: 2 * limitMs },
+  async name => {
+    const disturbed = await cell(name)
+    expect(disturbed, disturbed.notes.join('; ')).toMatchObject({
+      struck: true,
+      completed: true,
+      exact: true,
+      hash: undisturbed.hash,
+    })
+    console.info(`${name}: leased again after ${disturbed.leasedSeconds?.toFixed(2) ?? '?'} s`)
+  },
+)

@@ -64,13 +64,16 @@ export async function runCell({ fault, work, peers: count, limitMs }: CellInit):
     if (fault.smallDiskMebibytes !== undefined && !disk) return { ...cell, skipped: 'needs a mount' }
     if (fault.prepare && !(await fault.prepare(network)))
       return { ...cell, skipped: 'needs netem in the kernel, or python3' }
-    const env = { NODE_OPTIONS: `--import=${fileURLToPath(new URL('./liar.ts', import.meta.url))}` }
+    const { preload, descriptors } = fault
+    const env = preload && { NODE_OPTIONS: `--import=${fileURLToPath(new URL(preload, import.meta.url))}` }
+    const few = descriptors && ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh']
     peers = await startPeers({
       network,
       count,
       folder,
       dataOf: index => (disk && index === oddPeer ? join(disk.folder, 'data') : undefined),
-      envOf: index => (fault.liar && index === oddPeer ? env : undefined),
+      envOf: index => (index === oddPeer ? env : undefined),
+      underOf: index => (few && index === oddPeer ? few : []),
     })
     await strikeAndWait({ cell, fault, work, network, peers, folder, disk, limitMs })
   } catch (thrown) {
@@ -158,7 +161,8 @@ async function submitted(submitter: ChaosPeer, odd: ChaosPeer, work: ChaosWork, 
       leader = (await submitter.client.job(job)).leader
       return leader !== undefined
     }, 'the job has a leader')
-    const isOdd = (fault.liar || fault.smallDiskMebibytes !== undefined) && leader === odd.key
+    const unlike = fault.preload !== undefined || fault.smallDiskMebibytes !== undefined
+    const isOdd = unlike && leader === odd.key
     if ((leader !== submitter.key && !isOdd) || roll === rollsMax) return { job, wastedMs }
     await submitter.client.cancel(job)
   }

@@ -43,8 +43,10 @@ export interface Fault {
   readonly copies?: number
   /** The odd peer's data folder is on a disk of so many megabytes. */
   readonly smallDiskMebibytes?: number
-  /** The odd peer says of each of its results that it is another shard's. */
-  readonly liar?: boolean
+  /** A module beside this one that the odd peer loads before its own. */
+  readonly preload?: './liar.ts' | './no-decoder.ts'
+  /** The odd peer may have so many files open. */
+  readonly descriptors?: number
   readonly needsNamespaces?: boolean
   /** Every peer is ended and started: none can say right afterwards how the job stands. */
   readonly restarts?: boolean
@@ -253,7 +255,7 @@ export const faults: Fault[] = [
   { name: 'disk-full', smallDiskMebibytes: 64, strikeShare: 0.05, strike: filled },
   {
     name: 'liar',
-    liar: true,
+    preload: './liar.ts',
     async strike({ peers, note }) {
       const { process } = peers.all[oddPeer]
       return {
@@ -266,4 +268,29 @@ export const faults: Fault[] = [
       }
     },
   },
+  // Both are so from the start: what counts is that nobody else is the worse for it, and that the peer says so.
+  {
+    name: 'no-decoder',
+    preload: './no-decoder.ts',
+    async strike({ peers }) {
+      return { victims: [], missed: async () => saysNot(peers, /cannot decode images/) }
+    },
+  },
+  {
+    name: 'few-descriptors',
+    descriptors: 64,
+    async strike() {
+      return { victims: [] }
+    },
+  },
 ]
+
+/** Why it proves nothing: another peer does not see what the odd one says of itself. */
+async function saysNot(peers: ChaosPeers, words: RegExp): Promise<string | undefined> {
+  const odd = peers.all[oddPeer]
+  const asked = peers.living().find(peer => peer !== odd)
+  const seen = (await asked?.client.peers())?.find(peer => peer.peer === odd.key)
+  return words.test(seen?.trouble ?? '')
+    ? undefined
+    : `the others see of the odd peer: ${seen?.trouble ?? 'no trouble'}`
+}

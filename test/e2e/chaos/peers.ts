@@ -39,6 +39,8 @@ export interface ChaosPeersInit {
   /** The data folder of a peer, where it is to be elsewhere. */
   dataOf?: (index: number) => string | undefined
   envOf?: (index: number) => NodeJS.ProcessEnv | undefined
+  /** What runs a peer by becoming it. */
+  underOf?: (index: number) => string[]
 }
 
 const lookMs = 500
@@ -64,7 +66,7 @@ export async function startPeers(init: ChaosPeersInit): Promise<ChaosPeers> {
       backend: 'wasm',
       workers: 1,
       mdns: false,
-      under: network.under(index),
+      under: [...(network.under(index) ?? []), ...(init.underOf?.(index) ?? [])],
       env: init.envOf?.(index),
     })
     const client = await connectClient(socketPathOf(data))
