@@ -3,10 +3,11 @@ import cliProgress from 'cli-progress'
 import pc from 'picocolors'
 import stringWidth from 'string-width'
 import type { JobSummary } from '../peer/control.ts'
-import { clock, columns, count, deviceKind, itemWords, rate } from './format.ts'
+import { clock, columns, count, cut, deviceKind, itemWords, rate } from './format.ts'
 
 export interface Live {
-  update(job: JobSummary): void
+  /** @param waits what the job waits for, where it makes no progress */
+  update(job: JobSummary, waits?: string): void
   stop(): void
 }
 
@@ -56,8 +57,9 @@ function onTerminal(out: NodeJS.WriteStream): Live {
   })
   let started = false
   return {
-    update(job) {
-      const [done, all, now] = [count(job.itemsDone), total(job), state(job)]
+    update(job, waits) {
+      const [done, all] = [count(job.itemsDone), total(job)]
+      const now = waits === undefined ? state(job) : cut(`waits: ${waits}`, columns(out) - barWidth - 30)
       const left = columns(out) - barWidth - stringWidth(`    100%  ${done}/${all}  ${now}    `)
       const payload = { done, all, state: now, shares: left > 4 ? shares(job, left) : '' }
       if (!started) bar.start(Math.max(1, job.itemsTotal), job.itemsDone, payload)
@@ -74,10 +76,10 @@ function onTerminal(out: NodeJS.WriteStream): Live {
 function onPipe(out: NodeJS.WriteStream): Live {
   let last = 0
   return {
-    update(job) {
+    update(job, waits) {
       if (performance.now() - last < quietMs || job.outcome) return
       last = performance.now()
-      const line = `  ${count(job.itemsDone)}/${total(job)}  ${state(job)}`
+      const line = `  ${count(job.itemsDone)}/${total(job)}  ${waits === undefined ? state(job) : `waits: ${waits}`}`
       out.write(`${`${line}  ${shares(job, columns(out) - stringWidth(line) - 2)}`.trimEnd()}\n`)
     },
     stop() {},
