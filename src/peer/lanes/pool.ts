@@ -105,15 +105,15 @@ export async function startPool(init: PoolInit): Promise<LanePool> {
   async function tryAgain(): Promise<void> {
     retest = undefined
     if (stopped) return
-    const old = [...lanes].filter(lane => lane.facts.backend === 'wasm')
+    const wasm = [...lanes].filter(lane => lane.facts.backend === 'wasm')
+    const old = wasm.length > 0 ? wasm : [...lanes]
     const start = init.start ?? startLane
-    const fresh = await Promise.all(
-      (old.length > 0 ? old : [...lanes]).map(({ facts }) => start(facts.backend, dead, init.gpu, keepBytes)),
-    ).catch((thrown: unknown) => PeerError.from(thrown, { code: 'LANE_FAILED', kind: 'resource' }))
-    const errors = fresh instanceof PeerError ? [fresh] : await Promise.all(fresh.map(lane => lane.proved))
-    const still = errors.find(error => error !== undefined)
-    if (fresh instanceof PeerError || still || stopped) {
-      if (!(fresh instanceof PeerError)) for (const lane of fresh) void lane.stop()
+    const started = await Promise.allSettled(old.map(({ facts }) => start(facts.backend, dead, init.gpu, keepBytes)))
+    const fresh = started.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
+    const proofs = await Promise.all(fresh.map(lane => lane.proved))
+    const fit = fresh.length === old.length && proofs.every(error => error === undefined)
+    if (!fit || stopped) {
+      for (const lane of fresh) void lane.stop()
       if (!stopped) retest = setTimeout(() => void tryAgain(), retestMs)
       return
     }
