@@ -206,12 +206,13 @@ function onUnfit(turn: Turn, job: Job, leader: LeaderRole, facts: AssigneeFacts,
 }
 
 function failIfUnfit(turn: Turn, job: Job, leader: LeaderRole): void {
+  if (leader.unfitMs === undefined) return
   const fit = [...turn.state.peers].some(
     ([peer, { slots }]) => slots > 0 && !job.givenUpBy.has(peer) && !leader.assignees.get(peer)?.unfit,
   )
+  const sinceMs = turn.nowMs - leader.unfitMs
   if (fit) leader.unfitMs = undefined
-  const sinceMs = leader.unfitMs === undefined ? 0 : turn.nowMs - leader.unfitMs
-  if (sinceMs < turn.config.ownerGraceMs) return
+  if (fit || sinceMs < turn.config.ownerGraceMs) return
   failJob(turn, job, leader, `no peer could compute it for ${Math.round(sinceMs / 1000)} s: ${leader.unfitReason}`)
 }
 
