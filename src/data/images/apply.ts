@@ -7,7 +7,7 @@
 import { PeerError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import type { DecodedImage } from './decode.ts'
-import type { ImagePreprocess } from './preprocess.ts'
+import type { ImagePreprocess, ResampleFilter } from './preprocess.ts'
 import { type Raster, resample, type Window } from './resample.ts'
 
 /** Pixels. */
@@ -43,7 +43,19 @@ export function prepareImage(decoded: DecodedImage, preprocess: ImagePreprocess)
   const image = preprocess.cropBefore ? cutBefore(whole, preprocess.cropBefore) : whole
   const filter = preprocess.resize?.filter ?? 0
   const resized = resizedSize(preprocess, image)
-  const crop = preprocess.centerCrop ?? resized
+  const { pixels } = middle(image, resized, preprocess.centerCrop ?? resized, filter)
+  return preprocess.flipChannels && preprocess.channels === 3 ? flipped(pixels) : pixels
+}
+
+/** The middle of an image, its sides as shares of the shorter one, rounded down. */
+function cutBefore(image: Raster, share: ImageSize): Raster {
+  const short = Math.min(image.height, image.width)
+  const crop = { height: Math.trunc(share.height * short), width: Math.trunc(share.width * short) }
+  return middle(image, image, crop, 0)
+}
+
+/** `crop` out of the middle of the image at the size `resized`; zeros where the crop is larger. */
+function middle(image: Raster, resized: ImageSize, crop: ImageSize, filter: ResampleFilter): Raster {
   const top = Math.floor((resized.height - crop.height) / 2)
   const left = Math.floor((resized.width - crop.width) / 2)
   // What of the crop lies inside the resized image; only that much is computed.
@@ -58,26 +70,9 @@ export function prepareImage(decoded: DecodedImage, preprocess: ImagePreprocess)
   // The pass between holds a crop's width times the image's height, or the other way round.
   checkSize(image.height, window.width)
   const part = resample(image, resized.width, resized.height, filter, window)
-  const fits = part.height === crop.height && part.width === crop.width
-  const pixels = fits ? part.pixels : pad(part, crop, Math.max(0, -top), Math.max(0, -left))
-  return preprocess.flipChannels && preprocess.channels === 3 ? flipped(pixels) : pixels
-}
-
-/** The middle of an image, its sides as shares of the shorter one, rounded down; zeros where it is larger than the image. */
-function cutBefore(image: Raster, share: ImageSize): Raster {
-  const short = Math.min(image.height, image.width)
-  const [height, width] = [Math.trunc(share.height * short), Math.trunc(share.width * short)]
-  checkSize(height, width)
-  const [top, left] = [Math.floor((image.height - height) / 2), Math.floor((image.width - width) / 2)]
-  const { channels } = image
-  const pixels = new Uint8Array(height * width * channels)
-  const from = Math.max(0, left)
-  const line = (Math.min(image.width, left + width) - from) * channels
-  for (let y = Math.max(0, -top); y < height && top + y < image.height; y++) {
-    const at = ((top + y) * image.width + from) * channels
-    pixels.set(image.pixels.subarray(at, at + line), (y * width + from - left) * channels)
-  }
-  return { height, width, channels, pixels }
+  if (part.height === crop.height && part.width === crop.width) return part
+  const { height, width } = crop
+  return { height, width, channels: part.channels, pixels: pad(part, crop, Math.max(0, -top), Math.max(0, -left)) }
 }
 
 function flipped(rgb: Uint8Array): Uint8Array {

@@ -103,10 +103,11 @@ async function decodeGrey16(image: Sharp): Promise<DecodedImage> {
 
 /** What the frame does not cover, or leaves transparent, has a colour of the palette, as Pillow has it. */
 async function decodeGif(image: Sharp, bytes: Uint8Array): Promise<DecodedImage> {
+  const fill = gifFill(bytes)
+  if (!fill) return decodeColour(image)
   const pipeline = image.ensureAlpha().toColourspace('srgb').raw({ depth: 'uchar' })
   const { data, info } = await pipeline.toBuffer({ resolveWithObject: true })
-  const fill = gifFill(bytes)
-  if (info.channels !== 4 || !fill) return decodeColour(image)
+  if (info.channels !== 4) return decodeColour(image)
   const { colour, frame } = fill
   const { width, height } = info
   const pixels = new Uint8Array(width * height * 3)
